@@ -1,0 +1,193 @@
+//! What the planner and the engine (DataFusion, Arrow) report, as SQLSTATEs.
+//!
+//! The library's errors are mostly text. What can be told apart by type is told by type; the texts that PostgreSQL has a
+//! code for are told by their fixed beginnings; the rest is an [`InternalError`] and reaches no client.
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, SchemaError};
+
+use super::error::{ErrorReport, InternalError, UserFacing};
+use super::sqlstate::SqlState;
+
+/// The report of an error of DataFusion. An error that carries an [`ErrorReport`] of ours inside gives that one.
+#[must_use]
+pub fn report(error: &DataFusionError) -> ErrorReport {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => report(inner),
+        DataFusionError::Shared(inner) => report(inner),
+        DataFusionError::Collection(errors) => match errors.first() {
+            Some(first) => report(first),
+            None => InternalError::new(error).report(),
+        },
+        DataFusionError::External(cause) => external(cause.as_ref()),
+        DataFusionError::ArrowError(arrow, _) => arrow_report(arrow),
+        DataFusionError::SchemaError(schema, _) => schema_report(schema),
+        DataFusionError::SQL(parser, _) => ErrorReport::new(SqlState::SYNTAX_ERROR, parser.to_string()),
+        DataFusionError::NotImplemented(text) => ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, first_line(text)),
+        DataFusionError::Plan(text) => plan_report(text),
+        DataFusionError::Execution(text) => execution_report(text),
+        DataFusionError::ResourcesExhausted(_) => ErrorReport::new(SqlState::OUT_OF_MEMORY, "out of memory")
+            .with_detail("The query needs more memory than query_memory_bytes allows.")
+            .with_hint("Read fewer rows or columns, or group by fewer keys."),
+        DataFusionError::Configuration(_)
+        | DataFusionError::IoError(_)
+        | DataFusionError::Internal(_)
+        | DataFusionError::ExecutionJoin(_)
+        | DataFusionError::Substrait(_)
+        | DataFusionError::Ffi(_)
+        | DataFusionError::ObjectStore(_) => InternalError::new(error).report(),
+        // Variants of features that are not built in.
+        #[allow(unreachable_patterns, reason = "the set of variants depends on the features of the library")]
+        _ => InternalError::new(error).report(),
+    }
+}
+
+/// Wraps a report so that it survives the way through DataFusion.
+#[must_use]
+pub fn wrap(report: ErrorReport) -> DataFusionError {
+    DataFusionError::External(Box::new(report))
+}
+
+fn external(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorReport {
+    if let Some(ours) = cause.downcast_ref::<ErrorReport>() {
+        return ours.clone();
+    }
+    if let Some(inner) = cause.downcast_ref::<DataFusionError>() {
+        return report(inner);
+    }
+    if let Some(arrow) = cause.downcast_ref::<ArrowError>() {
+        return arrow_report(arrow);
+    }
+    InternalError::new(cause).report()
+}
+
+fn arrow_report(error: &ArrowError) -> ErrorReport {
+    match error {
+        ArrowError::DivideByZero => ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero"),
+        ArrowError::ArithmeticOverflow(_) => {
+            ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
+        }
+        ArrowError::CastError(text) | ArrowError::ParseError(text) => cast_report(text),
+        ArrowError::ExternalError(cause) => external(cause.as_ref()),
+        ArrowError::InvalidArgumentError(text) | ArrowError::ComputeError(text) => execution_report(text),
+        ArrowError::MemoryError(_) => ErrorReport::new(SqlState::OUT_OF_MEMORY, "out of memory"),
+        ArrowError::NotYetImplemented(text) => ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, first_line(text)),
+        ArrowError::SchemaError(_)
+        | ArrowError::CsvError(_)
+        | ArrowError::JsonError(_)
+        | ArrowError::AvroError(_)
+        | ArrowError::IoError(_, _)
+        | ArrowError::IpcError(_)
+        | ArrowError::ParquetError(_)
+        | ArrowError::CDataInterface(_)
+        | ArrowError::DictionaryKeyOverflowError
+        | ArrowError::RunEndIndexOverflowError
+        | ArrowError::OffsetOverflowError(_) => InternalError::new(error).report(),
+    }
+}
+
+fn cast_report(text: &str) -> ErrorReport {
+    if text.contains("overflow") || text.contains("out of range") || text.contains("too large to store") {
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range").with_detail(first_line(text));
+    }
+    if text.contains("timestamp") || text.contains("date") || text.contains("Date") || text.contains("Time") {
+        return ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, "invalid input syntax for a date or time")
+            .with_detail(first_line(text));
+    }
+    ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax").with_detail(first_line(text))
+}
+
+fn schema_report(error: &SchemaError) -> ErrorReport {
+    match error {
+        SchemaError::AmbiguousReference { field } => {
+            ErrorReport::new(SqlState::AMBIGUOUS_COLUMN, format!("column reference \"{}\" is ambiguous", field.name))
+        }
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            ErrorReport::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once"))
+        }
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let name = match &field.relation {
+                Some(relation) => format!("{}.{}", relation.table(), field.name),
+                None => format!("\"{}\"", field.name),
+            };
+            let report = ErrorReport::new(SqlState::UNDEFINED_COLUMN, format!("column {name} does not exist"));
+            match nearest(&field.name, valid_fields.iter().map(|column| column.name.as_str())) {
+                Some(near) => report.with_hint(format!("Perhaps you meant to reference the column \"{near}\".")),
+                None => report,
+            }
+        }
+    }
+}
+
+/// The candidate that looks most like the name, if one is near enough to be a slip of the pen.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn plan_report(text: &str) -> ErrorReport {
+    let line = first_line(text);
+    let has = |needle: &str| line.contains(needle);
+    let state = if has("must be in GROUP BY") || has("must appear in the GROUP BY") || has("non-aggregate") {
+        SqlState::GROUPING_ERROR
+    } else if has("Invalid function") || has("No function matches") || has("does not support") && has("function") {
+        SqlState::UNDEFINED_FUNCTION
+    } else if has("table '") && has("not found") {
+        SqlState::UNDEFINED_TABLE
+    } else if has("Cannot infer common argument type") || has("Cannot coerce") || has("type_coercion") {
+        SqlState::UNDEFINED_FUNCTION
+    } else if has("recursion limit") {
+        SqlState::STATEMENT_TOO_COMPLEX
+    } else {
+        SqlState::SYNTAX_ERROR
+    };
+    ErrorReport::new(state, line)
+}
+
+fn execution_report(text: &str) -> ErrorReport {
+    let lower = text.to_lowercase();
+    let state = if lower.contains("divide by zero") || lower.contains("division by zero") {
+        return ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");
+    } else if lower.contains("overflow") || lower.contains("out of range") {
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range");
+    } else if lower.contains("more than one row") {
+        return ErrorReport::new(
+            SqlState::CARDINALITY_VIOLATION,
+            "more than one row returned by a subquery used as an expression",
+        );
+    } else if lower.contains("regular expression") || lower.contains("regex") {
+        SqlState::INVALID_REGULAR_EXPRESSION
+    } else if lower.contains("error parsing timestamp") || lower.contains("error parsing date") {
+        SqlState::INVALID_DATETIME_FORMAT
+    } else if lower.contains("cast") || lower.contains("parse") {
+        return cast_report(text);
+    } else {
+        SqlState::INVALID_PARAMETER_VALUE
+    };
+    ErrorReport::new(state, first_line(text))
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_report_survives_the_library() {
+        let ours = ErrorReport::new(SqlState::UNDEFINED_TABLE, "relation \"x\" does not exist").with_position(15);
+        let error = DataFusionError::Context("while planning".into(), Box::new(wrap(ours.clone())));
+        assert_eq!(report(&error), ours);
+    }
+
+    #[test]
+    fn division_by_zero_is_told_from_both_layers() {
+        let arrow = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
+        assert_eq!(report(&arrow).sqlstate, SqlState::DIVISION_BY_ZERO);
+    }
+}

@@ -1,0 +1,182 @@
+//! Everything that a client can make large, with a name, a default and a reason, in one place.
+//!
+//! A [`Limit`] is a constant; the `[limits]` section of the configuration may change its value, and [`LimitSet`] holds
+//! the values in force. A test in `tests/` goes one past each.
+
+use std::collections::BTreeMap;
+
+use super::error::ErrorReport;
+use super::sqlstate::SqlState;
+
+/// One limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The key in the configuration and in error messages; the unit is its last word.
+    pub name: &'static str,
+    /// The value when the configuration says nothing.
+    pub default: usize,
+    /// What would go wrong without it.
+    pub reason: &'static str,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $constant:ident = $name:literal, $default:expr, $reason:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $constant: Limit = Limit { name: $name, default: $default, reason: $reason };)+
+
+        /// Every limit, in the order of this file.
+        pub const ALL: &[Limit] = &[$($constant),+];
+    };
+}
+
+limits! {
+    /// Bytes of a tenant id.
+    TENANT_ID_BYTES = "tenant_id_bytes", 64, "a tenant id is part of every key and channel name";
+    /// Bytes of an identifier, as in PostgreSQL.
+    IDENTIFIER_BYTES = "identifier_bytes", 63, "PostgreSQL's names have 63 bytes, and clients rely on it";
+    /// Bytes of one statement's text.
+    STATEMENT_BYTES = "statement_bytes", 16 * 1024 * 1024, "a parsed statement takes many times the memory of its text";
+    /// Depth of nesting in a statement.
+    STATEMENT_DEPTH = "statement_depth", 256, "every level costs stack in the parser and in the planner";
+    /// Tokens in a statement.
+    STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
+    /// Statements in one simple query.
+    STATEMENTS_PER_QUERY = "statements_per_query", 1_000, "one message must not queue endless work";
+    /// Bytes of one frontend message.
+    FRONTEND_MESSAGE_BYTES = "frontend_message_bytes", 64 * 1024 * 1024, "a message is buffered whole before it is read";
+    /// Bytes of a message before the client is known.
+    STARTUP_MESSAGE_BYTES = "startup_message_bytes", 10_000, "strangers may not make the server buffer; PostgreSQL has the same limit";
+    /// Seconds a client has to authenticate.
+    AUTHENTICATION_SECONDS = "authentication_seconds", 60, "half-open connections must not pile up";
+    /// Sessions on the PostgreSQL listener.
+    SESSIONS = "sessions", 1_000, "each session holds a socket, buffers and statements";
+    /// Sessions of one tenant.
+    SESSIONS_PER_TENANT = "sessions_per_tenant", 500, "one tenant must not take all the sessions";
+    /// Prepared statements in one session.
+    PREPARED_STATEMENTS = "prepared_statements", 1_000, "a client that never closes statements would grow without bound";
+    /// Open portals in one session.
+    PORTALS = "portals", 1_000, "an open portal may hold a running query";
+    /// Parameters of one statement. The wire counts them in 16 bits.
+    PARAMETERS = "parameters", 65_535, "the wire counts parameters in 16 bits";
+    /// Columns of one result, as PostgreSQL's target lists.
+    RESULT_COLUMNS = "result_columns", 1_664, "PostgreSQL's limit on target lists";
+    /// Bytes of encoded rows that wait for a slow client.
+    ROW_BUFFER_BYTES = "row_buffer_bytes", 64 * 1024, "rows are flushed as they come; this is how many wait in one write";
+    /// Statements that run at once for one tenant.
+    QUERIES_PER_TENANT = "queries_per_tenant", 100, "one tenant must not take all the processors";
+    /// Memory that the running queries may take together, in bytes.
+    QUERY_MEMORY_BYTES = "query_memory_bytes", 2 * 1024 * 1024 * 1024, "a sort or a join must fail before the process does";
+    /// Bytes of a workflow graph's JSON.
+    GRAPH_BYTES = "graph_bytes", 8 * 1024 * 1024, "a graph is parsed whole";
+    /// Nodes of a workflow graph.
+    GRAPH_NODES = "graph_nodes", 5_000, "plans grow with the nodes";
+    /// Edges of a workflow graph.
+    GRAPH_EDGES = "graph_edges", 10_000, "walks grow with the edges";
+    /// Nesting of JSON in a graph, a configuration of a node or a WebSocket message.
+    JSON_DEPTH = "json_depth", 64, "every level costs stack in the parser";
+    /// Depth of the tree of nodes that one compile request makes.
+    GRAPH_DEPTH = "graph_depth", 1_000, "a plan is walked recursively";
+    /// Bytes of one formula.
+    FORMULA_BYTES = "formula_bytes", 64 * 1024, "a formula is parsed whole";
+    /// Nesting of one formula.
+    FORMULA_DEPTH = "formula_depth", 100, "every level costs stack in the parser and in the planner";
+    /// Columns of one node.
+    NODE_COLUMNS = "node_columns", 1_600, "PostgreSQL's limit on the columns of a table";
+    /// Rows that a preview returns when it does not say.
+    PREVIEW_DEFAULT_ROWS = "preview_default_rows", 100, "a canvas shows a page";
+    /// Rows that a preview returns at most.
+    PREVIEW_ROWS = "preview_rows", 10_000, "a preview is for looking, not for exporting";
+    /// Milliseconds that a preview may run on the store.
+    PREVIEW_TIMEOUT_MS = "preview_timeout_ms", 3_000, "a preview is waited for";
+    /// Connections on the side listener.
+    WEBSOCKET_CONNECTIONS = "websocket_connections", 10_000, "each connection holds a socket and a queue";
+    /// WebSocket connections of one tenant.
+    WEBSOCKET_CONNECTIONS_PER_TENANT = "websocket_connections_per_tenant", 1_000, "one tenant must not take all the connections";
+    /// Channels of one WebSocket connection.
+    CHANNELS_PER_CONNECTION = "channels_per_connection", 100, "each channel costs memory and a lookup for every message";
+    /// Bytes of one WebSocket message from a client.
+    WEBSOCKET_MESSAGE_BYTES = "websocket_message_bytes", 1024 * 1024, "a message is buffered whole before it is read";
+    /// Messages that wait for one WebSocket client.
+    WEBSOCKET_QUEUE_MESSAGES = "websocket_queue_messages", 256, "a client that does not keep up must not cost memory";
+    /// Bytes that wait for one WebSocket client.
+    WEBSOCKET_QUEUE_BYTES = "websocket_queue_bytes", 1024 * 1024, "a client that does not keep up must not cost memory";
+    /// Seconds in which a WebSocket client must say who it is.
+    WEBSOCKET_AUTHENTICATION_SECONDS = "websocket_authentication_seconds", 5, "unknown clients must not hold connections";
+    /// Bytes of a token.
+    TOKEN_BYTES = "token_bytes", 16 * 1024, "a token is decoded before it is trusted";
+    /// Rows that an embedded table keeps; the oldest go first.
+    EMBEDDED_TABLE_ROWS = "embedded_table_rows", 1_000_000, "the feed runs for ever, the memory does not grow";
+}
+
+/// The values in force: the defaults, and what the configuration changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitSet {
+    changed: BTreeMap<&'static str, usize>,
+}
+
+/// A key of the `[limits]` section that no limit has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no limit named \"{0}\"")]
+pub struct UnknownLimit(pub String);
+
+impl LimitSet {
+    /// The value in force.
+    #[must_use]
+    pub fn of(&self, limit: Limit) -> usize {
+        self.changed.get(limit.name).copied().unwrap_or(limit.default)
+    }
+
+    /// Changes one value.
+    ///
+    /// # Errors
+    /// [`UnknownLimit`] when no limit has the name.
+    pub fn set(&mut self, name: &str, value: usize) -> Result<(), UnknownLimit> {
+        let limit = ALL.iter().find(|limit| limit.name == name).ok_or_else(|| UnknownLimit(name.to_owned()))?;
+        self.changed.insert(limit.name, value);
+        Ok(())
+    }
+
+    /// Passes when `actual` is within the limit.
+    ///
+    /// # Errors
+    /// A report with `54000` (program limit exceeded) that names the limit, its value and what was asked for.
+    pub fn check(&self, limit: Limit, actual: usize) -> Result<(), ErrorReport> {
+        let allowed = self.of(limit);
+        if actual <= allowed {
+            return Ok(());
+        }
+        Err(exceeded(limit, allowed, actual))
+    }
+}
+
+/// The report for a limit that was passed.
+#[must_use]
+pub fn exceeded(limit: Limit, allowed: usize, actual: usize) -> ErrorReport {
+    ErrorReport::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("limit {} exceeded", limit.name))
+        .with_detail(format!("At most {allowed} are allowed, {actual} were given."))
+        .with_hint("The operator can change it in the [limits] section of the configuration.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_end_in_what_they_count() {
+        let mut names: Vec<_> = ALL.iter().map(|limit| limit.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|limit| limit.default > 0 && !limit.reason.is_empty()));
+    }
+
+    #[test]
+    fn one_past_a_limit_is_refused_by_name() {
+        let mut limits = LimitSet::default();
+        limits.set("graph_nodes", 3).unwrap();
+        assert!(limits.check(GRAPH_NODES, 3).is_ok());
+        let report = limits.check(GRAPH_NODES, 4).unwrap_err();
+        assert_eq!(report.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+        assert!(report.message.contains("graph_nodes"));
+        assert!(limits.set("nodes", 3).is_err());
+    }
+}

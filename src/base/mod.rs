@@ -1,0 +1,19 @@
+//! What every other folder stands on: identifiers, SQLSTATEs and the error trait, limits, and the type map.
+//!
+//! Comes in: nothing. Goes out: plain types without I/O.
+//! Does not: know a tenant's rights, a table, a store's connection or a wire.
+//! Invariant: imports no other folder of this crate.
+
+pub mod clock;
+pub mod engine_error;
+pub mod error;
+pub mod ids;
+pub mod limits;
+pub mod sqlstate;
+pub mod types;
+
+pub use clock::RequestClock;
+pub use error::{ErrorReport, InternalError, UserFacing};
+pub use ids::{SessionId, StoreKind, TableName, TenantId, UserName};
+pub use sqlstate::SqlState;
+pub use types::{CanvasType, SqlType};

@@ -1,0 +1,47 @@
+//! What discovery found, at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::TableName;
+use crate::tenancy::{Policy, PolicyBook};
+
+use super::table::Table;
+
+/// Every table of every store, immutable. A change is a new snapshot with a higher version.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    version: u64,
+    tables: BTreeMap<TableName, Arc<Table>>,
+    policies: Arc<PolicyBook>,
+}
+
+impl Snapshot {
+    /// A snapshot of the tables under the policies.
+    pub fn new(version: u64, tables: impl IntoIterator<Item = Table>, policies: Arc<PolicyBook>) -> Self {
+        let tables = tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect();
+        Self { version, tables, policies }
+    }
+
+    /// Grows with every change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Every table that has a policy, with it, in the order of the names. The others do not exist for anybody.
+    pub fn visible(&self) -> impl Iterator<Item = (&Arc<Table>, &Policy)> {
+        self.tables.values().filter_map(|table| Some((table, self.policies.of(&table.name)?)))
+    }
+
+    /// One table with its policy.
+    #[must_use]
+    pub fn find(&self, name: &TableName) -> Option<(&Arc<Table>, &Policy)> {
+        Some((self.tables.get(name)?, self.policies.of(name)?))
+    }
+
+    /// Tables that were discovered and have no policy: an operator wants to know of them.
+    pub fn invisible(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values().filter(|table| self.policies.of(&table.name).is_none())
+    }
+}

@@ -1,0 +1,164 @@
+//! A tenant's view of the snapshot: the only source of table leaves.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::logical_expr::TableSource;
+
+use crate::base::engine_error::nearest;
+use crate::base::{SqlState, TableName, UserFacing};
+use crate::tenancy::{Policy, Tenant};
+
+use super::snapshot::Snapshot;
+use super::table::Table;
+
+/// Why a name is no table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// Nothing of that name, or nothing that this tenant may know of.
+    #[error("relation \"{name}\" does not exist")]
+    UndefinedTable {
+        /// As the user wrote it.
+        name: String,
+        /// The most similar visible name.
+        nearest: Option<String>,
+    },
+    /// No schema of that name.
+    #[error("schema \"{0}\" does not exist")]
+    UndefinedSchema(String),
+}
+
+impl UserFacing for CatalogError {
+    fn sqlstate(&self) -> SqlState {
+        match self {
+            Self::UndefinedTable { .. } => SqlState::UNDEFINED_TABLE,
+            Self::UndefinedSchema(_) => SqlState::INVALID_SCHEMA_NAME,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UndefinedTable { nearest: Some(near), .. } => {
+                Some(format!("Perhaps you meant the table \"{near}\"."))
+            }
+            Self::UndefinedTable { nearest: None, .. } | Self::UndefinedSchema(_) => None,
+        }
+    }
+}
+
+/// A table in a plan, with the policy that the guard will put on it.
+///
+/// It has no data: a plan over it cannot run before the guard and the router have replaced it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableLeaf {
+    table: Arc<Table>,
+    policy: Policy,
+    schema: SchemaRef,
+}
+
+impl TableLeaf {
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The rule for its rows.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The leaf behind a plan's table source, when it is one.
+    #[must_use]
+    pub fn of(source: &Arc<dyn TableSource>) -> Option<&Self> {
+        (source.as_ref() as &dyn std::any::Any).downcast_ref::<Self>()
+    }
+}
+
+impl TableSource for TableLeaf {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+/// What one tenant may see of a snapshot.
+#[derive(Debug, Clone)]
+pub struct TenantView {
+    tenant: Arc<Tenant>,
+    snapshot: Arc<Snapshot>,
+}
+
+impl TenantView {
+    /// The tenant's view.
+    #[must_use]
+    pub fn new(tenant: Arc<Tenant>, snapshot: Arc<Snapshot>) -> Self {
+        Self { tenant, snapshot }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    /// The snapshot's version.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    /// The tables, in the order of their names.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.snapshot.visible().map(|(table, _)| table)
+    }
+
+    /// The schemas that hold a visible table, each once, in order.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<&str> {
+        let mut schemas: Vec<&str> = self.tables().map(|table| table.name.schema.as_str()).collect();
+        schemas.dedup();
+        schemas
+    }
+
+    /// The leaf of a table by its full name.
+    ///
+    /// # Errors
+    /// [`CatalogError::UndefinedTable`] when there is none or it has no policy.
+    pub fn leaf(&self, name: &TableName) -> Result<Arc<TableLeaf>, CatalogError> {
+        match self.snapshot.find(name) {
+            Some((table, policy)) => Ok(Arc::new(TableLeaf {
+                table: Arc::clone(table),
+                policy: policy.clone(),
+                schema: table.schema(),
+            })),
+            None => Err(self.undefined(&name.to_string())),
+        }
+    }
+
+    /// The schemas of the path that hold a visible table of that name, in the order of the path.
+    pub fn matches<'a>(&'a self, table: &'a str, search_path: &'a [String]) -> impl Iterator<Item = TableName> + 'a {
+        search_path
+            .iter()
+            .map(move |schema| TableName::new(schema, table))
+            .filter(|name| self.snapshot.find(name).is_some())
+    }
+
+    /// The leaf of a bare name: the first schema of the path that has it, as in PostgreSQL.
+    ///
+    /// # Errors
+    /// [`CatalogError::UndefinedTable`] when no schema of the path has it.
+    pub fn resolve(&self, table: &str, search_path: &[String]) -> Result<Arc<TableLeaf>, CatalogError> {
+        match self.matches(table, search_path).next() {
+            Some(name) => self.leaf(&name),
+            None => Err(self.undefined(table)),
+        }
+    }
+
+    fn undefined(&self, name: &str) -> CatalogError {
+        let full: Vec<String> = self.tables().map(|table| table.name.to_string()).collect();
+        let bare = self.tables().map(|table| table.name.table.as_str());
+        let near = nearest(name, full.iter().map(String::as_str).chain(bare)).map(str::to_owned);
+        CatalogError::UndefinedTable { name: name.to_owned(), nearest: near }
+    }
+}

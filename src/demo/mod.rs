@@ -1,0 +1,1 @@
+//! Seed data and a feed for the embedded stores.

@@ -1,0 +1,79 @@
+//! What a statement gives back.
+
+use std::pin::Pin;
+
+use datafusion::arrow::array::RecordBatch;
+use futures::Stream;
+
+use crate::base::{ErrorReport, SqlType};
+
+/// One column of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// The name that the client sees.
+    pub name: String,
+    /// The type that the wire announces. For a query with unmapped types planning already failed.
+    pub sql_type: SqlType,
+}
+
+/// Rows as they are made. After an error nothing follows. Dropping the stream stops the query.
+pub type RowStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, ErrorReport>> + Send>>;
+
+/// A message that is no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE` or `WARNING`.
+    pub severity: &'static str,
+    /// Code, message, detail and hint.
+    pub report: ErrorReport,
+}
+
+/// What the front must do to its own state because of a session statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEffect {
+    /// Forget one prepared statement; unknown names are `26000`.
+    Deallocate(String),
+    /// Forget every prepared statement.
+    DeallocateAll,
+    /// Forget every prepared statement and close every portal.
+    DiscardAll,
+    /// The transaction ended: close every portal.
+    EndTransaction,
+}
+
+/// What a statement gives back.
+pub enum Outcome {
+    /// Rows, then the command tag `<tag> <number of rows>`.
+    Rows {
+        /// `SELECT`, or for `EXPLAIN` and `SHOW` their own word without a number.
+        tag: RowsTag,
+        /// The columns.
+        columns: Vec<OutputColumn>,
+        /// The rows.
+        stream: RowStream,
+    },
+    /// No rows.
+    Command {
+        /// The command tag, such as `SET`.
+        tag: String,
+        /// Notices that go before it.
+        notices: Vec<Notice>,
+        /// Settings that changed and that the client is told of (`ParameterStatus`).
+        parameter_status: Vec<(String, String)>,
+        /// What the front must do.
+        effect: Option<SessionEffect>,
+    },
+    /// An empty statement.
+    Empty,
+}
+
+/// The command tag of a statement with rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowsTag {
+    /// `SELECT <rows>`
+    Select,
+    /// `EXPLAIN`
+    Explain,
+    /// `SHOW`
+    Show,
+}

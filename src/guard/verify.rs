@@ -1,0 +1,73 @@
+//! The second look: does every base table of the final statement stand inside its guard?
+
+use sqlparser::ast::Statement;
+
+use crate::base::{InternalError, SqlState, UserFacing};
+use crate::tenancy::{Policy, Tenant};
+
+/// What must stand on one base table of an emitted statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// The table's name in the store, part by part.
+    pub physical: Vec<String>,
+    /// The rule for its rows.
+    pub policy: Policy,
+    /// The tenant's id, the value of tenant columns.
+    pub tenant_id: String,
+    /// The values of the policy's list attribute; empty where the policy has none.
+    pub list: Vec<String>,
+}
+
+impl Requirement {
+    /// The requirement that a policy makes for a tenant.
+    #[must_use]
+    pub fn new(physical: Vec<String>, policy: &Policy, tenant: &Tenant) -> Self {
+        let list = match policy {
+            Policy::ListAttribute { attribute, .. } | Policy::TenantColumnAndList { attribute, .. } => {
+                tenant.attributes.get(attribute).cloned().unwrap_or_default()
+            }
+            Policy::TenantColumn { .. } | Policy::Shared => Vec::new(),
+        };
+        Self { physical, policy: policy.clone(), tenant_id: tenant.id.to_string(), list }
+    }
+}
+
+/// A statement in which every base table was seen to stand inside its guard. Stores run nothing else.
+#[derive(Debug, Clone)]
+pub struct VerifiedStatement {
+    statement: Statement,
+    text: String,
+}
+
+impl VerifiedStatement {
+    /// The statement as it goes to the store.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same as a tree.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+}
+
+/// A base table without its guard: a defect of this server.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct VerifyError(#[from] pub InternalError);
+
+impl UserFacing for VerifyError {
+    fn sqlstate(&self) -> SqlState {
+        self.0.sqlstate()
+    }
+}
+
+/// Walks a final statement and checks every base table against the requirements.
+///
+/// # Errors
+/// [`VerifyError`] when a table is unknown or stands outside its guard.
+pub fn verify(_statement: Statement, _requirements: &[Requirement]) -> Result<VerifiedStatement, VerifyError> {
+    todo!("guard helper")
+}

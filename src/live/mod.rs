@@ -1,0 +1,1 @@
+//! The side listener: WebSocket, health, metrics.

@@ -1,0 +1,12 @@
+//! Which store answers what.
+//!
+//! Comes in: a [`GuardedPlan`](crate::guard::GuardedPlan). Goes out: a [`RoutedPlan`]: the largest pieces that one store
+//! can run whole, and what is left to run in process.
+//! Does not: write statements, or open connections.
+//! Invariant: every table leaf is in exactly one piece.
+
+mod piece;
+mod split;
+
+pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};
+pub use split::route;

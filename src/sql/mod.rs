@@ -1,0 +1,11 @@
+//! From SQL text to a plan.
+//!
+//! Comes in: text, parameter types, a tenant's view. Goes out: session statements as values, queries as plans.
+//! Does not: guard, route, or keep a session's state.
+//! Invariant: nothing of the text outlives planning except names of output columns and literal values.
+
+mod plan;
+mod statement;
+
+pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
+pub use statement::{SessionStatement, Statement, StatementKind, parse};

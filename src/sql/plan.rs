@@ -1,0 +1,82 @@
+//! Planning a query over a tenant's view.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
+use sqlparser::ast;
+
+use crate::base::limits::LimitSet;
+use crate::base::{ErrorReport, SqlType, UserFacing};
+use crate::catalog::TenantView;
+use crate::functions::FunctionRegistry;
+
+/// Table functions that another folder brings, such as `workflow_preview`.
+pub trait TableFunctions: Send + Sync {
+    /// The plan that a call stands for; `None` when there is no such function. The arguments are literal values, or
+    /// `None` where an argument is a parameter that has no value yet.
+    fn expand(&self, name: &str, arguments: &[Option<ScalarValue>]) -> Option<Result<LogicalPlan, ErrorReport>>;
+}
+
+/// What planning reads besides the text. Nothing in it changes while a statement is planned.
+pub struct PlanContext<'a> {
+    /// The tables that exist for this tenant.
+    pub view: &'a TenantView,
+    /// Where bare names are looked up, in order.
+    pub search_path: &'a [String],
+    /// The functions that exist.
+    pub functions: &'a FunctionRegistry,
+    /// Table functions of other folders.
+    pub table_functions: &'a dyn TableFunctions,
+    /// The limits in force.
+    pub limits: &'a LimitSet,
+    /// `current_user`, `session_user`.
+    pub user: &'a str,
+    /// `current_database()`.
+    pub database: &'a str,
+    /// The time zone of the session, an IANA name or an offset.
+    pub time_zone: &'a str,
+    /// `pg_backend_pid()`.
+    pub session_id: i32,
+    /// Types that the client declared for parameters, by position; `None` where it left the choice to the server.
+    pub declared_types: &'a [Option<SqlType>],
+    /// Values of the parameters when they are known already (planning again at Bind).
+    pub parameter_values: Option<&'a [ScalarValue]>,
+}
+
+/// A planned query.
+#[derive(Debug, Clone)]
+pub struct PlannedQuery {
+    /// The plan, typed and coerced, with `Placeholder`s where parameters stand and table leaves without data.
+    pub plan: LogicalPlan,
+    /// The types of `$1`, `$2` …
+    pub parameter_types: Vec<SqlType>,
+    /// The row description cannot be told before the parameters have values: a table function's argument is one.
+    pub needs_values: bool,
+}
+
+/// Why a text is no query.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct SqlError(#[from] pub ErrorReport);
+
+impl UserFacing for SqlError {
+    fn sqlstate(&self) -> crate::base::SqlState {
+        self.0.sqlstate
+    }
+    fn detail(&self) -> Option<String> {
+        self.0.detail.clone()
+    }
+    fn hint(&self) -> Option<String> {
+        self.0.hint.clone()
+    }
+    fn position(&self) -> Option<usize> {
+        self.0.position
+    }
+}
+
+/// Plans a query.
+///
+/// # Errors
+/// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
+pub fn plan_query(_query: &ast::Query, _context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
+    todo!("sql helper")
+}

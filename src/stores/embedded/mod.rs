@@ -1,0 +1,1 @@
+//! The embedded stores: the three stores, played by tables in memory.

@@ -1,0 +1,114 @@
+//! The stores: the only folder that opens a connection to one.
+//!
+//! Comes in: a routed piece and its verified statement. Goes out: a stream of Arrow record batches.
+//! Does not: plan, or know a session.
+//! Invariant: a store runs a [`VerifiedStatement`] or the piece that it was emitted from, and nothing else.
+
+pub mod embedded;
+pub mod hub;
+pub mod local;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::{ErrorReport, RequestClock, SqlState, StoreKind, UserFacing};
+use crate::emit::Dialect;
+use crate::guard::VerifiedStatement;
+use crate::route::Piece;
+
+/// What one run of a piece is given.
+#[derive(Debug, Clone)]
+pub struct RunContext {
+    /// The values of `$1`, `$2` …
+    pub parameters: Arc<[ScalarValue]>,
+    /// The start of the statement and its transaction.
+    pub clock: RequestClock,
+    /// When the run must have ended, if it must.
+    pub deadline: Option<Instant>,
+    /// Cancelled when the client cancels, the deadline passes or the client is gone.
+    pub cancel: CancellationToken,
+}
+
+/// A piece that a store is ready to run, again and again.
+#[async_trait]
+pub trait PreparedPiece: Send + Sync + std::fmt::Debug {
+    /// Starts a run. Rows come as they are made; an error may come after rows and ends the stream.
+    async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError>;
+}
+
+/// One store.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Which one.
+    fn kind(&self) -> StoreKind;
+
+    /// The dialect that it reads.
+    fn dialect(&self) -> Dialect {
+        Dialect::of(self.kind())
+    }
+
+    /// Gets a piece ready: what can be done once for many runs is done here.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot run it.
+    fn prepare(
+        &self,
+        piece: &Arc<Piece>,
+        statement: &VerifiedStatement,
+        parameters: &[usize],
+    ) -> Result<Arc<dyn PreparedPiece>, StoreError>;
+
+    /// The tables that it holds now.
+    async fn discover(&self) -> Result<Vec<crate::catalog::Table>, StoreError>;
+
+    /// Whether it answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Why a store gave no rows, or stopped.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached.
+    #[error("store {store} is not available")]
+    Unavailable {
+        /// Which one.
+        store: StoreKind,
+        /// What the connection said.
+        detail: String,
+    },
+    /// It refused the statement, or failed while it ran.
+    #[error(transparent)]
+    Failed(#[from] ErrorReport),
+}
+
+impl UserFacing for StoreError {
+    fn sqlstate(&self) -> SqlState {
+        match self {
+            Self::Unavailable { .. } => SqlState::CONNECTION_FAILURE,
+            Self::Failed(report) => report.sqlstate,
+        }
+    }
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Unavailable { detail, .. } => Some(detail.clone()),
+            Self::Failed(report) => report.detail.clone(),
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unavailable { .. } => None,
+            Self::Failed(report) => report.hint.clone(),
+        }
+    }
+    fn position(&self) -> Option<usize> {
+        match self {
+            Self::Unavailable { .. } => None,
+            Self::Failed(report) => report.position,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The formula language: grammar, types, and the plan expression it stands for. (Issue 4.)

@@ -1,0 +1,1 @@
+//! One file a node type: its configuration, its schema transform, its plan.

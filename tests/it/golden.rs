@@ -1,0 +1,1 @@
+//! Golden files: input → plan → guarded → routed → emitted.

@@ -1,0 +1,1 @@
+//! The side listener through a real WebSocket.

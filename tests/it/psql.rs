@@ -1,0 +1,1 @@
+//! The real psql against the server.

@@ -1,0 +1,1 @@
+//! SQL result scripts through the real wire.

@@ -1,0 +1,1 @@
+//! Wire scripts: frontend messages in, exact backend messages out.
