@@ -1,8 +1,8 @@
 //! The workflow calls, as table functions of SQL.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -22,8 +22,8 @@ use super::prepare::{PieceStatement, Stages, compile};
 pub(super) struct WorkflowCalls<'a> {
     functions: WorkflowFunctions<'a>,
     view: &'a TenantView,
-    previewed: Cell<bool>,
-    reads_clock: Cell<bool>,
+    previewed: AtomicBool,
+    reads_clock: AtomicBool,
 }
 
 impl<'a> WorkflowCalls<'a> {
@@ -34,17 +34,17 @@ impl<'a> WorkflowCalls<'a> {
         clock: RequestClock,
     ) -> Self {
         let functions = WorkflowFunctions::new(WorkflowContext { view, search_path, clock, limits });
-        Self { functions, view, previewed: Cell::new(false), reads_clock: Cell::new(false) }
+        Self { functions, view, previewed: AtomicBool::new(false), reads_clock: AtomicBool::new(false) }
     }
 
     /// Whether the statement called `workflow_preview`.
     pub(super) fn was_preview(&self) -> bool {
-        self.previewed.get()
+        self.previewed.load(Ordering::Relaxed)
     }
 
     /// Whether the plan holds times that were relative to this request, so that another request must plan again.
     pub(super) fn reads_clock(&self) -> bool {
-        self.reads_clock.get()
+        self.reads_clock.load(Ordering::Relaxed)
     }
 
     fn preview(&self, arguments: &Arguments<'_>) -> Result<LogicalPlan, ErrorReport> {
@@ -52,7 +52,7 @@ impl<'a> WorkflowCalls<'a> {
         let (graph, target) = (arguments.text(0)?, arguments.text(1)?);
         let (offset, limit) = (arguments.integer(2)?, arguments.integer(3)?);
         let compiled = self.functions.preview(&graph, &target, offset, limit).map_err(|error| error.report())?;
-        self.previewed.set(true);
+        self.previewed.store(true, Ordering::Relaxed);
         Ok(self.noted(compiled).plan)
     }
 
@@ -69,7 +69,7 @@ impl<'a> WorkflowCalls<'a> {
 
     fn noted(&self, compiled: CompiledWorkflow) -> CompiledWorkflow {
         if compiled.valid_for.is_some() {
-            self.reads_clock.set(true);
+            self.reads_clock.store(true, Ordering::Relaxed);
         }
         compiled
     }
