@@ -90,10 +90,7 @@ impl ListenFlags {
             ("--pg-listen", "server.pg_listen", &self.pg_listen),
             ("--http-listen", "server.http_listen", &self.http_listen),
         ];
-        flags
-            .into_iter()
-            .filter_map(|(flag, key, value)| Some(Override::flag(flag, key, value.as_ref()?)))
-            .collect()
+        flags.into_iter().filter_map(|(flag, key, value)| Some(Override::flag(flag, key, value.as_ref()?))).collect()
     }
 }
 
@@ -174,8 +171,7 @@ fn serve(config: &Config, greet: bool) -> Result<(), String> {
 }
 
 async fn interrupted() -> Result<(), String> {
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(text)?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(text)?;
     tokio::select! {
         result = tokio::signal::ctrl_c() => result.map_err(text),
         _ = terminate.recv() => Ok(()),

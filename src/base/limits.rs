@@ -77,6 +77,8 @@ limits! {
     JSON_DEPTH = "json_depth", 64, "every level costs stack in the parser";
     /// Depth of the tree of nodes that one compile request makes.
     GRAPH_DEPTH = "graph_depth", 1_000, "a plan is walked recursively";
+    /// Nodes of the tree that one compile request makes; a node that feeds two others is in it twice.
+    GRAPH_TREE_NODES = "graph_tree_nodes", 20_000, "a chain of nodes that each feed both inputs of the next doubles at every step";
     /// Bytes of one formula.
     FORMULA_BYTES = "formula_bytes", 64 * 1024, "a formula is parsed whole";
     /// Nesting of one formula.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
+use datafusion::arrow::array::{
+    ArrayRef, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::logical_expr::LogicalPlan;
@@ -191,7 +193,8 @@ fn segment_of(
         store: kind.name(),
         dialect: statement.dialect.name(),
         sql: statement.verified.text().to_owned(),
-        parameters: serde_json::json!(statement.parameters.iter().map(|n| format!("${n}")).collect::<Vec<_>>()).to_string(),
+        parameters: serde_json::json!(statement.parameters.iter().map(|n| format!("${n}")).collect::<Vec<_>>())
+            .to_string(),
         node_ids,
         columns: columns_json(&statement.piece.plan),
         limit: limit_of(&statement.piece.plan),
@@ -238,9 +241,8 @@ fn limit_of(plan: &LogicalPlan) -> Option<i64> {
 }
 
 fn segment_rows(segments: &[Segment]) -> Result<RecordBatch, ErrorReport> {
-    let text = |of: fn(&Segment) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(segments.iter().map(of)))
-    };
+    let text =
+        |of: fn(&Segment) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(segments.iter().map(of))) };
     let mut nodes = ListBuilder::new(StringBuilder::new());
     for segment in segments {
         nodes.append_value(segment.node_ids.iter().map(Some));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind};
@@ -47,10 +47,7 @@ pub(super) enum Work {
     /// A query, ready to run.
     Query(Box<QueryWork>),
     /// The stages of a query as text; with ANALYZE, the query too.
-    Explain {
-        lines: Vec<String>,
-        analyze: Option<Box<QueryWork>>,
-    },
+    Explain { lines: Vec<String>, analyze: Option<Box<QueryWork>> },
     /// A session statement.
     Session(SessionStatement),
     /// A write, which is refused when it runs.
@@ -167,9 +164,7 @@ impl Engine {
                 let columns = Ok(session_columns(inner));
                 Ready::without_query(columns, Work::Session(inner.clone()))
             }
-            StatementKind::Write(word) => {
-                Ready::without_query(Ok(None), Work::Write(word.clone()))
-            }
+            StatementKind::Write(word) => Ready::without_query(Ok(None), Work::Write(word.clone())),
         };
         Ok(Arc::new(Prepared {
             statement: statement.clone(),
@@ -341,9 +336,11 @@ fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineErr
 
 fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, EngineError> {
     let sql_type = SqlType::from_arrow(data_type).map_err(|unmapped| {
-        ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("column \"{name}\" has a type without a PostgreSQL type"))
-            .with_detail(unmapped.to_string())
+        ErrorReport::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("column \"{name}\" has a type without a PostgreSQL type"),
+        )
+        .with_detail(unmapped.to_string())
     })?;
     Ok(OutputColumn { name: name.to_owned(), sql_type })
 }
-

@@ -97,8 +97,7 @@ impl Engine {
 
     fn deadline(&self, session: &Session, is_preview: bool, started: Instant) -> Option<Instant> {
         let of_session = session.settings().statement_timeout();
-        let of_preview =
-            is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
+        let of_preview = is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
         [of_session, of_preview].into_iter().flatten().min().map(|timeout| started + timeout)
     }
 

@@ -194,8 +194,7 @@ impl Session {
     }
 
     fn refuse_in_failed_block(&self, kind: &StatementKind) -> Result<(), EngineError> {
-        let ends_block =
-            matches!(kind, StatementKind::Session(SessionStatement::Commit | SessionStatement::Rollback));
+        let ends_block = matches!(kind, StatementKind::Session(SessionStatement::Commit | SessionStatement::Rollback));
         if self.status != TransactionStatus::Failed || ends_block {
             return Ok(());
         }
@@ -229,9 +228,7 @@ impl Session {
             SessionStatement::Deallocate(Some(name)) => {
                 Ok(Done::with_effect("DEALLOCATE", SessionEffect::Deallocate(name.clone())))
             }
-            SessionStatement::Deallocate(None) => {
-                Ok(Done::with_effect("DEALLOCATE ALL", SessionEffect::DeallocateAll))
-            }
+            SessionStatement::Deallocate(None) => Ok(Done::with_effect("DEALLOCATE ALL", SessionEffect::DeallocateAll)),
         };
         let Done { tag, notices, effect } = result?;
         let parameter_status = self.settings.reported_changes(&before);

@@ -75,16 +75,19 @@ impl SessionRegistry {
     }
 
     /// Waits for a place among the statements that run for a tenant.
-    pub(super) async fn admit(&self, tenant: &TenantId, limits: &LimitSet) -> Result<OwnedSemaphorePermit, ErrorReport> {
+    pub(super) async fn admit(
+        &self,
+        tenant: &TenantId,
+        limits: &LimitSet,
+    ) -> Result<OwnedSemaphorePermit, ErrorReport> {
         let semaphore = {
             let mut queries = self.queries.lock();
             let places = limits.of(limits::QUERIES_PER_TENANT);
             Arc::clone(queries.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(places))))
         };
-        semaphore
-            .acquire_owned()
-            .await
-            .map_err(|_| ErrorReport::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command"))
+        semaphore.acquire_owned().await.map_err(|_| {
+            ErrorReport::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+        })
     }
 }
 

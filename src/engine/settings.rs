@@ -316,18 +316,16 @@ fn check(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
             Ok(number) => Err(not_honoured(setting, &number.to_string())),
             Err(_) => Err(invalid(setting, value)),
         },
-        Kind::Milliseconds => {
-            parse_milliseconds(value).map(milliseconds_text).ok_or_else(|| invalid(setting, value))
-        }
+        Kind::Milliseconds => parse_milliseconds(value).map(milliseconds_text).ok_or_else(|| invalid(setting, value)),
         Kind::OneOf(list) => one_of(list).ok_or_else(|| invalid(setting, value)),
         Kind::Honoured(list, refused) => match (one_of(list), one_of(refused)) {
             (Some(_), _) => Ok(list[0].to_owned()),
             (None, Some(known)) => Err(not_honoured(setting, &known)),
             (None, None) => Err(invalid(setting, value)),
         },
-        Kind::TimeZone => parse_time_zone(value)
-            .map(|zone| zone.name().to_owned())
-            .ok_or_else(|| invalid(setting, value)),
+        Kind::TimeZone => {
+            parse_time_zone(value).map(|zone| zone.name().to_owned()).ok_or_else(|| invalid(setting, value))
+        }
         Kind::DateStyle => date_style(setting, value),
         Kind::NameList => Ok(split_names(value).join(", ")),
     }
@@ -409,7 +407,9 @@ fn split_names(text: &str) -> Vec<String> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (name, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').map_or((quoted.to_owned(), ""), |(name, after)| (name.to_owned(), after)),
+            Some(quoted) => {
+                quoted.split_once('"').map_or((quoted.to_owned(), ""), |(name, after)| (name.to_owned(), after))
+            }
             None => {
                 let end = rest.find(',').unwrap_or(rest.len());
                 (rest[..end].trim().to_lowercase(), &rest[end..])

@@ -60,8 +60,7 @@ fn the_demo_prints_how_to_go_on_and_ends_on_a_signal() {
 fn a_port_in_use_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output =
-        flowforge(&["demo", "--pg-listen", &address, "--http-listen", "127.0.0.1:0"]).output().unwrap();
+    let output = flowforge(&["demo", "--pg-listen", &address, "--http-listen", "127.0.0.1:0"]).output().unwrap();
     assert!(!output.status.success());
     let error = text(&output.stderr);
     let said: Vec<&str> = error.lines().filter(|line| line.starts_with("flowforge:")).collect();
@@ -102,9 +101,8 @@ fn a_token_needs_a_known_tenant_and_a_shared_secret() {
         format!("[auth.jwt]\nalgorithm = \"HS256\"\nsecret = \"{secret}\"\n\n[[tenants]]\nid = \"acme\"\n");
     std::fs::write(&file, text_of_file).unwrap();
     let path = file.to_str().unwrap();
-    let token = |tenant: &str| {
-        flowforge(&["token", "--config", path, "--tenant", tenant, "--user", "acme"]).output().unwrap()
-    };
+    let token =
+        |tenant: &str| flowforge(&["token", "--config", path, "--tenant", tenant, "--user", "acme"]).output().unwrap();
     let good = token("acme");
     assert!(good.status.success(), "{}", text(&good.stderr));
     assert_eq!(text(&good.stdout).trim().split('.').count(), 3);

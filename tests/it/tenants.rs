@@ -77,7 +77,8 @@ async fn together_the_tenants_see_everything_once() {
     let (acme, globex) = (server.connect("acme").await, server.connect("globex").await);
     for (table, total) in [("raw_trades", 50_000), ("raw_quotes", 100_000), ("fct_trades", 50_000)] {
         let sql = format!("SELECT count(*) FROM {table}");
-        let sum: i64 = value(&acme, &sql).await.parse::<i64>().unwrap() + value(&globex, &sql).await.parse::<i64>().unwrap();
+        let sum: i64 =
+            value(&acme, &sql).await.parse::<i64>().unwrap() + value(&globex, &sql).await.parse::<i64>().unwrap();
         assert_eq!(sum, total, "{table}");
     }
 }
