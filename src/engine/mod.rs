@@ -11,4 +11,5 @@ mod session;
 pub use error::EngineError;
 pub use outcome::{Notice, Outcome, OutputColumn, RowStream, RowsTag, SessionEffect};
 pub use session::{Bound, Engine, Prepared, Session, SessionKey, TransactionStatus};
+pub use crate::stores::hub;
 pub use crate::sql::{Statement, StatementKind, SessionStatement};
