@@ -22,7 +22,7 @@ mod relation;
 mod resolve;
 mod schema;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod times;
 mod validate;
 mod values;

@@ -1,1 +1,0 @@
-//! A small catalog for the tests of this folder.
