@@ -8,6 +8,7 @@ mod scan;
 mod store;
 mod table;
 
+pub use scan::provider;
 pub(super) use scan::{EmbeddedProvider, RunSnapshots};
 pub use store::EmbeddedStore;
 pub use table::{EmbeddedTable, Retention};

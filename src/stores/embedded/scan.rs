@@ -37,6 +37,12 @@ impl RunSnapshots {
     }
 }
 
+/// A table as the leaf that the engine reads. The guard is the business of the plan above it.
+#[must_use]
+pub fn provider(table: Arc<EmbeddedTable>) -> Arc<dyn TableProvider> {
+    Arc::new(EmbeddedProvider { table })
+}
+
 /// A table as a leaf of a physical plan.
 #[derive(Debug)]
 pub(in crate::stores) struct EmbeddedProvider {
@@ -44,10 +50,6 @@ pub(in crate::stores) struct EmbeddedProvider {
 }
 
 impl EmbeddedProvider {
-    pub(super) fn new(table: Arc<EmbeddedTable>) -> Self {
-        Self { table }
-    }
-
     fn batches(&self, contents: &Contents, filters: &[Expr]) -> Vec<Arc<RecordBatch>> {
         let wanted = self.table.key().and_then(|key| wanted_keys(filters, self.table.schema().field(key).name()));
         match wanted {

@@ -14,7 +14,7 @@ use crate::route::Piece;
 use crate::stores::local::{LocalExecutor, PreparedLocal};
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
-use super::scan::EmbeddedProvider;
+use super::scan::provider;
 use super::table::EmbeddedTable;
 
 /// One of the three stores, played by tables in memory. It runs the piece itself; the emitted statement is what a real
@@ -45,7 +45,7 @@ impl EmbeddedStore {
     fn provider(&self, source: &Arc<dyn TableSource>) -> Option<Arc<dyn TableProvider>> {
         let wanted = TableLeaf::of(source)?.table();
         let table = self.tables.iter().find(|table| table.name() == &wanted.name)?;
-        Some(Arc::new(EmbeddedProvider::new(Arc::clone(table))))
+        Some(provider(Arc::clone(table)))
     }
 }
 

@@ -61,11 +61,6 @@ impl Contents {
         positions.dedup();
         positions.into_iter().map(|position| Arc::new(open.slice(position, 1))).collect()
     }
-
-    /// How many rows.
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
 }
 
 /// A table in memory. Readers take a snapshot and never wait; writers come one at a time.
@@ -351,7 +346,7 @@ mod tests {
         table.publish(Some(&rows(&table, 0, 3)), Some(rows(&table, 10, 12)), second(0)).unwrap();
         let before = table.snapshot();
         table.publish(Some(&rows(&table, 3, 4)), Some(rows(&table, 20, 21)), second(0)).unwrap();
-        assert_eq!(before.rows(), 5);
+        assert_eq!(before.rows, 5);
         assert_eq!(values(&table), [0, 1, 2, 3, 20]);
     }
 
