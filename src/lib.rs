@@ -34,7 +34,7 @@ pub mod guard;
 pub mod live;
 pub mod pg;
 pub mod route;
-//pub mod server;
+pub mod server;
 pub mod sql;
 pub mod stores;
 pub mod tenancy;

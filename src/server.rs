@@ -17,12 +17,11 @@ use crate::base::{ErrorReport, InternalError, TenantId, UserFacing, UserName};
 use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
-use crate::live;
 use crate::pg;
 use crate::stores::StoreError;
 use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
-use crate::tenancy::{Authenticators, Identity, MintError, ScramVerifier};
+use crate::tenancy::{Authenticators, Identity, MintError, PolicyBook, ScramVerifier};
 
 /// How often every store is asked for its tables.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(60);
@@ -96,11 +95,7 @@ impl Server {
             limits: Arc::new(limits),
             shutdown_grace: grace,
         };
-        let live_context = live_context(config, &engine, &authenticators);
-        let listeners = vec![
-            tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone())),
-            tokio::spawn(live::serve(http_listener, live_context, shutdown.clone())),
-        ];
+        let listeners = vec![tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone()))];
         Ok(Self { engine, authenticators, pg_address, http_address, shutdown, listeners })
     }
 
@@ -195,14 +190,17 @@ fn tls_settings(config: &Config) -> Result<Option<pg::TlsSettings>, StartError> 
 fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Feed>), StartError> {
     let hub = Hub::default();
     let local = LocalExecutor::new(limits)?;
-    let rates = demo::Rates { trades_per_second: config.demo.trades_per_second, quotes_per_second: config.demo.quotes_per_second };
+    let rates = demo::Rates {
+        trades_per_second: f64::from(config.demo.trades_per_second),
+        quotes_per_second: f64::from(config.demo.quotes_per_second),
+    };
     let options = demo::DemoOptions { seed: config.demo.seed, rates };
     let embedded = demo::start(options, &hub, limits, &local)?;
     let engine = Engine::new(EngineParts {
         database: config.server.database.clone(),
         limits: limits.clone(),
         stores: embedded.stores,
-        policies: Arc::new(policies(config)),
+        policies: Arc::new(PolicyBook::from_config(&config.policies)),
         hub,
         local,
         search_path: config.session.search_path.clone(),
@@ -234,7 +232,9 @@ pub fn greeting(config: &Config, server: &Server) -> Result<String, MintError> {
         for user in users.take(1) {
             let name = &user.name;
             let token = server.mint_token(&tenant.id, name, GREETING_TOKEN_SECONDS)?;
-            text.push_str(&format!("{name}\n  psql postgres://{name}:{name}@{pg}/{database}\n  ws://{http}/ws?token={token}\n\n"));
+            text.push_str(&format!(
+                "{name}\n  psql postgres://{name}:{name}@{pg}/{database}\n  ws://{http}/ws?token={token}\n\n"
+            ));
         }
     }
     text.push_str(TRY);

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::base::{ErrorReport, SqlState};
 use crate::tenancy::Identity;
+pub use crate::tenancy::ScramVerifier;
 
 use super::failure::{Failure, violation};
 use super::message::{Body, outgoing};
@@ -13,19 +14,6 @@ use super::socket::Socket;
 
 /// Bytes of one SASL message, as PostgreSQL allows.
 const SASL_MESSAGE_BYTES: usize = 1024;
-
-/// What is stored of a password (RFC 5803): enough to check it, not enough to log in with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScramVerifier {
-    /// Rounds of PBKDF2.
-    pub iterations: u32,
-    /// The salt.
-    pub salt: Vec<u8>,
-    /// `H(HMAC(SaltedPassword, "Client Key"))`
-    pub stored_key: [u8; 32],
-    /// `HMAC(SaltedPassword, "Server Key")`
-    pub server_key: [u8; 32],
-}
 
 /// The users that may log in.
 #[async_trait]
