@@ -1,6 +1,7 @@
 //! The one integration test binary: one link instead of one a file.
 
 mod golden;
+mod house;
 mod live;
 mod psql;
 mod slt;
