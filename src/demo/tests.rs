@@ -159,8 +159,8 @@ async fn check_by_sql(session: &SessionContext) {
     .await;
     assert_same(
         session,
-        "SELECT symbol, sum(quantity), count(*) FROM fct_trades WHERE tenant_id = 'acme' GROUP BY symbol",
-        "SELECT symbol, sum(quantity), count(*) FROM raw_trades
+        "SELECT symbol, sum(quantity) AS q, count(*) AS n FROM fct_trades WHERE tenant_id = 'acme' GROUP BY symbol",
+        "SELECT symbol, sum(quantity) AS q, count(*) AS n FROM raw_trades
          WHERE symbol IN ('AAPL', 'MSFT', 'GOOGL', 'AMZN', 'NVDA') GROUP BY symbol",
     )
     .await;
@@ -171,7 +171,7 @@ async fn check_by_sql(session: &SessionContext) {
             "SELECT symbol, CAST(date_trunc('{unit}', event_time) AS {cast}) AS start,
                     first_value(price ORDER BY trade_id) AS open, max(price) AS high, min(price) AS low,
                     last_value(price ORDER BY trade_id) AS close, CAST(sum(quantity) AS DECIMAL(18,4)) AS volume,
-                    count(*) AS trades, sum(CAST(notional AS DOUBLE)) / sum(CAST(quantity AS DOUBLE)) AS vwap
+                    count(*) AS trades, sum(notional * 1e0) / sum(quantity * 1e0) AS vwap
              FROM raw_trades GROUP BY symbol, date_trunc('{unit}', event_time)"
         );
         assert_same(
@@ -193,7 +193,7 @@ async fn check_by_sql(session: &SessionContext) {
         "SELECT tenant_id, symbol, CAST(net_qty AS DECIMAL(20,4)) AS q, CAST(net_notional AS DECIMAL(20,4)) AS n,
                 trade_count, CAST(last_update AS TIMESTAMP) AS at FROM live_positions",
         "SELECT tenant_id, symbol, CAST(sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END) AS DECIMAL(20,4)) AS q,
-                CAST(sum(CASE side WHEN 'BUY' THEN notional ELSE -notional END) AS DECIMAL(20,4)) AS n, count(*),
+                CAST(sum(CASE side WHEN 'BUY' THEN notional ELSE -notional END) AS DECIMAL(20,4)) AS n, count(*) AS trade_count,
                 CAST(max(event_time) AS TIMESTAMP) AS at FROM fct_trades GROUP BY tenant_id, symbol",
     )
     .await;
