@@ -192,6 +192,12 @@ impl Feed {
         if due { self.flush(now_ms) } else { Ok(()) }
     }
 
+    /// Flushes what waits, however short it has waited.
+    #[cfg(test)]
+    pub(super) fn flush_now(&mut self) -> Result<()> {
+        self.flush(self.waiting_since_ms)
+    }
+
     fn flush(&mut self, now_ms: i64) -> Result<()> {
         let now = moment(now_ms);
         let tables = Arc::clone(&self.tables);

@@ -117,3 +117,8 @@ pub fn users() -> Result<Vec<(UserName, TenantId)>, InternalError> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod tests;

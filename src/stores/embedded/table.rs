@@ -119,6 +119,12 @@ impl EmbeddedTable {
         self.contents.load().rows
     }
 
+    /// Its rows now, oldest first.
+    #[must_use]
+    pub fn batches(&self) -> Vec<RecordBatch> {
+        self.snapshot().batches().iter().map(|batch| batch.as_ref().clone()).collect()
+    }
+
     /// How many batches a reader sees now.
     #[must_use]
     pub fn batch_count(&self) -> usize {
