@@ -108,6 +108,11 @@ impl TenantView {
         self.snapshot.version()
     }
 
+    /// The snapshot behind it, for the rest of this folder only: it also knows tables that nobody may see.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The tables, in the order of their names.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.snapshot.visible().map(|(table, _)| table)
@@ -127,11 +132,9 @@ impl TenantView {
     /// [`CatalogError::UndefinedTable`] when there is none or it has no policy.
     pub fn leaf(&self, name: &TableName) -> Result<Arc<TableLeaf>, CatalogError> {
         match self.snapshot.find(name) {
-            Some((table, policy)) => Ok(Arc::new(TableLeaf {
-                table: Arc::clone(table),
-                policy: policy.clone(),
-                schema: table.schema(),
-            })),
+            Some((table, policy)) => {
+                Ok(Arc::new(TableLeaf { table: Arc::clone(table), policy: policy.clone(), schema: table.schema() }))
+            }
             None => Err(self.undefined(&name.to_string())),
         }
     }
