@@ -48,6 +48,8 @@ impl<'a> Provider<'a> {
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
             Arc::new(datafusion::functions::datetime::planner::DatetimeFunctionPlanner),
             Arc::new(datafusion::functions::unicode::planner::UnicodeFunctionPlanner),
+            Arc::new(datafusion::functions_aggregate::planner::AggregateFunctionPlanner),
+            Arc::new(datafusion::functions_window::planner::WindowFunctionPlanner),
         ];
         Self { context, expression_planners, types: Arc::new(PostgresTypes) }
     }
