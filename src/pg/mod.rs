@@ -17,8 +17,6 @@ pub mod encode;
 mod failure;
 mod listener;
 pub mod message;
-#[cfg(test)]
-mod roundtrip;
 mod scram;
 mod socket;
 mod startup;
@@ -27,4 +25,4 @@ mod tls;
 pub use auth::{Authenticator, ScramVerifier};
 pub use backend::{Backend, BackendSession};
 pub use listener::{PgContext, serve};
-pub use tls::TlsSettings;
+pub use tls::{InvalidTls, TlsSettings};
