@@ -8,7 +8,8 @@ mod error;
 mod outcome;
 mod session;
 
-pub use crate::sql::{SessionStatement, Statement, StatementKind};
 pub use error::EngineError;
 pub use outcome::{Notice, Outcome, OutputColumn, RowStream, RowsTag, SessionEffect};
 pub use session::{Bound, Engine, Prepared, Session, SessionKey, TransactionStatus};
+pub use crate::stores::hub;
+pub use crate::sql::{Statement, StatementKind, SessionStatement};
