@@ -165,7 +165,7 @@ async fn session<B: Backend>(
     let peer = Peer { loopback: address.ip().to_canonical().is_loopback(), channel_binding };
     let token_bytes = context.limits.of(limits::TOKEN_BYTES);
     let identity = authenticate(socket, context.authenticator.as_ref(), &message.user, &peer, token_bytes).await?;
-    let expires_at = identity.expires_at;
+    let expires_at = identity.expires_at();
     let session = context.backend.connect(identity, &message.database, &message.settings).map_err(too_many)?;
     Ok((session, expires_at))
 }

@@ -22,7 +22,7 @@ mod socket;
 mod startup;
 mod tls;
 
-pub use auth::{Authenticator, ScramVerifier};
+pub use auth::Authenticator;
 pub use backend::{Backend, BackendSession};
 pub use listener::{PgContext, serve};
 pub use tls::{InvalidTls, TlsSettings};

@@ -28,8 +28,8 @@ use flowforge::engine::{
 };
 use flowforge::pg::decode::decode;
 use flowforge::pg::encode::Format;
-use flowforge::pg::{Authenticator, Backend, BackendSession, ScramVerifier};
-use flowforge::tenancy::{Identity, Tenant};
+use flowforge::pg::{Authenticator, Backend, BackendSession};
+use flowforge::tenancy::{Identity, ScramVerifier, Tenant};
 use futures::StreamExt;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -47,9 +47,9 @@ fn keyed(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn identity() -> Identity {
+fn identity(expires_at: Option<i64>) -> Identity {
     let tenant = Tenant { id: TenantId::new("acme").unwrap(), attributes: std::collections::BTreeMap::new() };
-    Identity { tenant: Arc::new(tenant), user: UserName::new("acme").unwrap(), expires_at: None }
+    Identity::unproven_for_tests(Arc::new(tenant), UserName::new("acme").unwrap(), expires_at)
 }
 
 #[async_trait]
@@ -65,7 +65,7 @@ impl Authenticator for FakeUsers {
     }
 
     fn password_identity(&self, user: &str) -> Option<Identity> {
-        (user == "acme").then(identity)
+        (user == "acme").then(|| identity(None))
     }
 
     fn is_token_user(&self, user: &str) -> bool {
@@ -74,8 +74,8 @@ impl Authenticator for FakeUsers {
 
     async fn token_identity(&self, token: &str) -> Result<Identity, ErrorReport> {
         match token {
-            "valid" => Ok(identity()),
-            "expiring" => Ok(Identity { expires_at: Some(0), ..identity() }),
+            "valid" => Ok(identity(None)),
+            "expiring" => Ok(identity(Some(0))),
             _ => Err(ErrorReport::new(SqlState::INVALID_PASSWORD, "the token is not valid")),
         }
     }
