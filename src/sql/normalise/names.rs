@@ -155,8 +155,20 @@ fn type_name(data_type: &DataType) -> Option<String> {
         DataType::JSON => "json",
         DataType::JSONB => "jsonb",
         DataType::Bytea => "bytea",
-        DataType::Time(_, zone) => if has_zone(*zone) { "timetz" } else { "time" },
-        DataType::Timestamp(_, zone) => if has_zone(*zone) { "timestamptz" } else { "timestamp" },
+        DataType::Time(_, zone) => {
+            if has_zone(*zone) {
+                "timetz"
+            } else {
+                "time"
+            }
+        }
+        DataType::Timestamp(_, zone) => {
+            if has_zone(*zone) {
+                "timestamptz"
+            } else {
+                "timestamp"
+            }
+        }
         DataType::Custom(name, _) => return name.0.last().and_then(|part| part.as_ident()).map(folded),
         DataType::Array(
             ast::ArrayElemTypeDef::SquareBracket(element, _)
@@ -237,6 +249,9 @@ mod tests {
 
     #[test]
     fn a_name_may_come_twice() {
-        assert_eq!(names("SELECT 1, 2, count(*), count(*), a AS x, b AS x, c, c FROM t").join(" "), "?column? ?column? count count x x c c");
+        assert_eq!(
+            names("SELECT 1, 2, count(*), count(*), a AS x, b AS x, c, c FROM t").join(" "),
+            "?column? ?column? count count x x c c"
+        );
     }
 }
