@@ -26,9 +26,9 @@ pub struct Override {
 
 impl Override {
     /// A flag for a key such as `server.pg_listen`.
-    pub fn flag(origin: impl Into<String>, key: &str, value: impl ToString) -> Self {
+    pub fn flag(origin: impl Into<String>, key: &str, value: impl Into<String>) -> Self {
         let key = key.split('.').map(str::to_owned).collect();
-        Self { origin: origin.into(), key, value: Secret::new(value.to_string()) }
+        Self { origin: origin.into(), key, value: Secret::new(value) }
     }
 
     /// The settings among variables: `FLOWFORGE_SERVER__PG_LISTEN` is `server.pg_listen`. A variable without `__` is
