@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::TableName;
+use crate::base::{StoreKind, TableName};
 use crate::tenancy::{Policy, PolicyBook};
 
 use super::table::Table;
@@ -38,6 +38,11 @@ impl Snapshot {
     #[must_use]
     pub fn find(&self, name: &TableName) -> Option<(&Arc<Table>, &Policy)> {
         Some((self.tables.get(name)?, self.policies.of(name)?))
+    }
+
+    /// The tables of one store.
+    pub fn of_store(&self, store: StoreKind) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values().filter(move |table| table.store == store)
     }
 
     /// Tables that were discovered and have no policy: an operator wants to know of them.
