@@ -26,9 +26,10 @@ pub struct Override {
 
 impl Override {
     /// A flag for a key such as `server.pg_listen`.
-    pub fn flag(origin: impl Into<String>, key: &str, value: impl Into<String>) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "callers have numbers and addresses at hand, not references")]
+    pub fn flag(origin: impl Into<String>, key: &str, value: impl ToString) -> Self {
         let key = key.split('.').map(str::to_owned).collect();
-        Self { origin: origin.into(), key, value: Secret::new(value) }
+        Self { origin: origin.into(), key, value: Secret::new(value.to_string()) }
     }
 
     /// The settings among variables: `FLOWFORGE_SERVER__PG_LISTEN` is `server.pg_listen`. A variable without `__` is

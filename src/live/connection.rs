@@ -26,7 +26,7 @@ use super::server::Shared;
 use super::server_message::{ServerMessage, moment};
 
 /// How long a close frame may take to leave, and its answer to come.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(5);
 /// Timers cannot be set for any length of time; a token for longer is looked at again then.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 

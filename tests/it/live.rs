@@ -544,7 +544,10 @@ async fn a_client_that_does_not_read_is_closed_with_4008_and_slows_nobody() {
     let mut quick = side.client("acme").await;
     let rows: Vec<(Option<&str>, i64)> = (0..20_000).map(|number| (Some("AAPL"), number)).collect();
     // Each is about 300 kB: the kernel's buffers and the queue of the slow one are full soon.
-    for _ in 0..120 {
+    let mut rounds = 0;
+    while !side.get("/metrics").await.1.contains("closes_total{code=\"4008\"} 1") {
+        rounds += 1;
+        assert!(rounds < 200, "the slow client was never closed");
         side.hub.publish(trades(&rows));
         assert_eq!(next(&mut quick).await["rows"].as_array().unwrap().len(), 20_000);
     }
