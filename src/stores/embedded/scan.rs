@@ -143,7 +143,7 @@ fn flatten(values: Vec<Option<String>>) -> BTreeSet<String> {
 
 /// The batches of one snapshot, in order.
 #[derive(Debug)]
-struct EmbeddedScan {
+pub(in crate::stores) struct EmbeddedScan {
     batches: Arc<[Arc<RecordBatch>]>,
     projection: Option<Arc<[usize]>>,
     limit: Option<usize>,
@@ -152,6 +152,11 @@ struct EmbeddedScan {
 }
 
 impl EmbeddedScan {
+    /// How many rows it reads.
+    pub(in crate::stores) fn rows(&self) -> usize {
+        self.rows
+    }
+
     fn new(
         schema: &SchemaRef,
         batches: Vec<Arc<RecordBatch>>,
