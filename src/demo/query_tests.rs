@@ -90,6 +90,28 @@ async fn the_executor_gives_the_engines_own_answers() {
     }
 }
 
+#[tokio::test]
+async fn a_point_lookup_reads_the_rows_of_its_keys_only() {
+    let tables = DemoTables::empty(&LimitSet::default()).unwrap();
+    seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
+    let session = SessionContext::new();
+    session.register_table("vwap", provider(Arc::clone(&tables.vwap))).unwrap();
+    let cases = [
+        ("symbol = 'AAPL'", 1),
+        ("symbol IN ('AAPL', 'GS') AND symbol IN ('GS', 'MSFT')", 1),
+        ("symbol = 'AAPL' OR symbol = 'GS'", 2),
+        ("symbol = 'AAPL' AND volume > 0", 1),
+        ("symbol > 'AAPL'", 10),
+        ("symbol = 'AAPL' OR volume > 0", 10),
+    ];
+    for (filter, rows) in cases {
+        let frame = session.sql(&format!("SELECT * FROM vwap WHERE {filter}")).await.unwrap();
+        let physical = frame.create_physical_plan().await.unwrap();
+        let shown = datafusion::physical_plan::displayable(physical.as_ref()).indent(false).to_string();
+        assert!(shown.contains(&format!("EmbeddedScan: rows={rows},")), "{filter}\n{shown}");
+    }
+}
+
 /// The rows of a table drawn as text; a result without batches has no header, which is no difference here.
 fn lines(drawn: &str) -> Vec<&str> {
     drawn.lines().filter(|line| line.starts_with('|')).skip(1).collect()
