@@ -37,6 +37,8 @@ limits! {
     STATEMENT_BYTES = "statement_bytes", 16 * 1024 * 1024, "a parsed statement takes many times the memory of its text";
     /// Depth of nesting in a statement.
     STATEMENT_DEPTH = "statement_depth", 256, "every level costs stack in the parser and in the planner";
+    /// Operators in one chain, such as `a OR b OR c …`.
+    STATEMENT_CHAIN = "statement_chain", 2_000, "a chain of operators is a tree as deep as it is long";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.
@@ -97,6 +99,14 @@ limits! {
     CHANNELS_PER_CONNECTION = "channels_per_connection", 100, "each channel costs memory and a lookup for every message";
     /// Bytes of one WebSocket message from a client.
     WEBSOCKET_MESSAGE_BYTES = "websocket_message_bytes", 1024 * 1024, "a message is buffered whole before it is read";
+    /// Messages that a channel keeps for clients that come back.
+    CHANNEL_HISTORY_MESSAGES = "channel_history_messages", 100, "what is kept must fit into the queue of a client that comes back";
+    /// Bytes that a channel keeps for clients that come back.
+    CHANNEL_HISTORY_BYTES = "channel_history_bytes", 256 * 1024, "what is kept must fit into the queue of a client that comes back";
+    /// Seconds that a channel keeps a message for clients that come back.
+    CHANNEL_HISTORY_SECONDS = "channel_history_seconds", 300, "channels that nobody uses any more must not cost memory";
+    /// Channels whose last offset is remembered after their messages are gone.
+    RETIRED_CHANNELS = "retired_channels", 100_000, "an offset must not be given twice, and the memory of it must end";
     /// Messages that wait for one WebSocket client.
     WEBSOCKET_QUEUE_MESSAGES = "websocket_queue_messages", 256, "a client that does not keep up must not cost memory";
     /// Bytes that wait for one WebSocket client.
