@@ -104,12 +104,7 @@ pub const REGISTRY: &[NodeType] = &[
     rows("formula", Ports::One, &["expression", "output_column", "output_dtype"], None),
     rows("group_by", Ports::One, &["group_columns", "aggregations", "agg_column", "agg_function"], None),
     rows("pivot", Ports::One, &["row_columns", "pivot_column", "value_column", "aggregation", "pivot_values"], None),
-    rows(
-        "join",
-        Ports::LeftRight,
-        &["join_type", "left_key", "right_key", "left_column", "right_column", "keys"],
-        None,
-    ),
+    rows("join", Ports::LeftRight, join::KEYS, Some(join::read)),
     rows("union", Ports::Many, union::KEYS, Some(union::read)),
     rows("unique", Ports::One, unique::KEYS, Some(unique::read)),
     rows("sample", Ports::One, &["count", "seed"], None),
