@@ -11,9 +11,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Value};
 
 use crate::base::InternalError;
-use crate::catalog::TableLeaf;
-use crate::route::ColumnSet;
 use crate::route::columns::needs;
+use crate::route::{ColumnSet, physical_name};
 
 use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query, table_alias};
 use super::dialect::Dialect;
@@ -130,7 +129,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
 
 /// FROM table. Its own filters and its row count come from other planners; the guard leaves only plain scans behind.
 fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: Outer<'_>) -> Built {
-    let Some(leaf) = TableLeaf::of(&scan.source) else {
+    let Some(physical) = physical_name(scan) else {
         return Err(InternalError::new(format!("{} is no table of a store", scan.table_name)).into());
     };
     let dialect = writer.dialect;
@@ -139,7 +138,7 @@ fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: 
     let fields = scan.projected_schema.fields().iter().enumerate();
     let slots = fields.map(|(position, field)| wanted.contains(position).then(|| slot(field.name()))).collect();
     let relation = TableFactor::Table {
-        name: quote::object_name(dialect, &leaf.table().physical),
+        name: quote::object_name(dialect, physical),
         alias: Some(table_alias(dialect, &alias)),
         args: None,
         with_hints: Vec::new(),

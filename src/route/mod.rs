@@ -16,4 +16,5 @@ mod tests;
 
 pub use columns::ColumnSet;
 pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};
+pub use place::physical_name;
 pub use split::route;

@@ -19,7 +19,7 @@ use super::place::{self, Side, Standing};
 /// # Errors
 /// [`RouteError::Unsupported`] when a part can run nowhere.
 pub fn route(plan: GuardedPlan, capability: &dyn Capability) -> Result<RoutedPlan, RouteError> {
-    let mut pieces = Pieces::new(plan.tenant());
+    let mut pieces = Pieces::new(&plan);
     match place::of_plan(plan.plan(), capability, Standing::Attached) {
         Side::Store(store) => {
             pieces.add(store, plan.plan().clone(), format!("every table is in {store}"))?;

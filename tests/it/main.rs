@@ -1,5 +1,6 @@
 //! The one integration test binary: one link instead of one a file.
 
+mod fixture;
 mod golden;
 mod house;
 mod live;
