@@ -252,6 +252,11 @@ pub(super) fn plain_call(name: &str, args: Vec<ast::Expr>) -> ast::Expr {
 
 fn decorate(call: &mut ast::Function, decoration: Decoration) {
     if let ast::FunctionArguments::List(list) = &mut call.args {
+        for arg in &mut list.args {
+            if matches!(arg, ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Wildcard(_)))) {
+                *arg = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard);
+            }
+        }
         if decoration.distinct {
             list.duplicate_treatment = Some(ast::DuplicateTreatment::Distinct);
         }

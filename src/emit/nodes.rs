@@ -38,19 +38,25 @@ pub(super) type Built = Result<Block, EmitError>;
 /// # Errors
 /// [`EmitError`] when the dialect cannot say it.
 pub(super) fn statement(writer: &mut Writer, plan: &LogicalPlan) -> Result<ast::Query, EmitError> {
-    finished(writer, plan, None)
+    finished(writer, plan, true, None)
 }
 
-/// The query of a subquery inside an expression.
+/// The query of a subquery inside an expression, with its columns or only with its rows.
 ///
 /// # Errors
 /// [`EmitError`] when the dialect cannot say it.
-pub(super) fn subquery(writer: &mut Writer, plan: &LogicalPlan, scope: &Scope<'_>) -> Result<ast::Query, EmitError> {
-    finished(writer, plan, Some(scope))
+pub(super) fn subquery(
+    writer: &mut Writer,
+    plan: &LogicalPlan,
+    scope: &Scope<'_>,
+    columns: bool,
+) -> Result<ast::Query, EmitError> {
+    finished(writer, plan, columns, Some(scope))
 }
 
-fn finished(writer: &mut Writer, plan: &LogicalPlan, outer: Outer<'_>) -> Result<ast::Query, EmitError> {
-    let wanted = ColumnSet::all(plan.schema().fields().len());
+fn finished(writer: &mut Writer, plan: &LogicalPlan, columns: bool, outer: Outer<'_>) -> Result<ast::Query, EmitError> {
+    let width = plan.schema().fields().len();
+    let wanted = if columns { ColumnSet::all(width) } else { ColumnSet::none(width) };
     let block = build(writer, plan, &wanted, outer)?;
     let names = block.names(plan.schema());
     Ok(block.into_query(writer.dialect, &names, Vec::new()))
@@ -76,7 +82,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         LogicalPlan::TableScan(scan) => table_scan(writer, scan, wanted, outer),
         LogicalPlan::Filter(node) => {
             let block = input(writer, &node.input)?;
-            filter(writer, block, node, outer)
+            Ok(filter(writer, block, node, outer)?.pruned(wanted))
         }
         LogicalPlan::Projection(node) => {
             let block = input(writer, &node.input)?;
@@ -84,7 +90,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         }
         LogicalPlan::Sort(node) => {
             let block = input(writer, &node.input)?;
-            sort(writer, block, node, outer)
+            Ok(sort(writer, block, node, outer)?.pruned(wanted))
         }
         LogicalPlan::Limit(node) => {
             let block = input(writer, &node.input)?;

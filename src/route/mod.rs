@@ -9,6 +9,7 @@ pub mod columns;
 mod leaf;
 mod piece;
 mod place;
+mod push;
 mod split;
 pub mod subqueries;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::columns::{ColumnSet, needs};
 use super::leaf::Pieces;
 use super::piece::{Capability, RouteError, RoutedPlan};
 use super::place::{self, Side, Standing};
+use super::push;
 
 /// Splits a guarded plan into the largest pieces that one store can run whole.
 ///
@@ -50,6 +51,7 @@ impl Split<'_, '_> {
         wanted: &ColumnSet,
         standing: Standing,
     ) -> Result<(LogicalPlan, Side), InternalError> {
+        let plan = push::below_join(plan);
         let needed = needs(&plan, wanted)?;
         let mut sides = Vec::new();
         let plan = map_inputs(plan, |input, at| {

@@ -1,9 +1,12 @@
 //! The one integration test binary: one link instead of one a file.
 
+mod cli;
 mod fixture;
 mod golden;
 mod house;
 mod live;
 mod psql;
 mod slt;
+mod support;
+mod tenants;
 mod wire;
