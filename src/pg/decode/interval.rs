@@ -41,7 +41,7 @@ pub fn read(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
         Some(designated) => iso(designated),
         None => verbose(trimmed),
     };
-    sum.and_then(|sum| sum.finish()).map_err(|trouble| match trouble {
+    sum.and_then(Sum::finish).map_err(|trouble| match trouble {
         Trouble::Syntax => ErrorReport::new(
             SqlState::INVALID_DATETIME_FORMAT,
             format!("invalid input syntax for type interval: \"{text}\""),

@@ -89,6 +89,55 @@ fn a_shutdown_tells_idle_clients_and_waits_for_the_others() {
 }
 
 #[test]
+fn a_panic_costs_one_connection_and_is_told() {
+    let server = Server::start();
+    let mut client = connect(&server);
+    let mut other = connect(&server);
+    client.send(&lines(&[r#"Query {"query":"rows 1 then panic"}"#]));
+    let answer = client.until(&lines(&["Closed"]));
+    assert!(answer[answer.len() - 2].contains("XX000"), "{answer:?}");
+    assert!(!answer.concat().contains("as the test wants"), "{answer:?}");
+    other.send(&lines(&[r#"Query {"query":"rows 1"}"#]));
+    assert_eq!(other.until(&lines(&["ReadyForQuery"])).len(), 4);
+}
+
+#[test]
+fn a_message_past_its_limit_is_refused_while_it_is_being_sent() {
+    let server = Server::start_with(None, &[("frontend_message_bytes", 1_000_000)]);
+    let mut client = connect(&server);
+    let mut message = b"Q".to_vec();
+    message.extend(4_000_000_u32.to_be_bytes());
+    message.resize(4_000_000, b' ');
+    client.stream().write_all(&message).unwrap();
+    let answer = client.until(&lines(&["Closed"]));
+    assert!(answer[0].contains("08P01") && answer[0].contains("1000000"), "{answer:?}");
+}
+
+#[test]
+fn who_does_not_log_in_is_put_out() {
+    let server = Server::start_with(None, &[("authentication_seconds", 1)]);
+    let mut silent = Client::open(server.address);
+    let mut halfway = Client::open(server.address);
+    halfway.send(&lines(&[r#"Startup {"user":"acme"}"#]));
+    assert_eq!(silent.until(&lines(&["Closed"])), ["Closed"]);
+    assert_eq!(halfway.until(&lines(&["Closed"])), ["AuthenticationSASL", "Closed"]);
+}
+
+#[test]
+fn connections_past_twice_the_sessions_are_dropped() {
+    let server = Server::start_with(None, &[("sessions", 2)]);
+    let held: Vec<Client> = (0..4).map(|_| connect(&server)).collect();
+    let mut refused = Client::open(server.address);
+    assert_eq!(refused.until(&lines(&["Closed"])), ["Closed"]);
+    drop(held);
+    assert!(eventually(|| {
+        let mut client = Client::open(server.address);
+        client.send(&lines(&[r#"Startup {"user":"acme"}"#]));
+        client.until(&lines(&["AuthenticationSASL"])) == ["AuthenticationSASL"]
+    }));
+}
+
+#[test]
 fn a_wrong_secret_cancels_nothing() {
     let server = Server::start();
     let mut client = connect(&server);
