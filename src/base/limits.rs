@@ -37,6 +37,8 @@ limits! {
     STATEMENT_BYTES = "statement_bytes", 16 * 1024 * 1024, "a parsed statement takes many times the memory of its text";
     /// Depth of nesting in a statement.
     STATEMENT_DEPTH = "statement_depth", 256, "every level costs stack in the parser and in the planner";
+    /// Operators in one chain, such as `a OR b OR c …`.
+    STATEMENT_CHAIN = "statement_chain", 2_000, "a chain of operators is a tree as deep as it is long";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.
@@ -75,6 +77,8 @@ limits! {
     JSON_DEPTH = "json_depth", 64, "every level costs stack in the parser";
     /// Depth of the tree of nodes that one compile request makes.
     GRAPH_DEPTH = "graph_depth", 1_000, "a plan is walked recursively";
+    /// Nodes of the tree that one compile request makes; a node that feeds two others is in it twice.
+    GRAPH_TREE_NODES = "graph_tree_nodes", 20_000, "a chain of nodes that each feed both inputs of the next doubles at every step";
     /// Bytes of one formula.
     FORMULA_BYTES = "formula_bytes", 64 * 1024, "a formula is parsed whole";
     /// Nesting of one formula.

@@ -140,6 +140,8 @@ sqlstates! {
     DUPLICATE_ALIAS = "42712";
     /// A column that more than one table has.
     AMBIGUOUS_COLUMN = "42702";
+    /// A table name that means more than one table.
+    AMBIGUOUS_ALIAS = "42P09";
     /// A function call that more than one signature fits.
     AMBIGUOUS_FUNCTION = "42725";
     /// A parameter whose type cannot be told.

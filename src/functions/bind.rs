@@ -1,14 +1,98 @@
 //! Values for parameters, and the request's clock for the functions that tell the time.
 
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use crate::base::{ErrorReport, RequestClock};
+use crate::base::engine_error::{report, wrap};
+use crate::base::{ErrorReport, RequestClock, SqlState};
+
+use super::clock;
 
 /// Puts values for the parameters and for the clock's functions into a plan. The schema stays the same.
 ///
 /// # Errors
 /// `08P01` when a value is missing, `42804` when one does not fit.
-pub fn bind(_plan: &LogicalPlan, _values: &[ScalarValue], _clock: RequestClock) -> Result<LogicalPlan, ErrorReport> {
-    todo!("functions helper")
+pub fn bind(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> Result<LogicalPlan, ErrorReport> {
+    bind_plan(plan, values, clock).map_err(|error| report(&error))
+}
+
+fn bind_plan(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> Result<LogicalPlan, DataFusionError> {
+    if !needs_binding(plan)? {
+        return Ok(plan.clone());
+    }
+    let bound = plan.clone().transform_up_with_subqueries(|node| {
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            if !mentions(&expr)? {
+                return Ok(Transformed::no(expr));
+            }
+            let name = names.save(&expr);
+            let bound = expr.transform_up(|expr| replace(expr, values, clock))?;
+            Ok(bound.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    Ok(bound.data)
+}
+
+fn replace(expr: Expr, values: &[ScalarValue], clock: RequestClock) -> Result<Transformed<Expr>, DataFusionError> {
+    match expr {
+        Expr::Placeholder(placeholder) => Ok(Transformed::yes(value_of(&placeholder, values)?)),
+        Expr::ScalarFunction(call) => match clock::value(call.func.name(), clock) {
+            Some(value) if call.args.is_empty() => Ok(Transformed::yes(Expr::Literal(value, None))),
+            Some(_) | None => Ok(Transformed::no(Expr::ScalarFunction(call))),
+        },
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn value_of(placeholder: &Placeholder, values: &[ScalarValue]) -> Result<Expr, DataFusionError> {
+    let number = placeholder.id.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok()).unwrap_or_default();
+    let value = number.checked_sub(1).and_then(|index| values.get(index)).ok_or_else(|| {
+        wrap(ErrorReport::new(
+            SqlState::PROTOCOL_VIOLATION,
+            format!("bind message supplies {} parameters, but the statement needs ${number}", values.len()),
+        ))
+    })?;
+    let value = match &placeholder.field {
+        Some(field) => fit(value, field.data_type(), number)?,
+        None => value.clone(),
+    };
+    Ok(Expr::Literal(value, None))
+}
+
+/// The value as the type that the plan was made for.
+fn fit(value: &ScalarValue, wanted: &DataType, number: usize) -> Result<ScalarValue, DataFusionError> {
+    if value.data_type() == *wanted {
+        return Ok(value.clone());
+    }
+    value.cast_to(wanted).map_err(|_| {
+        wrap(ErrorReport::new(
+            SqlState::DATATYPE_MISMATCH,
+            format!("the value of parameter ${number} does not fit its type"),
+        ))
+    })
+}
+
+/// Whether anything in a plan waits for values or for the clock.
+fn needs_binding(plan: &LogicalPlan) -> Result<bool, DataFusionError> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= mentions(expr)?;
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    Ok(found)
+}
+
+fn mentions(expr: &Expr) -> Result<bool, DataFusionError> {
+    expr.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_)) || is_clock(expr)))
+}
+
+fn is_clock(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if clock::is_clock(call.func.name()))
 }

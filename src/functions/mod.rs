@@ -6,7 +6,9 @@
 //! Invariant: a function that is not in the table cannot be called, and every row answers for every dialect.
 
 mod bind;
+mod clock;
 mod registry;
+mod rows;
 mod table;
 
 pub use bind::bind;

@@ -1,4 +1,9 @@
-//! The rows.
+//! What a row of the table is, and how one is found.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::rows::ROWS;
 
 /// What kind of call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,7 +54,8 @@ pub fn rows() -> &'static [FunctionRow] {
 /// The row of a function.
 #[must_use]
 pub fn find(name: &str, kind: FunctionKind) -> Option<&'static FunctionRow> {
-    ROWS.iter().find(|row| row.kind == kind && row.name == name)
+    INDEX.get(&(kind, name)).copied()
 }
 
-const ROWS: &[FunctionRow] = &[];
+static INDEX: LazyLock<HashMap<(FunctionKind, &'static str), &'static FunctionRow>> =
+    LazyLock::new(|| ROWS.iter().map(|row| ((row.kind, row.name), row)).collect());

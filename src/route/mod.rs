@@ -5,8 +5,15 @@
 //! Does not: write statements, or open connections.
 //! Invariant: every table leaf is in exactly one piece.
 
+pub mod columns;
+mod leaf;
 mod piece;
+mod place;
 mod split;
+pub mod subqueries;
+#[cfg(test)]
+mod tests;
 
+pub use columns::ColumnSet;
 pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};
 pub use split::route;

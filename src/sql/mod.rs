@@ -4,8 +4,16 @@
 //! Does not: guard, route, or keep a session's state.
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
+mod context;
+mod errors;
+mod lexer;
+mod normalise;
+mod parameters;
 mod plan;
+mod session;
 mod statement;
+mod syntax;
+mod types;
 
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
 pub use statement::{SessionStatement, Statement, StatementKind, parse};

@@ -1,13 +1,18 @@
 //! Planning a query over a tenant's view.
 
-use datafusion::common::ScalarValue;
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Analyzer;
+use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
 
 use crate::base::limits::LimitSet;
-use crate::base::{ErrorReport, SqlType, UserFacing};
+use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
 use crate::catalog::TenantView;
 use crate::functions::FunctionRegistry;
+
+use super::context::{Provider, options};
+use super::{errors, normalise, parameters};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -77,6 +82,40 @@ impl UserFacing for SqlError {
 ///
 /// # Errors
 /// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
-pub fn plan_query(_query: &ast::Query, _context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
-    todo!("sql helper")
+pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
+    let provider = Provider::new(context);
+    let mut normal = query.clone();
+    normalise::query(&mut normal, context)?;
+    let raw = raw_plan(normal, &provider, context).map_err(|error| errors::report(&error, query))?;
+    let typed = coerce(raw).map_err(|error| errors::report(&error, query))?;
+    let (plan, parameter_types) = parameters::resolve(typed, context).map_err(|error| errors::report(&error, query))?;
+    check_columns(&plan)?;
+    Ok(PlannedQuery { plan, parameter_types, needs_values: false })
+}
+
+/// The plan as the planner makes it, before types are coerced.
+fn raw_plan(
+    query: ast::Query,
+    provider: &Provider<'_>,
+    context: &PlanContext<'_>,
+) -> Result<LogicalPlan, DataFusionError> {
+    let declared = parameters::declared(context);
+    let mut planner_context = PlannerContext::new().with_prepare_param_data_types(declared);
+    let planner = SqlToRel::new(provider);
+    planner.sql_statement_to_plan_with_context(ast::Statement::Query(Box::new(query)), &mut planner_context)
+}
+
+/// Makes every implicit cast explicit.
+fn coerce(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    Analyzer::new().execute_and_check(plan, options(), |_, _| {})
+}
+
+/// Every column must have a type that the wire can announce.
+fn check_columns(plan: &LogicalPlan) -> Result<(), SqlError> {
+    for field in plan.schema().fields() {
+        SqlType::from_arrow(field.data_type()).map_err(|error| {
+            ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("column \"{}\": {error}", field.name()))
+        })?;
+    }
+    Ok(())
 }

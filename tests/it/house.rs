@@ -20,9 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stores", &["base", "config", "catalog", "functions", "guard", "route", "emit"]),
     (
         "engine",
-        &[
-            "base", "config", "tenancy", "catalog", "functions", "workflow", "sql", "guard", "route", "emit", "stores",
-        ],
+        &["base", "config", "tenancy", "catalog", "functions", "workflow", "sql", "guard", "route", "emit", "stores"],
     ),
     ("pg", &["base", "config", "tenancy", "engine"]),
     ("live", &["base", "config", "tenancy", "engine"]),
@@ -30,13 +28,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// A driver, and the one folder that may name it.
-const CONFINED: &[(&str, &str)] = &[
-    ("pgwire", "pg"),
-    ("axum", "live"),
-    ("clickhouse", "stores"),
-    ("tokio_postgres", "stores"),
-    ("redis", "stores"),
-];
+const CONFINED: &[(&str, &str)] =
+    &[("pgwire", "pg"), ("axum", "live"), ("clickhouse", "stores"), ("tokio_postgres", "stores"), ("redis", "stores")];
 
 #[test]
 fn folders_import_only_what_the_table_allows() {
@@ -81,8 +74,10 @@ fn drivers_stay_in_their_folder() {
             let at_home = file.starts_with(Path::new("src").join(home));
             let names_it = text.lines().any(|line| {
                 let code = line.trim_start();
-                !code.starts_with("//") && (code.contains(&format!("{driver}::")) && !code.contains(&format!("_{driver}::")))
-                    && !code.contains(&format!("crate::{driver}::")) && !code.contains(&format!("::{driver}::"))
+                !code.starts_with("//")
+                    && (code.contains(&format!("{driver}::")) && !code.contains(&format!("_{driver}::")))
+                    && !code.contains(&format!("crate::{driver}::"))
+                    && !code.contains(&format!("::{driver}::"))
             });
             if names_it && !at_home {
                 wrong.push(format!("{} names {driver}, which belongs in src/{home}", file.display()));

@@ -1,8 +1,11 @@
 //! The one integration test binary: one link instead of one a file.
 
+mod cli;
 mod golden;
 mod house;
 mod live;
 mod psql;
 mod slt;
+mod support;
+mod tenants;
 mod wire;

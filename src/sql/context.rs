@@ -1,0 +1,145 @@
+//! What the planner may look up: a tenant's tables, the functions of the table, nothing else.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::config::{ConfigOptions, Dialect};
+use datafusion::common::{DataFusionError, TableReference};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+
+use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
+use crate::catalog::TableLeaf;
+
+use super::plan::PlanContext;
+use super::types::PostgresTypes;
+
+/// The planner's settings, the same for every session.
+pub(super) fn options() -> &'static ConfigOptions {
+    static OPTIONS: LazyLock<ConfigOptions> = LazyLock::new(|| {
+        let mut options = ConfigOptions::new();
+        options.sql_parser.dialect = Dialect::PostgreSQL;
+        options.sql_parser.parse_float_as_decimal = true;
+        options.sql_parser.enable_ident_normalization = true;
+        options.sql_parser.map_string_types_to_utf8view = false;
+        options.sql_parser.collect_spans = true;
+        options.sql_parser.default_null_ordering = "nulls_max".to_owned();
+        // PostgreSQL keeps the order of a subquery, and clients rely on it.
+        options.sql_parser.enable_subquery_sort_elimination = false;
+        options.execution.time_zone = Some(crate::base::types::UTC.to_owned());
+        options.optimizer.expand_views_at_output = false;
+        options
+    });
+    &OPTIONS
+}
+
+/// The lookups of one planning.
+pub(super) struct Provider<'a> {
+    context: &'a PlanContext<'a>,
+    expression_planners: Vec<Arc<dyn ExprPlanner>>,
+    types: Arc<PostgresTypes>,
+}
+
+impl<'a> Provider<'a> {
+    pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
+        let expression_planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(datafusion::functions_nested::planner::NestedFunctionPlanner),
+            Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
+            Arc::new(datafusion::functions::datetime::planner::DatetimeFunctionPlanner),
+            Arc::new(datafusion::functions::unicode::planner::UnicodeFunctionPlanner),
+        ];
+        Self { context, expression_planners, types: Arc::new(PostgresTypes) }
+    }
+
+    fn leaf(&self, name: &TableReference) -> Result<Arc<TableLeaf>, ErrorReport> {
+        let view = self.context.view;
+        match name {
+            TableReference::Bare { table } => match view.resolve(table, self.context.search_path) {
+                Ok(leaf) => Ok(leaf),
+                Err(error) => self.by_pattern(table).ok_or_else(|| error.report()),
+            },
+            TableReference::Partial { schema, table } => {
+                view.leaf(&TableName::new(schema.as_ref(), table.as_ref())).map_err(|error| error.report())
+            }
+            TableReference::Full { catalog, schema, table } => {
+                if catalog.as_ref() != self.context.database {
+                    return Err(ErrorReport::new(
+                        SqlState::FEATURE_NOT_SUPPORTED,
+                        format!("cross-database references are not implemented: \"{catalog}.{schema}.{table}\""),
+                    ));
+                }
+                view.leaf(&TableName::new(schema.as_ref(), table.as_ref())).map_err(|error| error.report())
+            }
+        }
+    }
+
+    /// `"latest:vwap:*"` is the table whose keys have that pattern.
+    fn by_pattern(&self, pattern: &str) -> Option<Arc<TableLeaf>> {
+        let table =
+            self.context.view.tables().find(|table| matches!(table.physical.as_slice(), [one] if one == pattern))?;
+        self.context.view.leaf(&table.name).ok()
+    }
+}
+
+impl ContextProvider for Provider<'_> {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        match self.leaf(&name) {
+            Ok(leaf) => Ok(leaf),
+            Err(report) => Err(wrap(report)),
+        }
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let table = datafusion::catalog::cte_worktable::CteWorkTable::new(name, schema);
+        Ok(datafusion::datasource::provider_as_source(Arc::new(table)))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.expression_planners
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::clone(&self.types) as Arc<dyn TypePlanner>)
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.context.functions.scalars.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.context.functions.aggregates.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.context.functions.windows.get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _variable_names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.context.functions.scalars.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.context.functions.aggregates.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.context.functions.windows.keys().cloned().collect()
+    }
+}

@@ -1,0 +1,269 @@
+//! Tokens, and the parts of a text between its semicolons.
+
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+
+use crate::base::limits::{self, LimitSet};
+use crate::base::{ErrorReport, SqlState};
+
+/// One statement's tokens, without white space. Every location is on line 1, and its column is the 1-based character
+/// position in the statement's text, so that whatever is made from the tokens knows its position.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// The statement's text.
+    pub text: String,
+    /// Characters of the whole text before it.
+    pub offset: usize,
+    /// Its tokens.
+    pub tokens: Vec<TokenWithSpan>,
+}
+
+/// Splits a text into statements. Empty ones are left out.
+pub(super) fn split(text: &str, limits: &LimitSet) -> Result<Vec<Piece>, ErrorReport> {
+    limits.check(limits::STATEMENT_BYTES, text.len())?;
+    let tokens = tokenize(text)?;
+    limits.check(limits::STATEMENT_TOKENS, tokens.len())?;
+    let mut pieces = Vec::new();
+    let mut current = Vec::new();
+    for token in tokens {
+        match token.token {
+            Token::SemiColon => finish(text, std::mem::take(&mut current), &mut pieces),
+            Token::Whitespace(_) | Token::EOF => {}
+            _ => current.push(token),
+        }
+    }
+    finish(text, current, &mut pieces);
+    limits.check(limits::STATEMENTS_PER_QUERY, pieces.len())?;
+    for piece in &pieces {
+        check_shape(piece, limits)?;
+    }
+    Ok(pieces)
+}
+
+/// Tokens with locations as character positions in the whole text.
+fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, ErrorReport> {
+    let lines = Lines::of(text);
+    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|error| tokenizer_report(&error.message, lines.position(error.location), text))?;
+    for token in &mut tokens {
+        token.span = Span::new(lines.flat(token.span.start), lines.flat(token.span.end));
+    }
+    Ok(tokens)
+}
+
+fn tokenizer_report(message: &str, position: usize, text: &str) -> ErrorReport {
+    let rest = || text.chars().skip(position.saturating_sub(1)).collect::<String>();
+    let message = if message.starts_with("Unterminated string literal") {
+        format!("unterminated quoted string at or near \"{}\"", rest())
+    } else if message.starts_with("Unterminated dollar-quoted") {
+        format!("unterminated dollar-quoted string at or near \"{}\"", rest())
+    } else if message.contains("in a comment") || message.contains("comment") {
+        "unterminated /* comment".to_owned()
+    } else if message.starts_with("Expected: close delimiter") {
+        format!("unterminated quoted identifier at or near \"{}\"", rest())
+    } else {
+        "syntax error".to_owned()
+    };
+    ErrorReport::new(SqlState::SYNTAX_ERROR, message).with_position(position.max(1))
+}
+
+/// Where the lines of a text begin, in characters.
+struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let mut starts = vec![0];
+        if text.is_ascii() {
+            starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1));
+        } else {
+            starts.extend(text.chars().enumerate().filter(|(_, c)| *c == '\n').map(|(index, _)| index + 1));
+        }
+        Self { starts }
+    }
+
+    /// The 1-based character position.
+    fn position(&self, location: Location) -> usize {
+        let line = usize::try_from(location.line).unwrap_or(1).max(1) - 1;
+        let start = self.starts.get(line).or(self.starts.last()).copied().unwrap_or_default();
+        start + usize::try_from(location.column).unwrap_or_default()
+    }
+
+    fn flat(&self, location: Location) -> Location {
+        Location::new(1, self.position(location) as u64)
+    }
+}
+
+fn finish(text: &str, mut tokens: Vec<TokenWithSpan>, pieces: &mut Vec<Piece>) {
+    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
+    let offset = column(first.span.start).saturating_sub(1);
+    let end = column(last.span.end).saturating_sub(1);
+    for token in &mut tokens {
+        token.span.start.column -= offset as u64;
+        token.span.end.column -= offset as u64;
+    }
+    let text = slice(text, offset, end).to_owned();
+    pieces.push(Piece { text, offset, tokens });
+}
+
+fn column(location: Location) -> usize {
+    usize::try_from(location.column).unwrap_or(usize::MAX)
+}
+
+/// The part of a text between two character positions, counted from 0.
+pub(super) fn slice(text: &str, start: usize, end: usize) -> &str {
+    if text.is_ascii() {
+        return text.get(start..end.min(text.len())).unwrap_or_default();
+    }
+    let mut bytes = text.char_indices().map(|(byte, _)| byte).chain(std::iter::once(text.len()));
+    let from = bytes.nth(start).unwrap_or(text.len());
+    let to = if end > start { bytes.nth(end - start - 1).unwrap_or(text.len()) } else { from };
+    text.get(from..to).unwrap_or_default()
+}
+
+/// Refuses what would cost the parser and the planner too much stack or time.
+fn check_shape(piece: &Piece, limits: &LimitSet) -> Result<(), ErrorReport> {
+    let allowed_depth = limits.of(limits::STATEMENT_DEPTH);
+    let allowed_chain = limits.of(limits::STATEMENT_CHAIN);
+    let mut shape = Shape::default();
+    for token in &piece.tokens {
+        shape.take(&token.token);
+        if shape.levels.len() > allowed_depth || shape.double_parentheses > MAX_DOUBLE_PARENTHESES {
+            return Err(too_complex(column(token.span.start)));
+        }
+        if shape.levels.last().copied().unwrap_or(shape.top) > allowed_chain {
+            return Err(limits::exceeded(limits::STATEMENT_CHAIN, allowed_chain, allowed_chain + 1));
+        }
+    }
+    Ok(())
+}
+
+/// `FROM ((` may begin a derived table or a join, and the parser tries both: every level doubles its work.
+const MAX_DOUBLE_PARENTHESES: usize = 10;
+
+fn too_complex(position: usize) -> ErrorReport {
+    ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
+        .with_hint("Nest the statement less deeply.")
+        .with_position(position)
+}
+
+/// How a statement nests, as far as its tokens tell.
+#[derive(Default)]
+struct Shape {
+    /// For every open parenthesis, bracket or CASE, the operators in it so far.
+    levels: Vec<usize>,
+    /// The operators outside of all.
+    top: usize,
+    /// Which of the open parentheses began as the second of two in a FROM.
+    doubles: Vec<usize>,
+    double_parentheses: usize,
+    from_like: bool,
+    after_from_parenthesis: bool,
+}
+
+impl Shape {
+    fn take(&mut self, token: &Token) {
+        let mut from_like = false;
+        let mut after_from_parenthesis = false;
+        match token {
+            Token::LParen => {
+                after_from_parenthesis = self.from_like || self.after_from_parenthesis;
+                if self.after_from_parenthesis {
+                    self.doubles.push(self.levels.len());
+                    self.double_parentheses += 1;
+                }
+                self.levels.push(0);
+            }
+            Token::LBracket => self.levels.push(0),
+            Token::RParen | Token::RBracket => self.close(),
+            Token::Comma => {
+                from_like = true;
+                self.reset();
+            }
+            Token::Word(word) if word.quote_style.is_none() => match word.keyword {
+                Keyword::CASE => self.levels.push(0),
+                Keyword::END => self.close(),
+                Keyword::FROM | Keyword::JOIN | Keyword::LATERAL => {
+                    from_like = true;
+                    self.count();
+                }
+                Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => {
+                    self.count();
+                }
+                _ => {}
+            },
+            Token::Word(_) | Token::Number(_, _) | Token::SingleQuotedString(_) | Token::Period => {}
+            // Operators and what is rare: each may nest by one.
+            _ => self.count(),
+        }
+        self.from_like = from_like;
+        self.after_from_parenthesis = after_from_parenthesis;
+    }
+
+    fn count(&mut self) {
+        *self.levels.last_mut().unwrap_or(&mut self.top) += 1;
+    }
+
+    fn reset(&mut self) {
+        *self.levels.last_mut().unwrap_or(&mut self.top) = 0;
+    }
+
+    fn close(&mut self) {
+        self.levels.pop();
+        if self.doubles.last() == Some(&self.levels.len()) {
+            self.doubles.pop();
+            self.double_parentheses -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Vec<(String, usize)> {
+        split(text, &LimitSet::default()).unwrap().into_iter().map(|piece| (piece.text, piece.offset)).collect()
+    }
+
+    #[test]
+    fn statements_know_their_place_in_characters() {
+        assert_eq!(parts("  ; "), vec![]);
+        assert_eq!(
+            parts("/* a;b */ select ';' -- x;y\n;\n select 2"),
+            vec![("select ';'".to_owned(), 10), ("select 2".to_owned(), 31)]
+        );
+        assert_eq!(
+            parts("select 'ä;ö'; select 'ü'"),
+            vec![("select 'ä;ö'".to_owned(), 0), ("select 'ü'".to_owned(), 14)]
+        );
+    }
+
+    #[test]
+    fn columns_are_positions_in_the_statement() {
+        let pieces = split("select 1;\n\nselect\n  'ä', x", &LimitSet::default()).unwrap();
+        let last = pieces[1].tokens.last().unwrap();
+        assert_eq!((last.span.start.line, last.span.start.column), (1, 15));
+    }
+
+    #[test]
+    fn depth_and_chains_are_bounded() {
+        let nested = |depth: usize| format!("select {}1{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(split(&nested(250), &LimitSet::default()).is_ok());
+        let report = split(&nested(10_000), &LimitSet::default()).unwrap_err();
+        assert_eq!(report.sqlstate, SqlState::STATEMENT_TOO_COMPLEX);
+        let chain = format!("select 1{}", " + 1".repeat(1_000_000));
+        assert_eq!(split(&chain, &LimitSet::default()).unwrap_err().sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+        let joins = format!("select * from {}a", "((select * from ".repeat(30));
+        assert!(split(&joins, &LimitSet::default()).is_err());
+    }
+
+    #[test]
+    fn an_open_string_is_told_as_postgresql_tells_it() {
+        let report = split("select 'abc", &LimitSet::default()).unwrap_err();
+        assert_eq!(report.message, "unterminated quoted string at or near \"'abc\"");
+        assert_eq!(report.position, Some(8));
+    }
+}
