@@ -88,7 +88,8 @@ fn arrow_report(error: &ArrowError) -> ErrorReport {
 
 fn cast_report(text: &str) -> ErrorReport {
     if text.contains("overflow") || text.contains("out of range") || text.contains("too large to store") {
-        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range").with_detail(first_line(text));
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
+            .with_detail(first_line(text));
     }
     if text.contains("timestamp") || text.contains("date") || text.contains("Date") || text.contains("Time") {
         return ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, "invalid input syntax for a date or time")

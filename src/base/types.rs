@@ -137,10 +137,9 @@ impl SqlType {
             },
             DataType::Dictionary(_, values) => Self::from_arrow(values)?,
             DataType::RunEndEncoded(_, values) => Self::from_arrow(values.data_type())?,
-            DataType::FixedSizeBinary(_)
-            | DataType::Struct(_)
-            | DataType::Map(_, _)
-            | DataType::Union(_, _) => return Err(UnmappedType(data_type.clone())),
+            DataType::FixedSizeBinary(_) | DataType::Struct(_) | DataType::Map(_, _) | DataType::Union(_, _) => {
+                return Err(UnmappedType(data_type.clone()));
+            }
         })
     }
 
@@ -281,9 +280,7 @@ impl SqlType {
     #[must_use]
     pub fn type_modifier(&self) -> i32 {
         match self {
-            Self::Numeric { precision, scale } => {
-                ((i32::from(*precision) << 16) | (i32::from(*scale) & 0x7ff)) + 4
-            }
+            Self::Numeric { precision, scale } => ((i32::from(*precision) << 16) | (i32::from(*scale) & 0x7ff)) + 4,
             _ => -1,
         }
     }

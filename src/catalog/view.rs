@@ -127,11 +127,9 @@ impl TenantView {
     /// [`CatalogError::UndefinedTable`] when there is none or it has no policy.
     pub fn leaf(&self, name: &TableName) -> Result<Arc<TableLeaf>, CatalogError> {
         match self.snapshot.find(name) {
-            Some((table, policy)) => Ok(Arc::new(TableLeaf {
-                table: Arc::clone(table),
-                policy: policy.clone(),
-                schema: table.schema(),
-            })),
+            Some((table, policy)) => {
+                Ok(Arc::new(TableLeaf { table: Arc::clone(table), policy: policy.clone(), schema: table.schema() }))
+            }
             None => Err(self.undefined(&name.to_string())),
         }
     }

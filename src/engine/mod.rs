@@ -16,13 +16,6 @@ mod session;
 mod sessions;
 mod settings;
 
-<<<<<<< HEAD
-pub use error::EngineError;
-pub use outcome::{Notice, Outcome, OutputColumn, RowStream, RowsTag, SessionEffect};
-pub use session::{Bound, Engine, Prepared, Session, SessionKey, TransactionStatus};
-pub use crate::stores::hub;
-pub use crate::sql::{Statement, StatementKind, SessionStatement};
-=======
 pub use crate::sql::{SessionStatement, Statement, StatementKind};
 pub use crate::stores::hub;
 pub use core::{Engine, EngineParts};
@@ -33,4 +26,3 @@ pub use prepare::{Bound, Prepared};
 pub use session::{Session, TransactionStatus};
 pub use sessions::SessionKey;
 pub use settings::SERVER_VERSION;
->>>>>>> main
