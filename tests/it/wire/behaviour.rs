@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use tokio_postgres::NoTls;
 use tokio_postgres::types::{ToSql, Type};
@@ -72,6 +74,41 @@ fn frames_that_stop_halfway_harm_nobody_else() {
     let mut other = connect(&server);
     other.send(&lines(&[r#"Query {"query":"rows 1"}"#]));
     assert_eq!(other.until(&lines(&["ReadyForQuery"])).len(), 4);
+}
+
+/// A message of any type with a body of any bytes, its length right more often than not.
+fn random_message(random: &mut ChaCha8Rng) -> Vec<u8> {
+    let kinds = b"QPBDECHSFdcfpXz\0";
+    let mut body = vec![0; random.random_range(0..40)];
+    random.fill(body.as_mut_slice());
+    for byte in &mut body {
+        // Small numbers are what counts and lengths are made of.
+        *byte %= if random.random_bool(0.7) { 3 } else { 255 };
+    }
+    let length = if random.random_bool(0.95) { body.len() + 4 } else { random.random_range(0..100_000) };
+    let mut message = vec![kinds[random.random_range(0..kinds.len())]];
+    message.extend(u32::try_from(length).unwrap().to_be_bytes());
+    message.extend(body);
+    message
+}
+
+#[test]
+fn random_messages_harm_nobody_else() {
+    let server = Server::start();
+    let login = json!({"user": "token", "password": "valid", "database": "flowforge"});
+    for seed in 0..300 {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let (mut client, _) = Client::connect(server.address, &login);
+        for _ in 0..random.random_range(1..20) {
+            let _ = client.stream().write_all(&random_message(&mut random));
+        }
+    }
+    let mut other = connect(&server);
+    other.send(&lines(&[r#"Query {"query":"rows 1"}"#]));
+    assert_eq!(other.until(&lines(&["ReadyForQuery"])).len(), 4);
+    drop(other);
+    // Whatever they left open is gone with them.
+    assert!(eventually(|| server.gauges.streams.load(Ordering::SeqCst) == 0));
 }
 
 #[test]
