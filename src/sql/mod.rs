@@ -15,5 +15,6 @@ mod statement;
 mod syntax;
 mod types;
 
+pub use normalise::without_mark;
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
 pub use statement::{SessionStatement, Statement, StatementKind, parse};
