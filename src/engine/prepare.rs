@@ -12,7 +12,7 @@ use crate::catalog::system::Setting;
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
-use crate::sql::{PlanContext, PlannedQuery, SessionStatement, Statement, StatementKind, plan_query, without_mark};
+use crate::sql::{PlanContext, PlannedQuery, SessionStatement, Statement, StatementKind, plan_query};
 use crate::stores::PreparedPiece;
 use crate::stores::local::{PreparedLocal, piece_provider};
 use crate::tenancy::Tenant;
@@ -346,7 +346,7 @@ impl Ready {
 
 fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
     let fields = planned.plan.schema().fields();
-    fields.iter().map(|field| output_column(field.name(), field.data_type())).collect()
+    fields.iter().zip(&planned.output_names).map(|(field, name)| output_column(name, field.data_type())).collect()
 }
 
 fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, EngineError> {
@@ -357,5 +357,5 @@ fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, Engin
         )
         .with_detail(unmapped.to_string())
     })?;
-    Ok(OutputColumn { name: without_mark(name).to_owned(), sql_type })
+    Ok(OutputColumn { name: name.to_owned(), sql_type })
 }

@@ -1,7 +1,7 @@
 //! Rewrites of the syntax tree before planning: forms that PostgreSQL has and the planner has not, written with forms
 //! that it has.
 
-mod labels;
+mod names;
 mod system;
 
 use sqlparser::ast;
@@ -10,11 +10,11 @@ use crate::base::ErrorReport;
 
 use super::plan::PlanContext;
 
-pub use labels::without_mark;
+pub(super) use names::shown;
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, _context: &PlanContext<'_>) -> Result<(), ErrorReport> {
     // Names first: they come from the text as it was written.
-    labels::rewrite(query);
+    names::assign(query);
     system::rewrite(query)
 }

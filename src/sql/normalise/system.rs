@@ -263,7 +263,7 @@ fn aggregate_of_derived(query: &Query) -> Query {
 
 fn aggregate(value: Expr, order: Vec<OrderByExpr>) -> Expr {
     let clauses = if order.is_empty() { vec![] } else { vec![FunctionArgumentClause::OrderBy(order)] };
-    call_with("array_agg", vec![value], clauses)
+    call("array_or_empty", vec![call_with("array_agg", vec![value], clauses)])
 }
 
 /// `FROM f(…) AS a` for functions that return rows: `FROM LATERAL (SELECT unnest(f(…)) AS a) AS a`.
@@ -387,5 +387,57 @@ fn select_from(projection: Vec<SelectItem>, from: Option<TableFactor>) -> Query 
         settings: None,
         format_clause: None,
         pipe_operators: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn rewritten(text: &str) -> Result<String, ErrorReport> {
+        let mut query = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).unwrap().parse_query().unwrap();
+        rewrite(&mut query)?;
+        Ok(query.to_string())
+    }
+
+    #[test]
+    fn what_clients_write_becomes_what_the_planner_reads() {
+        for (text, expected) in [
+            ("SELECT a OPERATOR(pg_catalog.~) 'x' COLLATE pg_catalog.default", "SELECT a ~ 'x'"),
+            ("SELECT pg_catalog.upper(a)", "SELECT upper(a)"),
+            ("SELECT 1 WHERE o = 'a'::regclass", "SELECT 1 WHERE o = regclass_in('a')"),
+            ("SELECT o::pg_catalog.regclass AS n", "SELECT regclass_out(regclass_in(o)) AS n"),
+            ("SELECT 1 WHERE o::regtype::text = 'x'", "SELECT 1 WHERE CAST(regtype_out(regtype_in(o)) AS TEXT) = 'x'"),
+            ("SELECT f('a'::regclass)", "SELECT f(regclass_in('a'))"),
+            (
+                "SELECT ARRAY(SELECT a FROM t ORDER BY 1)",
+                "SELECT (SELECT array_or_empty(array_agg(a ORDER BY a)) FROM t)",
+            ),
+            (
+                "SELECT ARRAY(SELECT a FROM t ORDER BY b DESC)",
+                "SELECT (SELECT array_or_empty(array_agg(a ORDER BY b DESC)) FROM t)",
+            ),
+            (
+                "SELECT * FROM generate_series(1, 3) s",
+                "SELECT * FROM (SELECT unnest(generate_series(1, 3)) AS \"s\") AS \"s\"",
+            ),
+            (
+                "SELECT * FROM t, pg_catalog.unnest(t.a) AS u(v)",
+                "SELECT * FROM t, LATERAL (SELECT unnest(t.a) AS \"v\") AS \"u\"",
+            ),
+        ] {
+            let got = rewritten(text).unwrap();
+            let same = got == expected || got == expected.replace("CAST(", "").replace(" AS TEXT)", "::TEXT");
+            assert!(same, "{text}\n{got}\n{expected}");
+        }
+    }
+
+    #[test]
+    fn other_orders_of_text_are_refused() {
+        assert_eq!(rewritten("SELECT a COLLATE \"de_DE\"").unwrap_err().sqlstate, SqlState::UNDEFINED_OBJECT);
+        assert_eq!(rewritten("SELECT a FROM t ORDER BY a COLLATE \"C\"").unwrap(), "SELECT a FROM t ORDER BY a");
     }
 }
