@@ -40,6 +40,7 @@ use crate::base::{InternalError, UserFacing};
 use crate::catalog::RowsLeaf;
 use crate::functions;
 
+use super::decorrelate::decorrelate;
 use super::embedded::{EmbeddedScan, RunSnapshots};
 use super::{RunContext, StoreError};
 
@@ -131,6 +132,7 @@ impl LocalExecutor {
             .transform_down_with_subqueries(|node| resolve_leaf(node, resolve))
             .map_err(|error| failed(&error))?
             .data;
+        let with_rows = decorrelate(with_rows).map_err(|error| failed(&error))?;
         let plan = self
             .state
             .optimizer()
