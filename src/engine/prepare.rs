@@ -331,7 +331,7 @@ impl Ready {
 
 fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
     let fields = planned.plan.schema().fields();
-    fields.iter().map(|field| output_column(field.name(), field.data_type())).collect()
+    fields.iter().zip(&planned.output_names).map(|(field, name)| output_column(name, field.data_type())).collect()
 }
 
 fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, EngineError> {

@@ -1,12 +1,14 @@
 //! What the planner may look up: a tenant's tables, the functions of the table, nothing else.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::{ConfigOptions, Dialect};
-use datafusion::common::{DataFusionError, TableReference};
+use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
-use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
@@ -39,6 +41,8 @@ pub(super) struct Provider<'a> {
     context: &'a PlanContext<'a>,
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
     types: Arc<PostgresTypes>,
+    /// A table function was called with a parameter that has no value yet.
+    needs_values: AtomicBool,
 }
 
 impl<'a> Provider<'a> {
@@ -48,8 +52,45 @@ impl<'a> Provider<'a> {
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
             Arc::new(datafusion::functions::datetime::planner::DatetimeFunctionPlanner),
             Arc::new(datafusion::functions::unicode::planner::UnicodeFunctionPlanner),
+            Arc::new(datafusion::functions_aggregate::planner::AggregateFunctionPlanner),
+            Arc::new(datafusion::functions_window::planner::WindowFunctionPlanner),
         ];
-        Self { context, expression_planners, types: Arc::new(PostgresTypes) }
+        Self { context, expression_planners, types: Arc::new(PostgresTypes), needs_values: AtomicBool::new(false) }
+    }
+
+    /// Whether planning failed only because a parameter has no value yet.
+    pub(super) fn needs_values(&self) -> bool {
+        self.needs_values.load(Ordering::Relaxed)
+    }
+
+    /// The value of a table function's argument; `None` for a parameter without one.
+    fn argument(&self, argument: &Expr) -> Result<Option<ScalarValue>, DataFusionError> {
+        match argument {
+            Expr::Literal(value, _) => Ok(Some(value.clone())),
+            Expr::Cast(cast) => self.argument(&cast.expr),
+            Expr::TryCast(cast) => self.argument(&cast.expr),
+            Expr::Alias(alias) => self.argument(&alias.expr),
+            Expr::Negative(inner) => match self.argument(inner)? {
+                Some(value) => Ok(Some(value.arithmetic_negate()?)),
+                None => Ok(None),
+            },
+            Expr::Placeholder(placeholder) => {
+                let values = self.context.parameter_values.unwrap_or_default();
+                let index = placeholder.id.trim_start_matches('$').parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+                let value = index.and_then(|index| values.get(index)).cloned();
+                if value.is_none() {
+                    self.needs_values.store(true, Ordering::Relaxed);
+                }
+                Ok(value)
+            }
+            other => Err(wrap(
+                ErrorReport::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "the argument of a table function must be a literal or a parameter",
+                )
+                .with_detail(format!("It is {other}.")),
+            )),
+        }
     }
 
     fn leaf(&self, name: &TableReference) -> Result<Arc<TableLeaf>, ErrorReport> {
@@ -82,11 +123,52 @@ impl<'a> Provider<'a> {
     }
 }
 
+/// A call of a table function: the plan that it stands for, which the planner puts in its place.
+struct Expansion {
+    plan: LogicalPlan,
+    schema: SchemaRef,
+}
+
+impl Expansion {
+    fn new(plan: LogicalPlan) -> Self {
+        let schema = Arc::new(plan.schema().as_arrow().clone());
+        Self { plan, schema }
+    }
+}
+
+impl TableSource for Expansion {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
+        Some(Cow::Borrowed(&self.plan))
+    }
+}
+
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
         match self.leaf(&name) {
             Ok(leaf) => Ok(leaf),
             Err(report) => Err(wrap(report)),
+        }
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        arguments: Vec<Expr>,
+    ) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let values = arguments.iter().map(|argument| self.argument(argument)).collect::<Result<Vec<_>, _>>()?;
+        if self.needs_values() {
+            return Err(wrap(ErrorReport::new(SqlState::INDETERMINATE_DATATYPE, "a parameter has no value yet")));
+        }
+        match self.context.table_functions.expand(name, &values) {
+            Some(plan) => Ok(Arc::new(Expansion::new(plan.map_err(wrap)?))),
+            None => Err(wrap(ErrorReport::new(
+                SqlState::UNDEFINED_FUNCTION,
+                format!("function {name} does not exist as a table"),
+            ))),
         }
     }
 

@@ -13,6 +13,10 @@ mod plan;
 mod session;
 mod statement;
 mod syntax;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};

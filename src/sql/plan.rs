@@ -1,7 +1,9 @@
 //! Planning a query over a tenant's view.
 
-use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::LogicalPlan;
+use std::sync::Arc;
+
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::optimizer::Analyzer;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
@@ -52,6 +54,8 @@ pub struct PlanContext<'a> {
 pub struct PlannedQuery {
     /// The plan, typed and coerced, with `Placeholder`s where parameters stand and table leaves without data.
     pub plan: LogicalPlan,
+    /// The names of the columns as the client sees them; the plan's own are unique where PostgreSQL's need not be.
+    pub output_names: Vec<String>,
     /// The types of `$1`, `$2` …
     pub parameter_types: Vec<SqlType>,
     /// The row description cannot be told before the parameters have values: a table function's argument is one.
@@ -86,11 +90,27 @@ pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<Plann
     let provider = Provider::new(context);
     let mut normal = query.clone();
     normalise::query(&mut normal, context)?;
-    let raw = raw_plan(normal, &provider, context).map_err(|error| errors::report(&error, query))?;
+    let raw = match raw_plan(normal, &provider, context) {
+        Err(_) if provider.needs_values() => return Ok(later(query, context)),
+        raw => raw.map_err(|error| errors::report(&error, query))?,
+    };
     let typed = coerce(raw).map_err(|error| errors::report(&error, query))?;
     let (plan, parameter_types) = parameters::resolve(typed, context).map_err(|error| errors::report(&error, query))?;
     check_columns(&plan)?;
-    Ok(PlannedQuery { plan, parameter_types, needs_values: false })
+    let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
+    Ok(PlannedQuery { plan, output_names, parameter_types, needs_values: false })
+}
+
+/// What can be told of a query that must wait for its parameters: their types, text where the client declared none.
+fn later(query: &ast::Query, context: &PlanContext<'_>) -> PlannedQuery {
+    let count = parameters::count(query).max(context.declared_types.len());
+    let declared = |index: usize| context.declared_types.get(index).cloned().flatten();
+    PlannedQuery {
+        plan: LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) }),
+        output_names: Vec::new(),
+        parameter_types: (0..count).map(|index| declared(index).unwrap_or(SqlType::Text)).collect(),
+        needs_values: true,
+    }
 }
 
 /// The plan as the planner makes it, before types are coerced.

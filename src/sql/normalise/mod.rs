@@ -1,13 +1,18 @@
 //! Rewrites of the syntax tree before planning: forms that PostgreSQL has and the planner has not, written with forms
 //! that it has.
 
+mod names;
+
 use sqlparser::ast;
 
 use crate::base::ErrorReport;
 
 use super::plan::PlanContext;
 
+pub(super) use names::shown;
+
 /// Rewrites a query in place.
-pub(super) fn query(_query: &mut ast::Query, _context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+pub(super) fn query(query: &mut ast::Query, _context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+    names::assign(query);
     Ok(())
 }
