@@ -25,8 +25,10 @@ use super::outbox::{Next, Outbox};
 use super::server::Shared;
 use super::server_message::{ServerMessage, moment};
 
-/// How long a close frame may take to leave, and its answer to come.
+/// How long a close frame may take to leave: what was on its way to a slow client goes first.
 const CLOSING: Duration = Duration::from_secs(5);
+/// How long the answer to a close frame may take.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Timers cannot be set for any length of time; a token for longer is looked at again then.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -142,7 +144,7 @@ impl Entered {
                     None => return,
                     Some(close) => {
                         outbox.close(close);
-                        drop(timeout(CLOSING + CLOSING, writing).await);
+                        drop(timeout(CLOSING, writing).await);
                     }
                 },
             }
@@ -300,10 +302,10 @@ async fn send_close(sink: &mut Sink, close: Close) {
     drop(timeout(CLOSING, sink.send(Message::Close(Some(frame)))).await);
 }
 
-/// Reads what still comes, for a short while.
+/// Reads what still comes until the client answers the close, for a short while.
 async fn drain(source: &mut Source) {
     let rest = async { while let Some(Ok(_)) = source.next().await {} };
-    drop(timeout(CLOSING, rest).await);
+    drop(timeout(ANSWER, rest).await);
 }
 
 /// What broke a connection, where the client can still be told. The library's own error type is not in reach behind

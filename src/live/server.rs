@@ -25,7 +25,7 @@ use super::members::Members;
 use super::upgrade;
 
 /// How long connections have to say goodbye at the end.
-const GOODBYE: Duration = Duration::from_secs(6);
+const GOODBYE: Duration = Duration::from_secs(7);
 /// How long the stores have to answer `/readyz`.
 const READINESS: Duration = Duration::from_secs(3);
 
