@@ -131,6 +131,7 @@ impl LocalExecutor {
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
             .map_err(|error| failed(&error))?
             .data;
+        let with_rows = decorrelate(with_rows).map_err(|error| failed(&error))?;
         let plan = self
             .state
             .optimizer()
