@@ -62,6 +62,21 @@ const QUERIES: &[&str] = &[
     "SELECT sum(quantity) AS s FROM raw_trades WHERE false",
 ];
 
+/// Correlated queries that the engine as it comes cannot run, and the same without correlation.
+const CORRELATED: &[(&str, &str)] = &[
+    (
+        "SELECT i.symbol, (SELECT count(*) FROM vwap v WHERE v.symbol < i.symbol) AS n FROM dim_instruments i
+         ORDER BY i.symbol",
+        "SELECT i.symbol, count(v.symbol) AS n FROM dim_instruments i LEFT JOIN vwap v ON v.symbol < i.symbol
+         GROUP BY i.symbol ORDER BY i.symbol",
+    ),
+    (
+        "SELECT symbol FROM vwap v WHERE volume > (SELECT avg(w.volume) FROM vwap w WHERE w.vwap > v.vwap) ORDER BY symbol",
+        "SELECT v.symbol FROM vwap v JOIN vwap w ON w.vwap > v.vwap GROUP BY v.symbol, v.volume
+         HAVING v.volume > avg(w.volume) ORDER BY v.symbol",
+    ),
+];
+
 async fn plan(session: &SessionContext, sql: &str) -> LogicalPlan {
     let plan = session.sql(sql).await.unwrap().into_unoptimized_plan();
     let state = session.state();
@@ -87,6 +102,27 @@ async fn the_executor_gives_the_engines_own_answers() {
                 (pretty_format_batches(&found).unwrap().to_string(), pretty_format_batches(&expected).unwrap());
             assert_eq!(lines(&found), lines(&expected.to_string()), "run {run} of {sql}");
         }
+    }
+}
+
+#[tokio::test]
+async fn correlated_subqueries_run_in_process() {
+    let tables = DemoTables::empty(&LimitSet::default()).unwrap();
+    seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
+    let session = SessionContext::new();
+    for table in tables.all() {
+        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+    }
+    let executor = LocalExecutor::new(&LimitSet::default()).unwrap();
+    for (sql, plain) in CORRELATED {
+        let expected = session.sql(plain).await.unwrap().collect().await.unwrap();
+        let expected = pretty_format_batches(&expected).unwrap().to_string();
+        let prepared = executor.prepare(&plan(&session, sql).await, &|_| None).unwrap();
+        let rows = executor.run(&prepared, &context(vec![])).await.unwrap();
+        let found: Vec<RecordBatch> = rows.try_collect().await.unwrap();
+        let found = pretty_format_batches(&found).unwrap().to_string();
+        assert!(!lines(&expected).is_empty());
+        assert_eq!(lines(&found), lines(&expected), "{sql}");
     }
 }
 

@@ -127,9 +127,8 @@ impl LocalExecutor {
     /// # Errors
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
-        let with_rows = plan
-            .clone()
-            .transform_down_with_subqueries(|node| resolve_leaf(node, resolve))
+        let with_rows = decorrelate(plan.clone())
+            .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
             .map_err(|error| failed(&error))?
             .data;
         let with_rows = decorrelate(with_rows).map_err(|error| failed(&error))?;
