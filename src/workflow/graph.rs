@@ -1,6 +1,7 @@
 //! The graph: nodes and their inputs, what a target needs, in which order, and circles.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use petgraph::Direction;
@@ -226,8 +227,8 @@ impl Graph {
                 if next == first {
                     return unwind(&came_from, first, index);
                 }
-                if !came_from.contains_key(&next) {
-                    came_from.insert(next, index);
+                if let Entry::Vacant(first_visit) = came_from.entry(next) {
+                    first_visit.insert(index);
                     open.push_back(next);
                 }
             }

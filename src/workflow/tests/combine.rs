@@ -136,8 +136,8 @@ fn joins_of_every_kind() {
     for (kind, expected) in [
         ("inner", vec!["2,20,Apple%", "2,20,a_b"]),
         ("left", vec!["1,10,NULL", "2,20,Apple%", "2,20,a_b", "3,NULL,NULL"]),
-        ("right", vec!["2,20,Apple%", "2,20,a_b", "NULL,NULL,NULL", "NULL,7,"]),
-        ("full", vec!["1,10,NULL", "2,20,Apple%", "2,20,a_b", "3,NULL,NULL", "NULL,NULL,NULL", "NULL,7,"]),
+        ("right", vec!["2,20,Apple%", "2,20,a_b", "NULL,7,", "NULL,NULL,NULL"]),
+        ("full", vec!["1,10,NULL", "2,20,Apple%", "2,20,a_b", "3,NULL,NULL", "NULL,7,", "NULL,NULL,NULL"]),
     ] {
         let config = json!({"join_type": kind, "left_key": "n", "right_key": "n"});
         let found = join(&["id", "n"], json!([1, 2, 3]), &["n", "name"], json!([2, 3, 5, 7]), &config);
