@@ -5,15 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
-use crate::base::{InternalError, TenantId, UserName};
+use crate::base::{InternalError, StoreKind, TenantId, UserName};
 use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
+use crate::live;
 use crate::pg;
 use crate::stores::StoreError;
 use crate::stores::hub::Hub;
@@ -92,7 +95,10 @@ impl Server {
             limits: Arc::new(limits),
             shutdown_grace: grace,
         };
-        let listeners = vec![tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone()))];
+        let listeners = vec![
+            tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone())),
+            tokio::spawn(serve_live(http_listener, live_context(config, &engine, &authenticators), shutdown.clone())),
+        ];
         Ok(Self { engine, authenticators, pg_address, http_address, shutdown, listeners })
     }
 
@@ -172,6 +178,39 @@ fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Fe
         statement_timeout_ms: config.session.statement_timeout_ms,
     });
     Ok((engine, embedded.feed))
+}
+
+/// What the side listener is given.
+fn live_context(config: &Config, engine: &Engine, authenticators: &Authenticators) -> live::LiveContext {
+    let mut registry = Registry::default();
+    engine.metrics().register(&mut registry);
+    let metrics = live::Metrics::register(&mut registry);
+    live::LiveContext {
+        authenticators: authenticators.clone(),
+        policies: Arc::clone(engine.policies()),
+        hub: engine.hub().clone(),
+        channels: live::Channels::new(engine.limits()),
+        readiness: Arc::new(Stores(engine.clone())),
+        metrics,
+        registry: Arc::new(registry),
+        settings: live::LiveSettings::new(&config.live, engine.limits()),
+        limits: engine.limits().clone(),
+    }
+}
+
+struct Stores(Engine);
+
+#[async_trait]
+impl live::Readiness for Stores {
+    async fn unreachable(&self) -> Vec<StoreKind> {
+        self.0.unreachable_stores().await
+    }
+}
+
+async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown: CancellationToken) {
+    if let Err(error) = live::serve(listener, context, shutdown).await {
+        tracing::error!(%error, "the side listener ended");
+    }
 }
 
 async fn rediscover(engine: Engine, shutdown: CancellationToken) {
