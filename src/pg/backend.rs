@@ -61,7 +61,7 @@ pub trait BackendSession: Send {
     /// Plans a statement.
     ///
     /// # Errors
-    /// Whatever planning says.
+    /// Whatever planning says; positions count from the beginning of the text that was parsed.
     fn prepare(
         &self,
         statement: &Self::Statement,
@@ -134,7 +134,7 @@ impl BackendSession for Session {
         Self::parse(self, text).map_err(|error| told(&error))
     }
     fn prepare(&self, statement: &Statement, declared_types: &[Option<SqlType>]) -> Result<Arc<Prepared>, ErrorReport> {
-        Self::prepare(self, statement, declared_types).map_err(|error| told(&error))
+        Self::prepare(self, statement, declared_types).map_err(|error| located(&error, statement.offset))
     }
     fn parameter_types(prepared: &Prepared) -> &[SqlType] {
         &prepared.parameter_types
@@ -151,6 +151,12 @@ impl BackendSession for Session {
     async fn execute(&mut self, bound: &Bound) -> Result<Outcome, ErrorReport> {
         Self::execute(self, bound).await.map_err(|error| told(&error))
     }
+}
+
+/// The report with its position in the whole text: a statement is planned without what stands before it.
+fn located(error: &EngineError, offset: usize) -> ErrorReport {
+    let report = told(error);
+    ErrorReport { position: report.position.map(|position| position + offset), ..report }
 }
 
 fn told(error: &EngineError) -> ErrorReport {

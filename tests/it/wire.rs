@@ -11,7 +11,8 @@
 //! - `cancel`: sends a cancel request for the open connection from another one.
 //!
 //! `FLOWFORGE_UPDATE_GOLDENS=1` writes what came back into the files. The scripts run against the front with a small
-//! backend of its own (`fake`), so that they can make it pause, fail and hang where they want.
+//! backend of its own (`fake`), so that they can make it pause, fail and hang where they want; those in
+//! `tests/wire/server/` run against the whole server with the demo's data.
 
 mod behaviour;
 mod client;
@@ -20,7 +21,8 @@ mod tls;
 mod values;
 
 use std::fmt::Write;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,11 +30,12 @@ use flowforge::base::limits::LimitSet;
 use flowforge::pg::{PgContext, TlsSettings, serve};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::TestServer;
 use client::Client;
 
 /// A server on a free port, for as long as it lives.
 pub struct Server {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     shutdown: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
     gauges: Arc<fake::Gauges>,
@@ -102,7 +105,7 @@ fn parse(script: &str) -> Vec<Block> {
 }
 
 /// Runs the blocks; gives what came back for each.
-fn run(blocks: &[Block], server: &Server) -> Vec<Vec<String>> {
+fn run(blocks: &[Block], address: SocketAddr) -> Vec<Vec<String>> {
     let mut client: Option<Client> = None;
     let mut answers = Vec::new();
     for block in blocks {
@@ -110,16 +113,16 @@ fn run(blocks: &[Block], server: &Server) -> Vec<Vec<String>> {
         let answer = match word {
             _ if word.starts_with('#') => Vec::new(),
             "open" => {
-                client = Some(Client::open(server.address));
+                client = Some(Client::open(address));
                 Vec::new()
             }
             "connect" => {
-                let (connected, shown) = Client::connect(server.address, &serde_json::from_str(argument).unwrap());
+                let (connected, shown) = Client::connect(address, &serde_json::from_str(argument).unwrap());
                 client = Some(connected);
                 shown
             }
             "cancel" => {
-                client.as_ref().expect("a connection").cancel(server.address);
+                client.as_ref().expect("a connection").cancel(address);
                 Vec::new()
             }
             "send" => {
@@ -152,13 +155,13 @@ fn render(blocks: &[Block], answers: &[Vec<String>]) -> String {
     text
 }
 
-fn check(path: &Path) -> Result<(), String> {
+fn check(path: &Path, address: SocketAddr) -> Result<(), String> {
     let script = std::fs::read_to_string(path).unwrap();
-    let server = Server::start();
     let blocks = parse(&script);
-    let answers = run(&blocks, &server);
+    let answers = run(&blocks, address);
     // Whatever a script did to its own connection, the server goes on.
-    let (_, shown) = Client::connect(server.address, &serde_json::json!({"user": "acme", "password": "acme"}));
+    let login = serde_json::json!({"user": "acme", "password": "acme", "database": "flowforge"});
+    let (_, shown) = Client::connect(address, &login);
     assert_eq!(shown.last().map(String::as_str), Some("ReadyForQuery {\"status\":\"I\"}"), "{}", path.display());
     if std::env::var_os("FLOWFORGE_UPDATE_GOLDENS").is_some() {
         std::fs::write(path, render(&blocks, &answers)).unwrap();
@@ -178,13 +181,33 @@ fn check(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-#[test]
-fn every_script_gets_its_answers() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
+/// The scripts of a folder below `tests/`, in the order of their names.
+fn scripts(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "wire"));
     paths.sort();
     assert!(!paths.is_empty());
-    let failures: Vec<String> = paths.iter().filter_map(|path| check(path).err()).collect();
+    paths
+}
+
+#[test]
+fn every_script_gets_its_answers() {
+    let failures: Vec<String> = scripts("wire")
+        .iter()
+        .filter_map(|path| {
+            let server = Server::start();
+            check(path, server.address).err()
+        })
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_script_for_the_whole_server_gets_its_answers() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(TestServer::start());
+    let address = server.pg();
+    let failures: Vec<String> = scripts("wire/server").iter().filter_map(|path| check(path, address).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

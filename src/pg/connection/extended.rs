@@ -168,7 +168,7 @@ impl<S: BackendSession> Connection<S> {
                 self.send_some(Box::new(Rows::new(tag, stream, encoder)), max_rows).await
             }
             Outcome::Command { tag, notices, parameter_status, effect } => {
-                self.command_done(&notices, &parameter_status, effect)?;
+                self.command_done(&notices, parameter_status, effect)?;
                 outgoing::command_complete(&mut self.socket.output, &tag);
                 Ok(Progress::Done { had_rows: false })
             }

@@ -11,6 +11,7 @@ mod simple;
 mod state;
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct Connection<S: BackendSession> {
     /// When a login by token ends, in seconds since 1970.
     expires_at: Option<i64>,
     skip_to_sync: bool,
+    /// Settings that changed; as since PostgreSQL 14, the client is told when the server is ready again.
+    changed_settings: BTreeMap<String, String>,
 }
 
 impl<S: BackendSession> Connection<S> {
@@ -62,7 +65,16 @@ impl<S: BackendSession> Connection<S> {
         shutdown: CancellationToken,
     ) -> Self {
         let store = Store::new(&limits);
-        Self { socket, session, store, limits, shutdown, expires_at, skip_to_sync: false }
+        Self {
+            socket,
+            session,
+            store,
+            limits,
+            shutdown,
+            expires_at,
+            skip_to_sync: false,
+            changed_settings: BTreeMap::new(),
+        }
     }
 
     /// Answers messages until the client leaves, breaks the protocol, or the server shuts down.
@@ -181,6 +193,9 @@ impl<S: BackendSession> Connection<S> {
     }
 
     async fn ready(&mut self) -> Result<(), Failure> {
+        for (name, value) in std::mem::take(&mut self.changed_settings) {
+            outgoing::parameter_status(&mut self.socket.output, &name, &value);
+        }
         outgoing::ready_for_query(&mut self.socket.output, self.session.transaction_status());
         self.socket.flush().await
     }
@@ -202,7 +217,7 @@ impl<S: BackendSession> Connection<S> {
     fn command_done(
         &mut self,
         notices: &[Notice],
-        parameter_status: &[(String, String)],
+        parameter_status: Vec<(String, String)>,
         effect: Option<SessionEffect>,
     ) -> Result<(), Failure> {
         for notice in notices {
@@ -218,9 +233,7 @@ impl<S: BackendSession> Connection<S> {
             Some(SessionEffect::EndTransaction) => self.store.close_portals(),
             None => {}
         }
-        for (name, value) in parameter_status {
-            outgoing::parameter_status(&mut self.socket.output, name, value);
-        }
+        self.changed_settings.extend(parameter_status);
         Ok(())
     }
 }

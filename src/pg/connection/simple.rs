@@ -51,7 +51,7 @@ impl<S: BackendSession> Connection<S> {
                 self.send_all(Rows::new(tag, stream, encoder)).await
             }
             Outcome::Command { tag, notices, parameter_status, effect } => {
-                self.command_done(&notices, &parameter_status, effect)?;
+                self.command_done(&notices, parameter_status, effect)?;
                 outgoing::command_complete(&mut self.socket.output, &tag);
                 Ok(())
             }
