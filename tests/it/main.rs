@@ -1,6 +1,7 @@
 //! The one integration test binary: one link instead of one a file.
 
 mod cli;
+mod differential;
 mod fixture;
 mod golden;
 mod house;
