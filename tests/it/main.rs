@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod differential;
 mod fixture;
 mod golden;
 mod house;
