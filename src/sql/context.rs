@@ -164,6 +164,15 @@ impl<'a> Provider<'a> {
     }
 }
 
+/// Aggregates that the catalogs' own queries need.
+fn catalog_aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
+    match name {
+        "array_agg" => Some(datafusion::functions_aggregate::array_agg::array_agg_udaf()),
+        "string_agg" => Some(datafusion::functions_aggregate::string_agg::string_agg_udaf()),
+        _ => None,
+    }
+}
+
 /// A call of a table function: the plan that it stands for, which the planner puts in its place.
 struct Expansion {
     plan: LogicalPlan,
@@ -239,7 +248,8 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.context.functions.aggregates.get(name).cloned()
+        let known = self.context.functions.aggregates.get(name).cloned();
+        known.or_else(|| catalog_aggregate(name))
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {

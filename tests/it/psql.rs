@@ -16,7 +16,7 @@ fn file(name: &str, extension: &str) -> PathBuf {
 fn shown(server: &TestServer, user: &str, name: &str) -> String {
     let address = server.pg();
     let script = file(name, "psql");
-    let command = format!("exec psql -X -q -P pager=off -f '{}' 2>&1", script.display());
+    let command = format!("exec psql -X -P pager=off -f '{}' 2>&1", script.display());
     let output = Command::new("sh")
         .args(["-c", &command])
         .env("PGHOST", address.ip().to_string())

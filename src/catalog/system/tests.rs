@@ -44,7 +44,7 @@ fn system_for(tenant: &str, tables: Vec<Table>, with_policy: &[(&str, &str)]) ->
     System::new(view, context)
 }
 
-fn system() -> System {
+pub(super) fn system() -> System {
     let tables = vec![table("flowforge", "raw_trades"), table("marts", "fct_trades"), table("marts", "secret")];
     system_for("acme", tables, &[("flowforge", "raw_trades"), ("marts", "fct_trades")])
 }

@@ -139,6 +139,7 @@ fn first_column(body: &SetExpr) -> Option<String> {
 /// PostgreSQL's own name of a type (`int4`, not `integer`).
 fn type_name(data_type: &DataType) -> Option<String> {
     let name = match data_type {
+        DataType::Regclass => "regclass",
         DataType::Boolean | DataType::Bool => "bool",
         DataType::SmallInt(_) | DataType::Int2(_) => "int2",
         DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => "int4",

@@ -1,4 +1,4 @@
-//! `ARRAY(SELECT …)` over no rows is an empty array, where the aggregate that stands for it gives NULL.
+//! Arrays, as far as the catalogs' own queries need them.
 
 use std::sync::Arc;
 
@@ -7,13 +7,37 @@ use datafusion::arrow::compute::is_not_null;
 use datafusion::arrow::compute::kernels::zip::zip;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::functions_nested::all_default_nested_functions;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-/// The name that the SQL front calls it by.
+/// `ARRAY(SELECT …)` over no rows is an empty array, where the aggregate that stands for it gives NULL. The SQL front
+/// calls it by this name.
 pub(super) const NAME: &str = "array_or_empty";
 
+/// Functions of the engine's library that mean the same here: PostgreSQL's name, the library's.
+const LIBRARY: [(&str, &str); 4] = [
+    ("array_to_string", "array_to_string"),
+    ("array_remove", "array_remove_all"),
+    ("generate_series", "generate_series"),
+    ("cardinality", "cardinality"),
+];
+
+/// The names of what [`find`] finds.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    LIBRARY.iter().map(|(name, _)| *name).chain([NAME])
+}
+
+/// A function on arrays.
+pub(super) fn find(name: &str) -> Option<Arc<ScalarUDF>> {
+    if name == NAME {
+        return Some(array_or_empty());
+    }
+    let (_, library) = LIBRARY.iter().find(|(known, _)| *known == name)?;
+    all_default_nested_functions().into_iter().find(|function| function.name() == *library)
+}
+
 /// The function.
-pub(super) fn array_or_empty() -> Arc<ScalarUDF> {
+fn array_or_empty() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(ArrayOrEmpty { signature: Signature::any(1, Volatility::Immutable) }))
 }
 

@@ -31,8 +31,10 @@ pub(super) enum Argument {
     Bool,
     /// An object by its OID or by its name.
     OidOrText,
-    /// Anything; only its being NULL matters.
+    /// Anything; only its being NULL matters, or its length.
     Any,
+    /// Anything, read as its text.
+    Shown,
 }
 
 /// The type of the result.
@@ -165,6 +167,11 @@ impl Arguments<'_> {
         self.value(index)?.as_boolean_opt().map(|array| array.value(self.row))
     }
 
+    /// The length of an argument that is an array.
+    pub(super) fn list_length(&self, index: usize) -> Option<i32> {
+        self.value(index)?.as_list_opt::<i32>().map(|array| array.value_length(self.row))
+    }
+
     fn has_null(&self) -> bool {
         self.arrays.iter().any(|array| array.is_null(self.row))
     }
@@ -270,9 +277,11 @@ impl SystemFunction {
             Argument::Int4 if is_text || is_number => Some(DataType::Int32),
             Argument::Int8 if is_text || is_number => Some(DataType::Int64),
             Argument::Bool if is_text || matches!(given, DataType::Boolean | DataType::Null) => Some(DataType::Boolean),
-            Argument::OidOrText if is_text => Some(DataType::Utf8),
+            // What is not known yet, a parameter, may be a name; the OID of a name is its number as text too.
+            Argument::OidOrText if is_text || *given == DataType::Null => Some(DataType::Utf8),
             Argument::OidOrText if is_number => Some(DataType::UInt32),
             Argument::Any => Some(given.clone()),
+            Argument::Shown => Some(DataType::Utf8),
             Argument::Oid | Argument::Text | Argument::Int4 | Argument::Int8 | Argument::Bool | Argument::OidOrText => {
                 None
             }

@@ -23,14 +23,16 @@ const TABLES: [&[FunctionRow]; 5] = [visibility::ROWS, names::ROWS, describe::RO
 
 /// The function of that name, bound to the system.
 pub(super) fn find(system: &System, name: &str) -> Option<Arc<ScalarUDF>> {
-    if name == array::NAME {
-        return Some(array::array_or_empty());
-    }
-    let row = TABLES.iter().flat_map(|rows| rows.iter()).find(|row| row.name == name)?;
+    let Some(row) = TABLES.iter().flat_map(|rows| rows.iter()).find(|row| row.name == name) else {
+        return array::find(name);
+    };
     Some(Arc::new(ScalarUDF::new_from_impl(SystemFunction::new(system.clone(), row))))
 }
 
 /// The name of every system function.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().flat_map(|rows| rows.iter()).map(|row| row.name).chain([array::NAME])
+    TABLES.iter().flat_map(|rows| rows.iter()).map(|row| row.name).chain(array::names())
 }
+
+#[cfg(test)]
+mod tests;

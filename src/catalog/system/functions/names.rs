@@ -115,8 +115,7 @@ fn try_read(
     find: impl Fn(&str) -> Result<Option<u32>, ErrorReport>,
 ) -> Result<Datum, ErrorReport> {
     let Some(name) = arguments.text(0) else { return Ok(Datum::Null) };
-    // What is no name at all names nothing.
-    Ok(Datum::oid(find(name).unwrap_or_default()))
+    Ok(Datum::oid(find(name)?))
 }
 
 fn numeric(name: &str) -> Option<u32> {

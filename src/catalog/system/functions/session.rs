@@ -10,6 +10,19 @@ use super::call::{Arguments, Datum, FunctionRow, Returns};
 
 /// The functions of this file.
 pub(super) const ROWS: &[FunctionRow] = &[
+    FunctionRow::new("version", &[], Returns::Text, |_, _| Ok(Datum::Text(VERSION.to_owned()))),
+    FunctionRow::new("current_database", &[], Returns::Text, |system, _| {
+        Ok(Datum::Text(system.context().database.clone()))
+    }),
+    FunctionRow::new("current_catalog", &[], Returns::Text, |system, _| {
+        Ok(Datum::Text(system.context().database.clone()))
+    }),
+    FunctionRow::new("current_user", &[], Returns::Text, user),
+    FunctionRow::new("session_user", &[], Returns::Text, user),
+    FunctionRow::new("current_role", &[], Returns::Text, user),
+    FunctionRow::new("user", &[], Returns::Text, user),
+    FunctionRow::new("pg_backend_pid", &[], Returns::Int4, |system, _| Ok(Datum::Int4(system.context().session_id))),
+    FunctionRow::new("current_schema", &[], Returns::Text, current_schema),
     FunctionRow::new("current_schemas", &[Bool], Returns::Texts, current_schemas),
     FunctionRow::new("current_setting", &[Text, Bool], Returns::Text, current_setting).required(1),
     FunctionRow::new("pg_encoding_to_char", &[Int4], Returns::Text, encoding_name),
@@ -27,6 +40,19 @@ pub(super) const ROWS: &[FunctionRow] = &[
     FunctionRow::new("inet_server_addr", &[], Returns::Text, |_, _| Ok(Datum::Null)),
     FunctionRow::new("inet_server_port", &[], Returns::Int4, |_, _| Ok(Datum::Null)),
 ];
+
+/// The PostgreSQL whose answers are the specification, then who gives them.
+const VERSION: &str = concat!("PostgreSQL 15.10 (FlowForge ", env!("CARGO_PKG_VERSION"), ")");
+
+fn user(system: &System, _arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    Ok(Datum::Text(system.context().user.clone()))
+}
+
+/// The first schema of the search path that exists.
+fn current_schema(system: &System, _arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    let mut path = system.context().search_path.iter();
+    Ok(Datum::text(path.find(|schema| system.relations().schema_oid(schema).is_some()).map(String::as_str)))
+}
 
 /// Nothing is ever written, so there is only one transaction id: PostgreSQL's first normal one.
 const READ_ONLY_TRANSACTION: i64 = 3;
