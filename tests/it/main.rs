@@ -4,6 +4,7 @@ mod cli;
 mod golden;
 mod house;
 mod live;
+mod postgres;
 mod psql;
 mod slt;
 mod support;
