@@ -14,6 +14,7 @@ mod fixture;
 mod golden;
 mod house;
 mod live;
+mod postgres;
 mod protocol;
 mod psql;
 mod robustness;

@@ -1,1 +1,209 @@
-//! SQL result scripts through the real wire.
+//! SQL result scripts, through the real wire, with PostgreSQL 15 as the reference.
+//!
+//! `tests/slt/*.slt` hold statements and what PostgreSQL answers to them (`script` tells the format). They run against a
+//! server with the seeded history and no feed. Where PostgreSQL 15 is there they run on it too, over the same rows: what
+//! the files expect must be its answer. What differs on ours must be in `tests/slt/known_differences.txt`.
+//!
+//! `FLOWFORGE_UPDATE_GOLDENS=1` writes PostgreSQL's answers (never ours) into the files and takes what was mended from the
+//! list of differences. `FLOWFORGE_SLT_REPORT=file` writes every difference with both answers to a file, and
+//! `FLOWFORGE_SLT_ONLY=word` runs only the files whose name has the word.
+
+mod answer;
+mod compare;
+mod decode;
+mod known;
+mod script;
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use tokio_postgres::Client;
+
+use crate::postgres::{self, Postgres};
+use crate::support::TestServer;
+use answer::{Heard, Outcome};
+use compare::compare;
+use known::{Known, entry};
+use script::{Block, Case, Script};
+
+/// What went wrong, in two lists: what the files say against PostgreSQL, and ours against the files.
+#[derive(Default)]
+struct Findings {
+    stale: Vec<String>,
+    differences: Vec<(String, String)>,
+    statements: usize,
+}
+
+/// Where the statements go.
+enum Target<'a> {
+    Ours(&'a TestServer),
+    Reference(&'a Postgres),
+}
+
+impl Target<'_> {
+    async fn connect(&self, user: &str) -> Client {
+        match self {
+            Self::Ours(server) => server.connect(user).await,
+            Self::Reference(postgres) => postgres.connect(user, &database(user)).await,
+        }
+    }
+}
+
+/// The database of the reference that has what a user sees.
+fn database(user: &str) -> String {
+    if user == "acme" { "flowforge".to_owned() } else { format!("flowforge_{user}") }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt")
+}
+
+fn scripts() -> Vec<(String, Script)> {
+    let only = std::env::var("FLOWFORGE_SLT_ONLY").unwrap_or_default();
+    let mut names: Vec<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".slt") && name.contains(&only))
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let text = std::fs::read_to_string(folder().join(&name)).unwrap();
+            (name, script::parse(&text))
+        })
+        .collect()
+}
+
+/// The answers to all statements of a script, in one session.
+async fn run(script: &Script, target: &Target<'_>) -> Vec<Option<Heard>> {
+    let mut client = target.connect(&script.user).await;
+    let mut in_block = false;
+    let mut answers = Vec::new();
+    for block in &script.blocks {
+        let Block::Case(case) = block else {
+            answers.push(None);
+            continue;
+        };
+        if client.is_closed() {
+            client = target.connect(&script.user).await;
+        }
+        let heard = if one_way_only(case, in_block) {
+            answer::ask_simple(&client, &case.sql).await
+        } else {
+            answer::ask(&client, &case.sql, case.sorted).await
+        };
+        in_block = match case.sql.split_whitespace().next().unwrap_or_default().to_uppercase().as_str() {
+            "BEGIN" | "START" => true,
+            "COMMIT" | "END" | "ROLLBACK" | "ABORT" => false,
+            _ => in_block,
+        };
+        answers.push(Some(heard));
+    }
+    answers
+}
+
+/// A session statement must not run three times, and after its first error a block would answer with another.
+fn one_way_only(case: &Case, in_block: bool) -> bool {
+    match &case.expected {
+        Some(Outcome::Done) => true,
+        Some(Outcome::Failed(_)) => in_block || case.sql.contains(';'),
+        Some(Outcome::Rows(_)) | None => false,
+    }
+}
+
+/// Compares the files with PostgreSQL, or writes its answers into them.
+async fn check_reference(name: &str, script: &mut Script, postgres: &Postgres, update: bool, findings: &mut Findings) {
+    let answers = run(script, &Target::Reference(postgres)).await;
+    for (block, heard) in script.blocks.iter_mut().zip(answers) {
+        let (Block::Case(case), Some(mut heard)) = (block, heard) else { continue };
+        heard.disagreement = None;
+        if update {
+            case.expected = Some(heard.outcome);
+            continue;
+        }
+        let Some(expected) = &case.expected else { continue };
+        if let Some(difference) = compare(&case.sql, case.sorted, expected, &heard) {
+            findings.stale.push(format!("{}\n{}", entry(name, &difference.kind, &case.sql), difference.got));
+        }
+    }
+    if update {
+        std::fs::write(folder().join(name), script::render(script)).unwrap();
+    }
+}
+
+async fn check_ours(name: &str, script: &Script, server: &TestServer, findings: &mut Findings) {
+    let answers = run(script, &Target::Ours(server)).await;
+    for (block, heard) in script.blocks.iter().zip(answers) {
+        let (Block::Case(case), Some(heard)) = (block, heard) else { continue };
+        let Some(expected) = &case.expected else {
+            findings.stale.push(format!("{name}: nobody has answered: {}", case.sql));
+            continue;
+        };
+        findings.statements += 1;
+        if let Some(difference) = compare(&case.sql, case.sorted, expected, &heard) {
+            let mut detail = String::new();
+            let _ = writeln!(detail, "expected:\n{}got:\n{}", rendered(expected, case.sorted), difference.got);
+            findings.differences.push((entry(name, &difference.kind, &case.sql), detail));
+        }
+    }
+}
+
+fn rendered(expected: &Outcome, sorted: bool) -> String {
+    match expected {
+        Outcome::Done => "done\n".to_owned(),
+        Outcome::Rows(answer) => answer.render(sorted),
+        Outcome::Failed(failure) => format!("error {}: {}", failure.code, failure.render()),
+    }
+}
+
+fn report(findings: &Findings) {
+    let Some(path) = std::env::var_os("FLOWFORGE_SLT_REPORT") else { return };
+    let parts = findings.differences.iter().map(|(entry, detail)| format!("@@ {entry}\n{detail}\n"));
+    let counted = format!("{} statements, {} differ\n", findings.statements, findings.differences.len());
+    std::fs::write(path, counted + &parts.collect::<String>()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_gets_the_answer_of_postgresql() {
+    let update = std::env::var_os("FLOWFORGE_UPDATE_GOLDENS").is_some();
+    let server = TestServer::start().await;
+    let reference = postgres::shared().await;
+    assert!(reference.is_some() || !update, "expectations come from PostgreSQL 15, which is missing");
+    let mut mirrored: HashMap<String, ()> = HashMap::new();
+    let mut findings = Findings::default();
+    for (name, mut script) in scripts() {
+        if let Some(postgres) = &reference {
+            if mirrored.insert(script.user.clone(), ()).is_none() {
+                postgres.mirror(&server, &script.user, &database(&script.user)).await;
+            }
+            check_reference(&name, &mut script, postgres, update, &mut findings).await;
+        }
+        check_ours(&name, &script, &server, &mut findings).await;
+    }
+    report(&findings);
+    conclude(&findings, update);
+}
+
+fn conclude(findings: &Findings, update: bool) {
+    assert!(findings.statements > 0, "no statement was run");
+    let path = folder().join("known_differences.txt");
+    let mut known = Known::read(&path);
+    let new: Vec<String> = findings
+        .differences
+        .iter()
+        .filter(|(entry, _)| !known.expects(entry))
+        .map(|(entry, detail)| format!("{entry}\n{detail}"))
+        .collect();
+    let everything = std::env::var_os("FLOWFORGE_SLT_ONLY").is_none();
+    if update && everything {
+        known.write(&path);
+        known = Known::read(&path);
+        findings.differences.iter().for_each(|(entry, _)| drop(known.expects(entry)));
+    }
+    assert!(findings.stale.is_empty(), "PostgreSQL answers otherwise:\n{}", findings.stale.join("\n"));
+    assert!(new.is_empty(), "{} answers are not PostgreSQL's:\n{}", new.len(), new.join("\n"));
+    let gone = if everything { known.gone() } else { Vec::new() };
+    assert!(gone.is_empty(), "listed in known_differences.txt, and no longer so:\n{}", gone.join("\n"));
+}

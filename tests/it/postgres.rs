@@ -1,0 +1,230 @@
+//! A throwaway PostgreSQL 15, the reference for what every answer must be.
+//!
+//! The programs are looked for in `FLOWFORGE_POSTGRES_BIN`, where Debian keeps version 15, and on the PATH. Without them a
+//! test that needs them is skipped, or fails where `FLOWFORGE_REQUIRE_ENGINES=1` says that they must be there.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::SinkExt;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Column, NoTls, SimpleQueryMessage};
+
+use crate::support::TestServer;
+
+/// The tables that a tenant of the demo sees.
+pub const TABLES: &[&str] = &[
+    "flowforge.raw_trades",
+    "flowforge.raw_quotes",
+    "metrics.vwap_5min",
+    "metrics.rolling_volatility",
+    "metrics.hourly_rollup",
+    "metrics.daily_rollup",
+    "marts.fct_trades",
+    "marts.dim_instruments",
+    "marts.rpt_daily_pnl",
+    "materialize.live_positions",
+    "materialize.live_quotes",
+    "materialize.live_pnl",
+    "latest.vwap",
+    "latest.position",
+    "latest.volatility",
+];
+
+/// PostgreSQL refuses to run as root, so root lends it to this user: nobody.
+const NOBODY: u32 = 65534;
+
+/// Stops the server when its own standard input ends: that happens however the test process ends.
+const GUARDIAN: &str = r#""$@" & child=$!; cat >/dev/null; kill -INT "$child"; wait "$child""#;
+
+static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+
+/// A running server; the last one who holds it stops it.
+pub struct Postgres {
+    port: u16,
+    guardian: Child,
+    lifeline: Option<ChildStdin>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let _ = self.guardian.wait();
+    }
+}
+
+/// The server of this test process, or `None` where the programs are missing and need not be there.
+pub async fn shared() -> Option<Arc<Postgres>> {
+    let Some(programs) = programs() else {
+        assert!(
+            std::env::var_os("FLOWFORGE_REQUIRE_ENGINES").is_none_or(|value| value != "1"),
+            "PostgreSQL 15 is missing, and FLOWFORGE_REQUIRE_ENGINES=1 says that it must be there"
+        );
+        eprintln!("skipped: no PostgreSQL 15 (FLOWFORGE_POSTGRES_BIN, /usr/lib/postgresql/15/bin, PATH)");
+        return None;
+    };
+    let server = {
+        let mut shared = SHARED.lock().unwrap();
+        shared.upgrade().unwrap_or_else(|| {
+            let started = Arc::new(start(&programs));
+            *shared = Arc::downgrade(&started);
+            started
+        })
+    };
+    server.wait_until_ready().await;
+    Some(server)
+}
+
+fn programs() -> Option<PathBuf> {
+    let configured = std::env::var_os("FLOWFORGE_POSTGRES_BIN").map(PathBuf::from);
+    let debian = PathBuf::from("/usr/lib/postgresql/15/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    configured
+        .into_iter()
+        .chain([debian])
+        .chain(std::env::split_paths(&path))
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
+fn unprivileged() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() != 0)
+}
+
+/// The words that run a program as somebody who may.
+fn words(program: &Path) -> Vec<String> {
+    let program = program.display().to_string();
+    if unprivileged() {
+        return vec![program];
+    }
+    let id = NOBODY.to_string();
+    ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", &program].map(str::to_owned).to_vec()
+}
+
+fn start(programs: &Path) -> Postgres {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    if !unprivileged() {
+        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let initdb = words(&programs.join("initdb"));
+    let made = Command::new(&initdb[0])
+        .args(&initdb[1..])
+        .args(["--locale=C", "-E", "UTF8", "-A", "trust", "-U", "postgres", "--no-sync", "-D"])
+        .arg(&data)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let mut guardian = Command::new("sh")
+        .args(["-c", GUARDIAN, "sh"])
+        .args(words(&programs.join("postgres")))
+        .arg("-D")
+        .arg(&data)
+        .args(["-p", &port.to_string(), "-k", "", "-c", "listen_addresses=127.0.0.1"])
+        .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "jit=off", "-c", "timezone=UTC"])
+        .args(["-c", "max_parallel_workers_per_gather=0", "-c", "synchronize_seqscans=off"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lifeline = guardian.stdin.take();
+    Postgres { port, guardian, lifeline, _folder: folder }
+}
+
+impl Postgres {
+    /// Connects; a user that is missing is made when its tables are mirrored.
+    pub async fn connect(&self, user: &str, database: &str) -> Client {
+        self.try_connect(user, database).await.unwrap()
+    }
+
+    async fn try_connect(&self, user: &str, database: &str) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::Config::new()
+            .host("127.0.0.1")
+            .port(self.port)
+            .user(user)
+            .dbname(database)
+            .connect(NoTls)
+            .await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    async fn wait_until_ready(&self) {
+        for _ in 0..500 {
+            if self.try_connect("postgres", "postgres").await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("PostgreSQL did not start in ten seconds");
+    }
+
+    /// A database with the tables, types and rows that `user` sees on our server, reached with the same user name.
+    /// Writing to it fails as on ours.
+    pub async fn mirror(&self, server: &TestServer, user: &str, database: &str) {
+        let admin = self.connect("postgres", "postgres").await;
+        admin.batch_execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+        let (ours, theirs) = (server.connect(user).await, self.connect(user, database).await);
+        for table in TABLES {
+            mirror_table(&ours, &theirs, table).await;
+        }
+        let path = "flowforge, metrics, marts, materialize, latest, workflows";
+        let settings = format!(
+            "ANALYZE;
+             ALTER DATABASE {database} SET search_path = {path};
+             ALTER DATABASE {database} SET default_transaction_read_only = on;"
+        );
+        theirs.batch_execute(&settings).await.unwrap();
+    }
+}
+
+async fn mirror_table(ours: &Client, theirs: &Client, table: &str) {
+    let select = format!("SELECT * FROM {table}");
+    let statement = ours.prepare(&select).await.unwrap_or_else(|error| panic!("{select}: {error:?}"));
+    let columns: Vec<String> = statement.columns().iter().map(definition).collect();
+    let schema = table.split('.').next().unwrap();
+    let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE {table} ({})", columns.join(", "));
+    theirs.batch_execute(&create).await.unwrap_or_else(|error| panic!("{create}: {error:?}"));
+    let mut text = String::new();
+    for message in ours.simple_query(&select).await.unwrap() {
+        if let SimpleQueryMessage::Row(row) = message {
+            let fields: Vec<String> = (0..row.len()).map(|index| copy_field(row.get(index))).collect();
+            text.push_str(&fields.join("\t"));
+            text.push('\n');
+        }
+    }
+    let sink = theirs.copy_in::<_, Bytes>(&format!("COPY {table} FROM STDIN")).await.unwrap();
+    let mut sink = std::pin::pin!(sink);
+    sink.send(Bytes::from(text)).await.unwrap();
+    sink.finish().await.unwrap();
+}
+
+fn definition(column: &Column) -> String {
+    format!("\"{}\" {}", column.name(), type_name(column))
+}
+
+/// The type of a result's column, with precision and scale where it has them.
+pub fn type_name(column: &Column) -> String {
+    let modifier = column.type_modifier() - 4;
+    if *column.type_() == Type::NUMERIC && modifier >= 0 {
+        return format!("numeric({},{})", modifier >> 16, modifier & 0x7ff);
+    }
+    column.type_().name().to_owned()
+}
+
+fn copy_field(value: Option<&str>) -> String {
+    let Some(text) = value else { return "\\N".to_owned() };
+    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+}
