@@ -63,7 +63,10 @@ impl<'a> WorkflowFunctions<'a> {
         let offset = count(offset.unwrap_or(0), "offset")?;
         let limit = match limit {
             Some(limit) => count(limit, "limit")?,
-            None => self.context.limits.of(limits::PREVIEW_DEFAULT_ROWS) as u64,
+            None => {
+                let limits = self.context.limits;
+                limits.of(limits::PREVIEW_DEFAULT_ROWS).min(limits.of(limits::PREVIEW_ROWS)) as u64
+            }
         };
         let rows = usize::try_from(limit).unwrap_or(usize::MAX);
         self.context.limits.check(limits::PREVIEW_ROWS, rows).map_err(WorkflowError::TooLarge)?;
