@@ -6,6 +6,7 @@ mod fixture;
 mod golden;
 mod house;
 mod live;
+mod postgres;
 mod psql;
 mod slt;
 mod support;
