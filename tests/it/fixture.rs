@@ -172,6 +172,7 @@ pub fn plan(view: &TenantView, sql: &str) -> Result<LogicalPlan, ErrorReport> {
         database: "flowforge",
         time_zone: "UTC",
         session_id: 1,
+        settings: &Vec::new,
         declared_types: &[],
         parameter_values: None,
     };
