@@ -23,14 +23,14 @@ pub(super) enum Rows {
     /// Known now.
     Known(u64),
     /// A parameter or an expression over parameters.
-    Written(Expr),
+    Written(Box<Expr>),
 }
 
 impl Rows {
     fn into_expr(self) -> Expr {
         match self {
             Self::Known(rows) => Expr::Value(Value::Number(rows.to_string(), false).into()),
-            Self::Written(expr) => expr,
+            Self::Written(expr) => *expr,
         }
     }
 }
@@ -55,11 +55,12 @@ pub(super) enum Unique {
     On(Vec<Expr>),
 }
 
-/// One SELECT in the making. The slots stand in the order in which SQL evaluates them.
+/// One SELECT in the making. What is large in it is boxed: blocks are handed from node to node by value.
+/// The slots stand in the order in which SQL evaluates them.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     /// FROM.
-    pub(super) from: Option<TableWithJoins>,
+    pub(super) from: Option<Box<TableWithJoins>>,
     /// The FROM is a base table, beside which nothing may stand.
     pub(super) base: bool,
     /// WHERE, joined by AND.
@@ -79,14 +80,14 @@ pub(super) struct Block {
     /// LIMIT and OFFSET.
     pub(super) limit: Option<Limit>,
     /// A set operation in place of all the slots above but the columns, with the names of its own columns.
-    pub(super) body: Option<(SetExpr, Vec<String>)>,
+    pub(super) body: Option<Box<(SetExpr, Vec<String>)>>,
 }
 
 impl Block {
     /// A block over a FROM.
     pub(super) fn over(from: Option<TableWithJoins>, slots: Vec<Option<Slot>>) -> Self {
         Self {
-            from,
+            from: from.map(Box::new),
             base: false,
             filters: Vec::new(),
             group: None,
@@ -111,6 +112,11 @@ impl Block {
             }
         }
         self
+    }
+
+    /// Whether it has columns that are not wanted.
+    pub(super) fn has_more_than(&self, wanted: &ColumnSet) -> bool {
+        self.slots.iter().enumerate().any(|(position, slot)| slot.is_some() && !wanted.contains(position))
     }
 
     /// Whether the rows are still those of FROM and WHERE, in any order.
@@ -177,8 +183,8 @@ impl Block {
 
     /// A name for every column: its own where that is short, unique and plain. PostgreSQL cuts longer ones.
     pub(super) fn names(&self, schema: &DFSchema) -> Vec<String> {
-        if let Some((_, names)) = &self.body {
-            return names.clone();
+        if let Some(body) = &self.body {
+            return body.1.clone();
         }
         let mut seen = HashSet::with_capacity(self.slots.len());
         self.slots
@@ -208,7 +214,7 @@ impl Block {
             .then(|| OrderBy { kind: OrderByKind::Expressions(self.order.clone()), interpolate: None });
         let limit_clause = self.limit.clone().and_then(limit_clause);
         let body = match self.body {
-            Some((body, _)) => body,
+            Some(body) => body.0,
             None => SetExpr::Select(Box::new(self.into_select(dialect, names, more))),
         };
         Query { order_by, limit_clause, ..query(body) }
@@ -232,7 +238,7 @@ impl Block {
         Select {
             distinct,
             projection,
-            from: self.from.into_iter().collect(),
+            from: self.from.map(|from| *from).into_iter().collect(),
             selection: all_of(self.filters),
             group_by: GroupByExpr::Expressions(self.group.unwrap_or_default(), Vec::new()),
             having: all_of(self.having),

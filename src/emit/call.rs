@@ -46,7 +46,7 @@ impl Writer {
         match self.rendering(call.name(), FunctionKind::Scalar)? {
             Rendering::Name(name) => Ok(ast::Expr::Function(function(name, args, Decoration::default()))),
             Rendering::Template(template) => template::instantiate(template, args),
-            Rendering::Special => special::scalar(self, call.name(), args, call, scope),
+            Rendering::Special => special::scalar(self, call, args),
             Rendering::Unsupported(reason) => self.unsupported(reason),
         }
     }

@@ -153,7 +153,7 @@ fn side_by_side(writer: &mut Writer, node: &JoinNode, left: Block, right: Block,
     block.filters = filters;
     block.filters.extend(more_filters);
     from.joins.push(ast::Join { relation, global: false, join_operator: operator(node.join_type, on)? });
-    block.from = Some(from);
+    block.from = Some(Box::new(from));
     Ok(block)
 }
 
@@ -185,7 +185,7 @@ fn left_side(
     let open = left.is_plain() && !left.base && left.has_only_columns() && (keeps_filters || left.filters.is_empty());
     let mut block = if open && left.from.is_some() { left } else { left.derive(writer, node.left.schema()) };
     match block.from.take() {
-        Some(from) => (from, block.filters, block.slots),
+        Some(from) => (*from, block.filters, block.slots),
         // A derived block always has a FROM.
         None => (TableWithJoins { relation: nothing(), joins: Vec::new() }, block.filters, block.slots),
     }

@@ -138,17 +138,17 @@ fn typed_text(dialect: Dialect, text: &str, data_type: &DataType) -> Result<Expr
 
 /// The shortest digits that read back as the same number.
 fn float(dialect: Dialect, value: f64, data_type: &DataType) -> Result<Expr, EmitError> {
-    if value.is_finite() && dialect != Dialect::ClickHouse {
-        return types::cast_value(dialect, number(format!("{value:e}")), data_type);
+    if value.is_finite() {
+        let digits = number(format!("{value:?}"));
+        // ClickHouse reads digits with a point as this very type.
+        let plain = dialect == Dialect::ClickHouse && *data_type == DataType::Float64;
+        return if plain { Ok(digits) } else { types::cast_value(dialect, digits, data_type) };
     }
-    let text = match (value.is_nan(), value.is_finite(), dialect) {
-        (true, _, Dialect::ClickHouse) => "nan".to_owned(),
-        (true, _, Dialect::PostgreSql | Dialect::Redis) => "NaN".to_owned(),
-        (false, true, _) => format!("{value:e}"),
-        (false, false, Dialect::ClickHouse) => if value > 0.0 { "inf" } else { "-inf" }.to_owned(),
-        (false, false, Dialect::PostgreSql | Dialect::Redis) => {
-            if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-        }
+    let text = match (value.is_nan(), dialect) {
+        (true, Dialect::ClickHouse) => "nan".to_owned(),
+        (true, Dialect::PostgreSql | Dialect::Redis) => "NaN".to_owned(),
+        (false, Dialect::ClickHouse) => if value > 0.0 { "inf" } else { "-inf" }.to_owned(),
+        (false, Dialect::PostgreSql | Dialect::Redis) => if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
     };
     typed_text(dialect, &text, data_type)
 }

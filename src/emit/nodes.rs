@@ -373,7 +373,7 @@ fn rows(writer: &mut Writer, expr: &Expr, schema: &DFSchema, outer: Outer<'_>) -
         Expr::Literal(ScalarValue::Int64(Some(rows)), _) => Ok(Some(Rows::Known(u64::try_from(*rows).unwrap_or(0)))),
         other => {
             let scope = Scope { schema, columns: Some(&[]), outer };
-            Ok(Some(Rows::Written(writer.expr(other, &scope)?)))
+            Ok(Some(Rows::Written(Box::new(writer.expr(other, &scope)?))))
         }
     }
 }
@@ -478,8 +478,9 @@ fn window(writer: &mut Writer, mut block: Block, node: &Window, wanted: &ColumnS
 /// DISTINCT. No order outlives it.
 fn distinct(writer: &mut Writer, mut block: Block, schema: &DFSchema) -> Block {
     block.forget_order();
-    if let Some((SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, .. }, _)) = &mut block.body
-        && block.limit.is_none()
+    if block.limit.is_none()
+        && let Some((SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, .. }, _)) =
+            block.body.as_deref_mut()
     {
         *set_quantifier = SetQuantifier::Distinct;
         return block;
@@ -538,8 +539,11 @@ fn union(
     let names = Block::over(None, blank()).names(schema);
     let mut body: Option<SetExpr> = None;
     for input in inputs {
-        let mut block = build(writer, input, wanted, outer)?;
+        let mut block = build(writer, input, wanted, outer)?.pruned(wanted);
         block.forget_order();
+        if block.has_more_than(wanted) {
+            block = block.derive(writer, input.schema()).pruned(wanted);
+        }
         let branch = branch(block.into_query(dialect, &names, Vec::new()));
         body = Some(match body {
             None => branch,
@@ -553,7 +557,7 @@ fn union(
     }
     let Some(body) = body else { return Err(InternalError::new("a union of nothing").into()) };
     let mut block = Block::over(None, blank());
-    block.body = Some((body, names));
+    block.body = Some(Box::new((body, names)));
     Ok(block)
 }
 

@@ -1,8 +1,9 @@
 //! Functions that no name and no template can say: the emitter writes them by code.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::ExprSchemable;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, ExprSchemable};
 use sqlparser::ast;
 
 use crate::functions::FunctionKind;
@@ -20,12 +21,51 @@ use super::types;
 /// [`EmitError::Unsupported`] for a name that has no code here.
 pub(super) fn scalar(
     writer: &mut Writer,
-    name: &str,
-    _args: Vec<ast::Expr>,
-    _call: &ScalarFunction,
-    _scope: &Scope<'_>,
+    call: &ScalarFunction,
+    mut args: Vec<ast::Expr>,
 ) -> Result<ast::Expr, EmitError> {
-    writer.unsupported(format!("function {name}"))
+    match (writer.dialect, call.name(), call.args.as_slice()) {
+        (Dialect::PostgreSql | Dialect::Redis, "extract", [Expr::Literal(field, _), _]) if args.len() == 2 => {
+            extract(writer, field, args.remove(1))
+        }
+        (_, name, _) => writer.unsupported(format!("function {name}")),
+    }
+}
+
+/// The fields that may stand in EXTRACT. The name comes from the client, so only known ones are written.
+const FIELDS: [&str; 20] = [
+    "century",
+    "day",
+    "decade",
+    "dow",
+    "doy",
+    "epoch",
+    "hour",
+    "isodow",
+    "isoyear",
+    "julian",
+    "microseconds",
+    "millennium",
+    "milliseconds",
+    "minute",
+    "month",
+    "quarter",
+    "second",
+    "timezone",
+    "week",
+    "year",
+];
+
+fn extract(writer: &Writer, field: &ScalarValue, time: ast::Expr) -> Result<ast::Expr, EmitError> {
+    let named = field.try_as_str().flatten().map(str::to_lowercase);
+    match named.and_then(|name| FIELDS.iter().find(|known| **known == name)) {
+        Some(known) => Ok(ast::Expr::Extract {
+            field: ast::DateTimeField::Custom(ast::Ident::new(*known)),
+            syntax: ast::ExtractSyntax::From,
+            expr: Box::new(time),
+        }),
+        None => writer.unsupported(format!("the field {field} of a time")),
+    }
 }
 
 /// Writes an aggregate or window call that the function table marks as special.
@@ -53,9 +93,12 @@ pub(super) fn over_rows(
                 Some(_) | None => writer.unsupported("a sum of an unknown type"),
             }
         }
+        (FunctionKind::Aggregate, "count") => types::cast_value(writer.dialect, of("count", args), &DataType::Int64),
         (FunctionKind::Window, "row_number" | "rank" | "dense_rank") => {
             types::cast_value(writer.dialect, of(call.name, args), &DataType::Int64)
         }
+        (FunctionKind::Window, "ntile") => types::cast_value(writer.dialect, of("ntile", args), &DataType::Int32),
+        (FunctionKind::Window, "percent_rank" | "cume_dist") => Ok(of(call.name, args)),
         // Outside the frame these give the type's default, unless the type has a NULL.
         (FunctionKind::Window, "lag" | "lead" | "first_value" | "last_value" | "nth_value") if !args.is_empty() => {
             let value = args.remove(0);

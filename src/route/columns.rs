@@ -184,6 +184,9 @@ pub fn needs(node: &LogicalPlan, wanted: &ColumnSet) -> Result<Vec<ColumnSet>, I
             // set has more columns than expressions.
             let first = width(node).saturating_sub(aggregate.aggr_expr.len());
             let exprs = wanted.positions().filter_map(|at| aggregate.aggr_expr.get(at.checked_sub(first)?));
+            // One group of all rows is one because something aggregates it, wanted or not.
+            let unkeyed = aggregate.group_expr.is_empty() && wanted.positions().next().is_none();
+            let exprs = exprs.chain(aggregate.aggr_expr.first().filter(|_| unkeyed));
             let none = ColumnSet::none(width(&aggregate.input));
             one(over(&aggregate.input, none, &mut aggregate.group_expr.iter().chain(exprs))?)
         }

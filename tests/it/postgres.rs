@@ -228,3 +228,20 @@ fn copy_field(value: Option<&str>) -> String {
     let Some(text) = value else { return "\\N".to_owned() };
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
+
+/// The rows of a query, every value as text, NULL as nothing.
+pub async fn bag(client: &Client, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    let messages = client.simple_query(sql).await?;
+    let mut bag: Vec<String> = messages
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let cells = (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned());
+                Some(cells.collect::<Vec<_>>().join("|"))
+            }
+            _ => None,
+        })
+        .collect();
+    bag.sort();
+    Ok(bag)
+}
