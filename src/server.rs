@@ -5,15 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
-use crate::base::{InternalError, TenantId, UserName};
+use crate::base::{InternalError, StoreKind, TenantId, UserName};
 use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
+use crate::live;
 use crate::pg;
 use crate::stores::StoreError;
 use crate::stores::hub::Hub;
@@ -84,6 +87,7 @@ impl Server {
             tokio::spawn(feed.run(shutdown.clone()));
         }
 
+        let live_context = live_context(config, &engine, &authenticators, &limits);
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
         let pg_context = pg::PgContext {
             backend: engine.clone(),
@@ -92,7 +96,10 @@ impl Server {
             limits: Arc::new(limits),
             shutdown_grace: grace,
         };
-        let listeners = vec![tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone()))];
+        let listeners = vec![
+            tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone())),
+            tokio::spawn(serve_live(http_listener, live_context, shutdown.clone())),
+        ];
         Ok(Self { engine, authenticators, pg_address, http_address, shutdown, listeners })
     }
 
@@ -130,6 +137,42 @@ impl Server {
                 tracing::error!(%error, "a listener did not end well");
             }
         }
+    }
+}
+
+/// The side listener's question, answered by the engine.
+struct Stores(Engine);
+
+#[async_trait]
+impl live::Readiness for Stores {
+    async fn unreachable(&self) -> Vec<StoreKind> {
+        self.0.unreachable_stores().await
+    }
+}
+
+fn live_context(
+    config: &Config,
+    engine: &Engine,
+    authenticators: &Authenticators,
+    limits: &LimitSet,
+) -> live::LiveContext {
+    let mut registry = Registry::default();
+    live::LiveContext {
+        authenticators: authenticators.clone(),
+        policies: Arc::clone(engine.policies()),
+        hub: engine.hub().clone(),
+        channels: live::Channels::new(limits),
+        readiness: Arc::new(Stores(engine.clone())),
+        metrics: live::Metrics::register(&mut registry),
+        settings: live::LiveSettings::new(&config.live, limits),
+        limits: limits.clone(),
+        registry: Arc::new(registry),
+    }
+}
+
+async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown: CancellationToken) {
+    if let Err(error) = live::serve(listener, context, shutdown).await {
+        tracing::error!(%error, "the side listener ended");
     }
 }
 
