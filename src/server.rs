@@ -87,7 +87,6 @@ impl Server {
             tokio::spawn(feed.run(shutdown.clone()));
         }
 
-        let live_context = live_context(config, &engine, &authenticators, &limits);
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
         let pg_context = pg::PgContext {
             backend: engine.clone(),
@@ -98,7 +97,7 @@ impl Server {
         };
         let listeners = vec![
             tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone())),
-            tokio::spawn(serve_live(http_listener, live_context, shutdown.clone())),
+            tokio::spawn(serve_live(http_listener, live_context(config, &engine, &authenticators), shutdown.clone())),
         ];
         Ok(Self { engine, authenticators, pg_address, http_address, shutdown, listeners })
     }
@@ -137,42 +136,6 @@ impl Server {
                 tracing::error!(%error, "a listener did not end well");
             }
         }
-    }
-}
-
-/// The side listener's question, answered by the engine.
-struct Stores(Engine);
-
-#[async_trait]
-impl live::Readiness for Stores {
-    async fn unreachable(&self) -> Vec<StoreKind> {
-        self.0.unreachable_stores().await
-    }
-}
-
-fn live_context(
-    config: &Config,
-    engine: &Engine,
-    authenticators: &Authenticators,
-    limits: &LimitSet,
-) -> live::LiveContext {
-    let mut registry = Registry::default();
-    live::LiveContext {
-        authenticators: authenticators.clone(),
-        policies: Arc::clone(engine.policies()),
-        hub: engine.hub().clone(),
-        channels: live::Channels::new(limits),
-        readiness: Arc::new(Stores(engine.clone())),
-        metrics: live::Metrics::register(&mut registry),
-        settings: live::LiveSettings::new(&config.live, limits),
-        limits: limits.clone(),
-        registry: Arc::new(registry),
-    }
-}
-
-async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown: CancellationToken) {
-    if let Err(error) = live::serve(listener, context, shutdown).await {
-        tracing::error!(%error, "the side listener ended");
     }
 }
 
@@ -215,6 +178,39 @@ fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Fe
         statement_timeout_ms: config.session.statement_timeout_ms,
     });
     Ok((engine, embedded.feed))
+}
+
+/// What the side listener is given.
+fn live_context(config: &Config, engine: &Engine, authenticators: &Authenticators) -> live::LiveContext {
+    let mut registry = Registry::default();
+    engine.metrics().register(&mut registry);
+    let metrics = live::Metrics::register(&mut registry);
+    live::LiveContext {
+        authenticators: authenticators.clone(),
+        policies: Arc::clone(engine.policies()),
+        hub: engine.hub().clone(),
+        channels: live::Channels::new(engine.limits()),
+        readiness: Arc::new(Stores(engine.clone())),
+        metrics,
+        registry: Arc::new(registry),
+        settings: live::LiveSettings::new(&config.live, engine.limits()),
+        limits: engine.limits().clone(),
+    }
+}
+
+struct Stores(Engine);
+
+#[async_trait]
+impl live::Readiness for Stores {
+    async fn unreachable(&self) -> Vec<StoreKind> {
+        self.0.unreachable_stores().await
+    }
+}
+
+async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown: CancellationToken) {
+    if let Err(error) = live::serve(listener, context, shutdown).await {
+        tracing::error!(%error, "the side listener ended");
+    }
 }
 
 async fn rediscover(engine: Engine, shutdown: CancellationToken) {

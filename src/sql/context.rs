@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::{ConfigOptions, Dialect};
@@ -12,8 +12,10 @@ use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, 
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
-use crate::catalog::TableLeaf;
+use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_function, is_system_table};
+use crate::catalog::{RowsLeaf, TableLeaf};
 
+use super::array_literals::ArrayLiterals;
 use super::plan::PlanContext;
 use super::types::PostgresTypes;
 
@@ -41,6 +43,8 @@ pub(super) struct Provider<'a> {
     context: &'a PlanContext<'a>,
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
     types: Arc<PostgresTypes>,
+    /// Made when a catalog is first asked for: most queries never do.
+    system: OnceLock<System>,
     /// A table function was called with a parameter that has no value yet.
     needs_values: AtomicBool,
 }
@@ -48,6 +52,7 @@ pub(super) struct Provider<'a> {
 impl<'a> Provider<'a> {
     pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
         let expression_planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(ArrayLiterals),
             Arc::new(datafusion::functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
             Arc::new(datafusion::functions::datetime::planner::DatetimeFunctionPlanner),
@@ -55,7 +60,43 @@ impl<'a> Provider<'a> {
             Arc::new(datafusion::functions_aggregate::planner::AggregateFunctionPlanner),
             Arc::new(datafusion::functions_window::planner::WindowFunctionPlanner),
         ];
-        Self { context, expression_planners, types: Arc::new(PostgresTypes), needs_values: AtomicBool::new(false) }
+        Self {
+            context,
+            expression_planners,
+            types: Arc::new(PostgresTypes),
+            needs_values: AtomicBool::new(false),
+            system: OnceLock::new(),
+        }
+    }
+
+    fn system(&self) -> &System {
+        self.system.get_or_init(|| {
+            let context = SystemContext {
+                user: self.context.user.to_owned(),
+                database: self.context.database.to_owned(),
+                search_path: self.context.search_path.to_vec(),
+                settings: (self.context.settings)(),
+                session_id: self.context.session_id,
+            };
+            System::new(self.context.view.clone(), context)
+        })
+    }
+
+    /// A table of `pg_catalog` or `information_schema`. PostgreSQL looks bare names up in `pg_catalog` first.
+    fn system_leaf(&self, name: &TableReference) -> Result<Option<Arc<RowsLeaf>>, ErrorReport> {
+        let found = match name {
+            TableReference::Bare { table } if is_system_table(PG_CATALOG, table) => self.system().bare_table(table),
+            TableReference::Partial { schema, table } if is_system_table(schema, table) => {
+                self.system().table(schema, table)
+            }
+            TableReference::Full { catalog, schema, table }
+                if catalog.as_ref() == self.context.database && is_system_table(schema, table) =>
+            {
+                self.system().table(schema, table)
+            }
+            TableReference::Bare { .. } | TableReference::Partial { .. } | TableReference::Full { .. } => Ok(None),
+        };
+        found.map_err(|error| error.report())
     }
 
     /// Whether planning failed only because a parameter has no value yet.
@@ -148,6 +189,9 @@ impl TableSource for Expansion {
 
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        if let Some(leaf) = self.system_leaf(&name).map_err(wrap)? {
+            return Ok(leaf);
+        }
         match self.leaf(&name) {
             Ok(leaf) => Ok(leaf),
             Err(report) => Err(wrap(report)),
@@ -186,7 +230,8 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.context.functions.scalars.get(name).cloned()
+        let known = self.context.functions.scalars.get(name).cloned();
+        known.or_else(|| is_system_function(name).then(|| self.system().scalar(name)).flatten())
     }
 
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {

@@ -11,6 +11,7 @@ use sqlparser::ast;
 use crate::base::limits::LimitSet;
 use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
 use crate::catalog::TenantView;
+use crate::catalog::system::Setting;
 use crate::functions::FunctionRegistry;
 
 use super::context::{Provider, options};
@@ -43,6 +44,8 @@ pub struct PlanContext<'a> {
     pub time_zone: &'a str,
     /// `pg_backend_pid()`.
     pub session_id: i32,
+    /// The settings of the session, for those who ask the catalogs for them.
+    pub settings: &'a dyn Fn() -> Vec<Setting>,
     /// Types that the client declared for parameters, by position; `None` where it left the choice to the server.
     pub declared_types: &'a [Option<SqlType>],
     /// Values of the parameters when they are known already (planning again at Bind).
@@ -127,7 +130,8 @@ fn raw_plan(
 
 /// Makes every implicit cast explicit.
 fn coerce(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-    Analyzer::new().execute_and_check(plan, options(), |_, _| {})
+    // Not `execute_and_check`: its check refuses correlated subqueries that what runs in process takes apart itself.
+    Analyzer::new().rules.iter().try_fold(plan, |plan, rule| rule.analyze(plan, options()))
 }
 
 /// Every column must have a type that the wire can announce.

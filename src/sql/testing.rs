@@ -116,6 +116,7 @@ pub(super) fn plan_with(sql: &str, declared: &[Option<SqlType>]) -> Result<Plann
         user: "acme",
         database: "flowforge",
         time_zone: "UTC",
+        settings: &Vec::new,
         session_id: 7,
         declared_types: declared,
         parameter_values: None,

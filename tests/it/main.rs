@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod fixture;
 mod golden;
 mod house;
 mod live;

@@ -40,10 +40,10 @@ pub struct Server {
 
 impl Server {
     fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(None, &[])
     }
 
-    fn start_with(tls: Option<TlsSettings>) -> Self {
+    fn start_with(tls: Option<TlsSettings>, changed_limits: &[(&str, usize)]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shutdown = CancellationToken::new();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -51,6 +51,9 @@ impl Server {
         let mut limits = LimitSet::default();
         limits.set("prepared_statements", 3).unwrap();
         limits.set("portals", 3).unwrap();
+        for (name, value) in changed_limits {
+            limits.set(name, *value).unwrap();
+        }
         let backend = fake::FakeBackend::default();
         let gauges = backend.gauges();
         let context = PgContext {

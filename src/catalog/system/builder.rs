@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Int16Array, Int32Array, Int64Array, ListArray, RecordBatch, RecordBatchOptions,
-    StringArray, UInt32Array, UInt32Builder, new_null_array,
+    ArrayRef, BooleanArray, Int16Array, Int32Array, ListArray, RecordBatch, RecordBatchOptions, StringArray,
+    UInt32Array, UInt32Builder, new_null_array,
 };
 use datafusion::arrow::array::{ListBuilder, StringBuilder};
 use datafusion::arrow::compute::cast;
@@ -47,11 +47,6 @@ impl Rows {
         self.set(name, Arc::new(builder.finish()))
     }
 
-    /// A column of text that may be NULL.
-    pub(super) fn text_or_null<T: AsRef<str>>(self, name: &str, values: impl IntoIterator<Item = Option<T>>) -> Self {
-        self.set(name, Arc::new(values.into_iter().collect::<StringArray>()))
-    }
-
     /// A column of OIDs.
     pub(super) fn oid(self, name: &str, values: impl IntoIterator<Item = u32>) -> Self {
         self.set(name, Arc::new(UInt32Array::from_iter_values(values)))
@@ -70,11 +65,6 @@ impl Rows {
     /// A column of integer that may be NULL.
     pub(super) fn int4_or_null(self, name: &str, values: impl IntoIterator<Item = Option<i32>>) -> Self {
         self.set(name, Arc::new(values.into_iter().collect::<Int32Array>()))
-    }
-
-    /// A column of bigint.
-    pub(super) fn int8(self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
-        self.set(name, Arc::new(Int64Array::from_iter_values(values)))
     }
 
     /// A column of boolean.
@@ -149,14 +139,4 @@ fn read_oid_vectors(values: &[Option<&str>]) -> ListArray {
         builder.append(value.is_some());
     }
     builder.finish()
-}
-
-/// An array of text arrays.
-pub(super) fn text_lists<'a>(values: impl IntoIterator<Item = &'a [String]>) -> ArrayRef {
-    let mut builder = ListBuilder::new(StringBuilder::new());
-    for list in values {
-        list.iter().for_each(|item| builder.values().append_value(item));
-        builder.append(true);
-    }
-    Arc::new(builder.finish())
 }

@@ -32,6 +32,8 @@ use builder::Rows;
 use definition::Definition;
 use relations::{Relation, Relations};
 
+pub use relations::{INFORMATION_SCHEMA, PG_CATALOG};
+
 /// One setting of the session, as `pg_settings` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
@@ -121,7 +123,7 @@ impl System {
     /// # Errors
     /// As [`Self::table`].
     pub fn bare_table(&self, name: &str) -> Result<Option<Arc<RowsLeaf>>, InternalError> {
-        self.table(relations::PG_CATALOG, name)
+        self.table(PG_CATALOG, name)
     }
 
     /// A system function by its bare name in lower case; `None` when there is none.
@@ -188,6 +190,18 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     definition::all().iter().map(|definition| (definition.schema, definition.name))
 }
 
+/// Whether there is a system table of that name.
+#[must_use]
+pub fn is_system_table(schema: &str, name: &str) -> bool {
+    definition::find(schema, name).is_some()
+}
+
+/// Whether there is a system function of that name.
+#[must_use]
+pub fn is_system_function(name: &str) -> bool {
+    functions::names().any(|known| known == name)
+}
+
 /// The name of every system function.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     functions::names()
@@ -196,7 +210,7 @@ pub fn function_names() -> impl Iterator<Item = &'static str> {
 /// Whether a schema is one of the system's own.
 #[must_use]
 pub fn is_system_schema(schema: &str) -> bool {
-    schema == relations::PG_CATALOG || schema == relations::INFORMATION_SCHEMA
+    schema == PG_CATALOG || schema == INFORMATION_SCHEMA
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use super::definition::{self, Definition};
 use super::fixed;
 
 /// The schema of PostgreSQL's own tables. Bare names are looked up there first.
-pub(super) const PG_CATALOG: &str = "pg_catalog";
+pub const PG_CATALOG: &str = "pg_catalog";
 /// The schema of the views of the SQL standard.
-pub(super) const INFORMATION_SCHEMA: &str = "information_schema";
+pub const INFORMATION_SCHEMA: &str = "information_schema";
 /// The first OID that PostgreSQL gives to what a user made.
 const FIRST_NORMAL_OID: u32 = 16_384;
 

@@ -2,6 +2,7 @@
 //! that it has.
 
 mod names;
+mod system;
 
 use sqlparser::ast;
 
@@ -13,6 +14,7 @@ pub(super) use names::shown;
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, _context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+    // Names first: they come from the text as it was written.
     names::assign(query);
-    Ok(())
+    system::rewrite(query)
 }

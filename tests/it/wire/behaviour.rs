@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use tokio_postgres::NoTls;
 use tokio_postgres::types::{ToSql, Type};
@@ -74,6 +76,41 @@ fn frames_that_stop_halfway_harm_nobody_else() {
     assert_eq!(other.until(&lines(&["ReadyForQuery"])).len(), 4);
 }
 
+/// A message of any type with a body of any bytes, its length right more often than not.
+fn random_message(random: &mut ChaCha8Rng) -> Vec<u8> {
+    let kinds = b"QPBDECHSFdcfpXz\0";
+    let mut body = vec![0; random.random_range(0..40)];
+    random.fill(body.as_mut_slice());
+    for byte in &mut body {
+        // Small numbers are what counts and lengths are made of.
+        *byte %= if random.random_bool(0.7) { 3 } else { 255 };
+    }
+    let length = if random.random_bool(0.95) { body.len() + 4 } else { random.random_range(0..100_000) };
+    let mut message = vec![kinds[random.random_range(0..kinds.len())]];
+    message.extend(u32::try_from(length).unwrap().to_be_bytes());
+    message.extend(body);
+    message
+}
+
+#[test]
+fn random_messages_harm_nobody_else() {
+    let server = Server::start();
+    let login = json!({"user": "token", "password": "valid", "database": "flowforge"});
+    for seed in 0..300 {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let (mut client, _) = Client::connect(server.address, &login);
+        for _ in 0..random.random_range(1..20) {
+            let _ = client.stream().write_all(&random_message(&mut random));
+        }
+    }
+    let mut other = connect(&server);
+    other.send(&lines(&[r#"Query {"query":"rows 1"}"#]));
+    assert_eq!(other.until(&lines(&["ReadyForQuery"])).len(), 4);
+    drop(other);
+    // Whatever they left open is gone with them.
+    assert!(eventually(|| server.gauges.streams.load(Ordering::SeqCst) == 0));
+}
+
 #[test]
 fn a_shutdown_tells_idle_clients_and_waits_for_the_others() {
     let server = Server::start();
@@ -86,6 +123,55 @@ fn a_shutdown_tells_idle_clients_and_waits_for_the_others() {
     assert!(told[0].contains("57P01"), "{told:?}");
     // The grace period of the test server is short, and the query hangs.
     assert_eq!(busy.until(&lines(&["Closed"])), ["Closed"]);
+}
+
+#[test]
+fn a_panic_costs_one_connection_and_is_told() {
+    let server = Server::start();
+    let mut client = connect(&server);
+    let mut other = connect(&server);
+    client.send(&lines(&[r#"Query {"query":"rows 1 then panic"}"#]));
+    let answer = client.until(&lines(&["Closed"]));
+    assert!(answer[answer.len() - 2].contains("XX000"), "{answer:?}");
+    assert!(!answer.concat().contains("as the test wants"), "{answer:?}");
+    other.send(&lines(&[r#"Query {"query":"rows 1"}"#]));
+    assert_eq!(other.until(&lines(&["ReadyForQuery"])).len(), 4);
+}
+
+#[test]
+fn a_message_past_its_limit_is_refused_while_it_is_being_sent() {
+    let server = Server::start_with(None, &[("frontend_message_bytes", 1_000_000)]);
+    let mut client = connect(&server);
+    let mut message = b"Q".to_vec();
+    message.extend(4_000_000_u32.to_be_bytes());
+    message.resize(4_000_000, b' ');
+    client.stream().write_all(&message).unwrap();
+    let answer = client.until(&lines(&["Closed"]));
+    assert!(answer[0].contains("08P01") && answer[0].contains("1000000"), "{answer:?}");
+}
+
+#[test]
+fn who_does_not_log_in_is_put_out() {
+    let server = Server::start_with(None, &[("authentication_seconds", 1)]);
+    let mut silent = Client::open(server.address);
+    let mut halfway = Client::open(server.address);
+    halfway.send(&lines(&[r#"Startup {"user":"acme"}"#]));
+    assert_eq!(silent.until(&lines(&["Closed"])), ["Closed"]);
+    assert_eq!(halfway.until(&lines(&["Closed"])), ["AuthenticationSASL", "Closed"]);
+}
+
+#[test]
+fn connections_past_twice_the_sessions_are_dropped() {
+    let server = Server::start_with(None, &[("sessions", 2)]);
+    let held: Vec<Client> = (0..4).map(|_| connect(&server)).collect();
+    let mut refused = Client::open(server.address);
+    assert_eq!(refused.until(&lines(&["Closed"])), ["Closed"]);
+    drop(held);
+    assert!(eventually(|| {
+        let mut client = Client::open(server.address);
+        client.send(&lines(&[r#"Startup {"user":"acme"}"#]));
+        client.until(&lines(&["AuthenticationSASL"])) == ["AuthenticationSASL"]
+    }));
 }
 
 #[test]

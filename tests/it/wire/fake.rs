@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `rows N` | N rows `n int4` |
 //! | `rows N then fail` | N rows, then `22012` |
+//! | `rows N then panic` | N rows, then a panic |
 //! | `rows N then hang` | N rows, then nothing until it is cancelled |
 //! | `echo T, T …` | one row with its parameters, of types by name, or as the client declares them for `?` |
 //! | `values T` | one row of a value of each type there is |
@@ -283,6 +284,7 @@ impl FakeSession {
                 let report = ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");
                 vec![Box::pin(futures::stream::iter([Err(report)]))]
             }
+            Some("panic") => vec![Box::pin(futures::stream::once(async { panic!("as the test wants") }))],
             Some("hang") => vec![Box::pin(futures::stream::once(async move {
                 token.cancelled().await;
                 Err(ErrorReport::new(SqlState::QUERY_CANCELED, "canceling statement due to user request"))

@@ -22,7 +22,7 @@ fn start() -> (Server, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let settings =
         TlsSettings::from_pem(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
-    (Server::start_with(Some(settings)), made.cert.der().clone())
+    (Server::start_with(Some(settings), &[]), made.cert.der().clone())
 }
 
 async fn shake_hands(

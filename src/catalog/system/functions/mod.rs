@@ -4,6 +4,7 @@
 //! Does not: change anything; `set_config` belongs to the session.
 //! Invariant: no function tells anything that the rows of the system tables do not.
 
+mod array;
 mod call;
 mod describe;
 mod names;
@@ -22,11 +23,14 @@ const TABLES: [&[FunctionRow]; 5] = [visibility::ROWS, names::ROWS, describe::RO
 
 /// The function of that name, bound to the system.
 pub(super) fn find(system: &System, name: &str) -> Option<Arc<ScalarUDF>> {
+    if name == array::NAME {
+        return Some(array::array_or_empty());
+    }
     let row = TABLES.iter().flat_map(|rows| rows.iter()).find(|row| row.name == name)?;
     Some(Arc::new(ScalarUDF::new_from_impl(SystemFunction::new(system.clone(), row))))
 }
 
 /// The name of every system function.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().flat_map(|rows| rows.iter()).map(|row| row.name)
+    TABLES.iter().flat_map(|rows| rows.iter()).map(|row| row.name).chain([array::NAME])
 }
