@@ -603,3 +603,44 @@ fn the_configured_search_path_is_that_of_the_catalog() {
     let changed = Config::demo(&[Override::flag("test", "session.search_path", "[\"marts\"]")]).unwrap();
     assert_eq!(changed.session.search_path, ["marts"]);
 }
+
+/// The demo as it is started: the feed's trades reach each tenant, and only its own.
+#[tokio::test]
+async fn the_feed_of_the_demo_reaches_its_tenants() {
+    let server =
+        crate::support::TestServer::start_with(&[("demo.trades_per_second", "400"), ("demo.quotes_per_second", "100")])
+            .await;
+    let address = server.server.http_address();
+    let symbols = |tenant: &str| {
+        let section = server.config.tenants.iter().find(|section| section.id.as_str() == tenant).unwrap();
+        section.attributes["symbols"].clone()
+    };
+    for tenant in ["acme", "globex"] {
+        let (id, user) = (TenantId::new(tenant).unwrap(), UserName::new(tenant).unwrap());
+        let token = server.server.mint_token(&id, &user, 60).unwrap();
+        let mut socket = connect_async(format!("ws://{address}/ws?token={token}")).await.unwrap().0;
+        assert_eq!(next(&mut socket).await["type"], "connected");
+        let (mut rows, mut updates) = (0, 0);
+        while rows < 40 || updates == 0 {
+            let message = next(&mut socket).await;
+            match message["type"].as_str().unwrap() {
+                "table_rows" => rows += own_rows(&message, &symbols(tenant)),
+                "table_update" => updates += 1,
+                other => panic!("{other}"),
+            }
+        }
+    }
+    server.server.stop().await;
+}
+
+/// The number of rows, each of which bears one of the symbols.
+fn own_rows(message: &Value, symbols: &[String]) -> usize {
+    let columns = message["columns"].as_array().unwrap();
+    let place = columns.iter().position(|column| column == "symbol").expect("a symbol in every table of the feed");
+    let rows = message["rows"].as_array().unwrap();
+    for row in rows {
+        let symbol = row[place].as_str().unwrap();
+        assert!(symbols.iter().any(|own| own == symbol), "{message}");
+    }
+    rows.len()
+}
