@@ -98,7 +98,7 @@ mod tests {
         for (oid, modifier, text) in [
             (23, None, "integer"),
             (23, Some(-1), "integer"),
-            (1700, Some((18 << 16) | 6 + 4), "numeric(18,6)"),
+            (1700, Some(((18 << 16) | 6) + 4), "numeric(18,6)"),
             (1009, None, "text[]"),
             (1043, Some(14), "character varying(10)"),
             (1184, Some(3), "timestamp(3) with time zone"),

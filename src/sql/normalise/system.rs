@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind,
-    Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
-    Value, Visit, VisitMut, Visitor, VisitorMut,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart,
+    OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::base::{ErrorReport, SqlState};
@@ -44,7 +44,17 @@ impl VisitorMut for Rewriter {
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<ErrorReport> {
         match expression {
-            Expr::Function(function) => drop_catalog_prefix(&mut function.name),
+            Expr::Function(function) => {
+                drop_catalog_prefix(&mut function.name);
+                if let Some(rows) = expanded_array(function) {
+                    *expression = rows;
+                }
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                if let Some(field) = field_of_row(root, access_chain) {
+                    *expression = field;
+                }
+            }
             Expr::Collate { expr, collation } => {
                 if !is_bytewise(collation) {
                     return ControlFlow::Break(unknown_collation(collation));
@@ -144,6 +154,24 @@ fn drop_catalog_prefix(name: &mut ObjectName) {
     if name.0.len() == 2 && bare_name(name).is_some() {
         name.0.remove(0);
     }
+}
+
+/// `information_schema._pg_expandarray(a)` returns a row an item; the function of the bare name returns them as an array.
+fn expanded_array(function: &Function) -> Option<Expr> {
+    const NAME: &str = "_pg_expandarray";
+    let [schema, name] = function.name.0.as_slice() else { return None };
+    let parts = (folded(schema.as_ident()?), folded(name.as_ident()?));
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let arguments = list.args.iter().map(plain_argument).collect::<Option<Vec<_>>>()?;
+    let is_it = parts.0 == "information_schema" && parts.1 == NAME;
+    is_it.then(|| call("unnest", vec![call(NAME, arguments)]))
+}
+
+/// `(row).field`
+fn field_of_row(root: &Expr, access_chain: &[AccessExpr]) -> Option<Expr> {
+    let (Expr::Nested(row), [AccessExpr::Dot(Expr::Identifier(field))]) = (root, access_chain) else { return None };
+    let name = Value::SingleQuotedString(folded(field));
+    Some(call("get_field", vec![row.as_ref().clone(), Expr::Value(name.into())]))
 }
 
 /// Text is ordered by bytes everywhere, as the collations C and POSIX do and as this server's default is.
@@ -343,7 +371,7 @@ fn call_with(name: &str, arguments: Vec<Expr>, clauses: Vec<FunctionArgumentClau
 }
 
 fn derived(query: Query, alias: &str, column: Option<&str>, lateral: bool) -> TableFactor {
-    let columns = column.map(|name| TableAliasColumnDef::from_name(name)).into_iter().collect();
+    let columns = column.map(TableAliasColumnDef::from_name).into_iter().collect();
     let alias = TableAlias { explicit: true, name: quoted(alias), columns, at: None };
     TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None }
 }
@@ -423,6 +451,10 @@ mod tests {
             (
                 "SELECT * FROM generate_series(1, 3) s",
                 "SELECT * FROM (SELECT unnest(generate_series(1, 3)) AS \"s\") AS \"s\"",
+            ),
+            (
+                "SELECT (information_schema._pg_expandarray(k)).n AS s, (r.keys).x AS x",
+                "SELECT get_field(unnest(_pg_expandarray(k)), 'n') AS s, get_field(r.keys, 'x') AS x",
             ),
             (
                 "SELECT * FROM t, pg_catalog.unnest(t.a) AS u(v)",

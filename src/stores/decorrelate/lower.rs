@@ -101,7 +101,7 @@ impl Decorrelator {
 
     /// LATERAL, and conditions of an inner join that have subqueries.
     fn lower_join(&mut self, join: Join) -> Result<LogicalPlan> {
-        let has_subquery = join.filter.as_ref().is_some_and(|filter| contains_subquery(filter));
+        let has_subquery = join.filter.as_ref().is_some_and(contains_subquery);
         if has_subquery && join.join_type == JoinType::Inner {
             let filter = join.filter.clone();
             let plan = self.lower_join(Join { filter: None, ..join })?;

@@ -293,37 +293,28 @@ impl SystemFunction {
 }
 
 fn collect(returns: Returns, values: Vec<Datum>) -> ArrayRef {
+    let values = values.into_iter();
     match returns {
-        Returns::Bool => Arc::new(values.into_iter().map(as_bool).collect::<BooleanArray>()),
-        Returns::Int4 => Arc::new(values.into_iter().map(as_int4).collect::<Int32Array>()),
-        Returns::Int8 => Arc::new(values.into_iter().map(as_int8).collect::<Int64Array>()),
-        Returns::Oid => Arc::new(values.into_iter().map(as_oid).collect::<UInt32Array>()),
-        Returns::Text => Arc::new(values.into_iter().map(as_text).collect::<StringArray>()),
+        Returns::Bool => Arc::new(
+            values.map(|value| if let Datum::Bool(it) = value { Some(it) } else { None }).collect::<BooleanArray>(),
+        ),
+        Returns::Int4 => Arc::new(
+            values.map(|value| if let Datum::Int4(it) = value { Some(it) } else { None }).collect::<Int32Array>(),
+        ),
+        Returns::Int8 => Arc::new(
+            values.map(|value| if let Datum::Int8(it) = value { Some(it) } else { None }).collect::<Int64Array>(),
+        ),
+        Returns::Oid => Arc::new(
+            values.map(|value| if let Datum::Oid(it) = value { Some(it) } else { None }).collect::<UInt32Array>(),
+        ),
+        Returns::Text => Arc::new(
+            values.map(|value| if let Datum::Text(it) = value { Some(it) } else { None }).collect::<StringArray>(),
+        ),
         Returns::Texts => collect_lists(values),
     }
 }
 
-fn as_bool(value: Datum) -> Option<bool> {
-    if let Datum::Bool(value) = value { Some(value) } else { None }
-}
-
-fn as_int4(value: Datum) -> Option<i32> {
-    if let Datum::Int4(value) = value { Some(value) } else { None }
-}
-
-fn as_int8(value: Datum) -> Option<i64> {
-    if let Datum::Int8(value) = value { Some(value) } else { None }
-}
-
-fn as_oid(value: Datum) -> Option<u32> {
-    if let Datum::Oid(value) = value { Some(value) } else { None }
-}
-
-fn as_text(value: Datum) -> Option<String> {
-    if let Datum::Text(value) = value { Some(value) } else { None }
-}
-
-fn collect_lists(values: Vec<Datum>) -> ArrayRef {
+fn collect_lists(values: impl Iterator<Item = Datum>) -> ArrayRef {
     let mut builder = ListBuilder::new(StringBuilder::new());
     for value in values {
         if let Datum::Texts(items) = value {
