@@ -1,27 +1,27 @@
 //! Putting it together: configuration → stores → engine → listeners, and the way back down.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::rustls;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
-use crate::base::{ErrorReport, InternalError, TenantId, UserFacing, UserName};
+use crate::base::{InternalError, StoreKind, TenantId, UserName};
 use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
+use crate::live;
 use crate::pg;
 use crate::stores::StoreError;
 use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
-use crate::tenancy::{Authenticators, Identity, MintError, PolicyBook, ScramVerifier};
+use crate::tenancy::{Authenticators, MintError, PolicyBook};
 
 /// How often every store is asked for its tables.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(60);
@@ -90,12 +90,15 @@ impl Server {
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
         let pg_context = pg::PgContext {
             backend: engine.clone(),
-            authenticator: Arc::new(Doorkeeper(authenticators.clone())),
+            authenticator: Arc::new(authenticators.clone()),
             tls,
             limits: Arc::new(limits),
             shutdown_grace: grace,
         };
-        let listeners = vec![tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone()))];
+        let listeners = vec![
+            tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone())),
+            tokio::spawn(serve_live(http_listener, live_context(config, &engine, &authenticators), shutdown.clone())),
+        ];
         Ok(Self { engine, authenticators, pg_address, http_address, shutdown, listeners })
     }
 
@@ -136,28 +139,6 @@ impl Server {
     }
 }
 
-/// The pg front's questions, answered by the authenticators.
-struct Doorkeeper(Authenticators);
-
-#[async_trait]
-impl pg::Authenticator for Doorkeeper {
-    fn verifier(&self, user: &str) -> ScramVerifier {
-        self.0.verifier(user)
-    }
-
-    fn password_identity(&self, user: &str) -> Option<Identity> {
-        self.0.password_identity(user)
-    }
-
-    fn is_token_user(&self, user: &str) -> bool {
-        self.0.is_token_user(user)
-    }
-
-    async fn token_identity(&self, token: &str) -> Result<Identity, ErrorReport> {
-        self.0.token_identity(token).await.map_err(|error| error.report())
-    }
-}
-
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
@@ -169,21 +150,11 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, InternalError> {
 /// The certificate and its key, when they are configured.
 fn tls_settings(config: &Config) -> Result<Option<pg::TlsSettings>, StartError> {
     let Some(section) = &config.tls else { return Ok(None) };
-    let unusable = |what: &str, error: &dyn std::fmt::Display| StartError::Certificate(format!("{what}: {error}"));
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&section.certificate)
-        .and_then(Iterator::collect)
-        .map_err(|error| unusable(&section.certificate.display().to_string(), &error))?;
-    let key = PrivateKeyDer::from_pem_file(&section.key)
-        .map_err(|error| unusable(&section.key.display().to_string(), &error))?;
-    let Some(own) = certificates.first().cloned() else {
-        return Err(unusable(&section.certificate.display().to_string(), &"it holds no certificate"));
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| StartError::Certificate(format!("{}: {error}", path.display())))
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let settings = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
-        .map_err(|error| unusable("certificate and key", &error))?;
-    Ok(Some(pg::TlsSettings::new(settings, &own)))
+    let settings = pg::TlsSettings::from_pem(&read(&section.certificate)?, &read(&section.key)?);
+    settings.map(Some).map_err(|error| StartError::Certificate(error.to_string()))
 }
 
 /// The engine over embedded stores, and the feed that goes on filling them.
@@ -207,6 +178,39 @@ fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Fe
         statement_timeout_ms: config.session.statement_timeout_ms,
     });
     Ok((engine, embedded.feed))
+}
+
+/// What the side listener is given.
+fn live_context(config: &Config, engine: &Engine, authenticators: &Authenticators) -> live::LiveContext {
+    let mut registry = Registry::default();
+    engine.metrics().register(&mut registry);
+    let metrics = live::Metrics::register(&mut registry);
+    live::LiveContext {
+        authenticators: authenticators.clone(),
+        policies: Arc::clone(engine.policies()),
+        hub: engine.hub().clone(),
+        channels: live::Channels::new(engine.limits()),
+        readiness: Arc::new(Stores(engine.clone())),
+        metrics,
+        registry: Arc::new(registry),
+        settings: live::LiveSettings::new(&config.live, engine.limits()),
+        limits: engine.limits().clone(),
+    }
+}
+
+struct Stores(Engine);
+
+#[async_trait]
+impl live::Readiness for Stores {
+    async fn unreachable(&self) -> Vec<StoreKind> {
+        self.0.unreachable_stores().await
+    }
+}
+
+async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown: CancellationToken) {
+    if let Err(error) = live::serve(listener, context, shutdown).await {
+        tracing::error!(%error, "the side listener ended");
+    }
 }
 
 async fn rediscover(engine: Engine, shutdown: CancellationToken) {

@@ -116,6 +116,8 @@ sqlstates! {
     DATATYPE_MISMATCH = "42804";
     /// A recursion that is not allowed.
     INVALID_RECURSION = "42P19";
+    /// A text that is no name.
+    INVALID_NAME = "42602";
     /// A name that is reserved.
     RESERVED_NAME = "42939";
     /// An identifier that is too long.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::{StoreKind, TableName};
 use crate::tenancy::{Policy, PolicyBook};
 
+use super::system::SnapshotCache;
 use super::table::Table;
 
 /// Every table of every store, immutable. A change is a new snapshot with a higher version.
@@ -14,13 +15,14 @@ pub struct Snapshot {
     version: u64,
     tables: BTreeMap<TableName, Arc<Table>>,
     policies: Arc<PolicyBook>,
+    system: SnapshotCache,
 }
 
 impl Snapshot {
     /// A snapshot of the tables under the policies.
     pub fn new(version: u64, tables: impl IntoIterator<Item = Table>, policies: Arc<PolicyBook>) -> Self {
         let tables = tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect();
-        Self { version, tables, policies }
+        Self { version, tables, policies, system: SnapshotCache::default() }
     }
 
     /// Grows with every change.
@@ -32,6 +34,11 @@ impl Snapshot {
     /// Every table that has a policy, with it, in the order of the names. The others do not exist for anybody.
     pub fn visible(&self) -> impl Iterator<Item = (&Arc<Table>, &Policy)> {
         self.tables.values().filter_map(|table| Some((table, self.policies.of(&table.name)?)))
+    }
+
+    /// What the system tables keep of this snapshot.
+    pub(super) fn system_cache(&self) -> &SnapshotCache {
+        &self.system
     }
 
     /// One table with its policy.

@@ -26,6 +26,7 @@ pub struct Override {
 
 impl Override {
     /// A flag for a key such as `server.pg_listen`.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have numbers and addresses at hand, not references")]
     pub fn flag(origin: impl Into<String>, key: &str, value: impl ToString) -> Self {
         let key = key.split('.').map(str::to_owned).collect();
         Self { origin: origin.into(), key, value: Secret::new(value.to_string()) }

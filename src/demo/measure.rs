@@ -17,7 +17,7 @@ use crate::base::RequestClock;
 use crate::stores::RunContext;
 use crate::stores::embedded::provider;
 
-fn context(parameters: Vec<ScalarValue>) -> RunContext {
+pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
     let now = Utc::now();
     RunContext {
         parameters: parameters.into(),

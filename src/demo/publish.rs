@@ -97,13 +97,13 @@ pub(super) fn derived<'a>(
     if !closed.volatilities.is_empty() {
         let rows = volatilities(tables.rolling_volatility.schema(), &closed.volatilities)?;
         tables.rolling_volatility.append(&rows, now)?;
-        tables.volatility.replace(latest_volatility(tables.volatility.schema(), analytics)?, now)?;
+        tables.volatility.replace(&latest_volatility(tables.volatility.schema(), analytics)?, now)?;
         changed.extend([tables.rolling_volatility.as_ref(), tables.volatility.as_ref()]);
     }
     if traded || !closed.hours.is_empty() {
         rollups(tables, analytics, &closed, now)?;
-        tables.live_positions.replace(live_positions(tables.live_positions.schema(), analytics)?, now)?;
-        tables.vwap.replace(latest_vwap(tables.vwap.schema(), analytics)?, now)?;
+        tables.live_positions.replace(&live_positions(tables.live_positions.schema(), analytics)?, now)?;
+        tables.vwap.replace(&latest_vwap(tables.vwap.schema(), analytics)?, now)?;
         changed.extend([
             tables.hourly_rollup.as_ref(),
             tables.daily_rollup.as_ref(),
@@ -112,9 +112,9 @@ pub(super) fn derived<'a>(
             tables.vwap.as_ref(),
         ]);
     }
-    tables.live_quotes.replace(live_quotes(tables.live_quotes.schema(), analytics)?, now)?;
-    tables.live_pnl.replace(live_pnl(tables.live_pnl.schema(), analytics)?, now)?;
-    tables.position.replace(latest_position(tables.position.schema(), analytics)?, now)?;
+    tables.live_quotes.replace(&live_quotes(tables.live_quotes.schema(), analytics)?, now)?;
+    tables.live_pnl.replace(&live_pnl(tables.live_pnl.schema(), analytics)?, now)?;
+    tables.position.replace(&latest_position(tables.position.schema(), analytics)?, now)?;
     changed.extend([tables.live_quotes.as_ref(), tables.live_pnl.as_ref(), tables.position.as_ref()]);
     Ok(changed)
 }
@@ -127,11 +127,11 @@ fn rollups(tables: &DemoTables, analytics: &Analytics, closed: &Closed, now: Dat
     let pnl = |list: &mut dyn Iterator<Item = &DayPnl>| daily_pnl(tables.rpt_daily_pnl.schema(), list);
 
     let open = hours(&mut states().filter_map(|state| state.hour.as_ref()))?;
-    tables.hourly_rollup.publish(Some(&hours(&mut closed.hours.iter())?), Some(open), now)?;
+    tables.hourly_rollup.publish(Some(&hours(&mut closed.hours.iter())?), Some(&open), now)?;
     let open = days(&mut states().filter_map(|state| state.day.as_ref()))?;
-    tables.daily_rollup.publish(Some(&days(&mut closed.days.iter())?), Some(open), now)?;
+    tables.daily_rollup.publish(Some(&days(&mut closed.days.iter())?), Some(&open), now)?;
     let open = pnl(&mut states().filter_map(|state| state.day_pnl.as_ref()))?;
-    tables.rpt_daily_pnl.publish(Some(&pnl(&mut closed.pnl.iter())?), Some(open), now)
+    tables.rpt_daily_pnl.publish(Some(&pnl(&mut closed.pnl.iter())?), Some(&open), now)
 }
 
 fn windows(schema: &SchemaRef, windows: &[Window]) -> Result<RecordBatch> {
@@ -163,9 +163,9 @@ fn volatilities(schema: &SchemaRef, volatilities: &[Volatility]) -> Result<Recor
     rows.finish()
 }
 
-fn bars<'a>(
+fn bars(
     schema: &SchemaRef,
-    bars: &mut dyn Iterator<Item = &'a Bar>,
+    bars: &mut dyn Iterator<Item = &Bar>,
     start: impl Fn(i64) -> Cell<'static>,
 ) -> Result<RecordBatch> {
     let mut rows = Rows::new(schema, INSTRUMENTS.len())?;
@@ -185,7 +185,7 @@ fn bars<'a>(
     rows.finish()
 }
 
-fn daily_pnl<'a>(schema: &SchemaRef, days: &mut dyn Iterator<Item = &'a DayPnl>) -> Result<RecordBatch> {
+fn daily_pnl(schema: &SchemaRef, days: &mut dyn Iterator<Item = &DayPnl>) -> Result<RecordBatch> {
     let mut rows = Rows::new(schema, INSTRUMENTS.len())?;
     for day in days {
         let instrument = &INSTRUMENTS[day.instrument];

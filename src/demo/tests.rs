@@ -14,6 +14,7 @@ use super::analytics::{DAY_MS, HOUR_MS, WINDOW_MS};
 use super::feed::moment;
 use super::history::{SeedOptions, seed};
 use super::*;
+use crate::base::TableName;
 use crate::stores::embedded::provider;
 use crate::stores::hub::Broadcast;
 
@@ -49,7 +50,7 @@ async fn assert_same(session: &SessionContext, one: &str, other: &str) {
     assert!(count(session, &format!("SELECT count(*) FROM ({one})")).await > 0, "no rows: {one}");
     for (left, right) in [(one, other), (other, one)] {
         let difference = rows(session, &format!("({left}) EXCEPT ALL ({right}) LIMIT 5")).await;
-        let shown = datafusion::arrow::util::pretty::pretty_format_batches(&[difference.clone()]).unwrap();
+        let shown = datafusion::arrow::util::pretty::pretty_format_batches(std::slice::from_ref(&difference)).unwrap();
         assert_eq!(difference.num_rows(), 0, "in\n{left}\nbut not in\n{right}\n{shown}");
     }
 }
@@ -379,6 +380,44 @@ fn without_rates_the_history_ends_at_the_fixed_moment_and_no_feed_runs() {
     assert!(demo.feed.is_none());
     assert_eq!(demo.stores.iter().map(|store| store.kind()).collect::<Vec<_>>(), StoreKind::ALL);
     assert_eq!(contents(&demo.tables), contents(&seeded(1)));
+}
+
+#[tokio::test]
+async fn a_store_runs_a_plan_over_its_own_table_leaves_only() {
+    use crate::catalog::{Snapshot, TenantView};
+    use datafusion::common::ScalarValue;
+    use datafusion::logical_expr::{LogicalPlanBuilder, TableSource, col, lit, placeholder};
+    use futures::TryStreamExt;
+
+    let tables = seeded(3);
+    let executor = LocalExecutor::new(&LimitSet::default()).unwrap();
+    let stores = stores(&tables, &executor);
+    let mut discovered = Vec::new();
+    for store in &stores {
+        discovered.extend(store.discover().await.unwrap());
+    }
+    let snapshot = Arc::new(Snapshot::new(1, discovered, Arc::new(policies())));
+    assert_eq!(snapshot.invisible().count(), 0);
+    let view = TenantView::new(Arc::new(tenants().unwrap().remove(0)), snapshot);
+    let leaf: Arc<dyn TableSource> = view.leaf(&TableName::new("latest", "vwap")).unwrap();
+    let plan = LogicalPlanBuilder::scan("latest.vwap", leaf, None)
+        .unwrap()
+        .filter(col("symbol").in_list(vec![lit("AAPL"), lit("MSFT")], false))
+        .unwrap()
+        .filter(col("symbol").eq(placeholder("$1")))
+        .unwrap()
+        .build()
+        .unwrap();
+
+    let own = vec![Arc::clone(&tables.vwap)];
+    let redis = EmbeddedStore::new(StoreKind::Redis, own, Arc::clone(&executor)).prepare_plan(&plan).unwrap();
+    for (symbol, expected) in [("AAPL", 1), ("TSLA", 0), ("MSFT", 1)] {
+        let run = measure::context(vec![ScalarValue::Utf8(Some(symbol.into()))]);
+        let batches: Vec<RecordBatch> = redis.run(&run).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), expected, "{symbol}");
+    }
+    let other = EmbeddedStore::new(StoreKind::ClickHouse, vec![Arc::clone(&tables.raw_trades)], executor);
+    assert!(other.prepare_plan(&plan).is_err(), "a table of another store");
 }
 
 /// A feed on a fresh history under these limits.

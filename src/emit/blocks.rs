@@ -10,6 +10,7 @@ use sqlparser::ast::{
 };
 
 use crate::base::limits;
+use crate::route::ColumnSet;
 
 use super::dialect::Dialect;
 use super::expression::{Writer, all_of};
@@ -97,6 +98,19 @@ impl Block {
             limit: None,
             body: None,
         }
+    }
+
+    /// Drops the columns that only the node itself read, unless the rows depend on them.
+    pub(super) fn pruned(mut self, wanted: &ColumnSet) -> Self {
+        let one_group = self.group.as_ref().is_some_and(Vec::is_empty);
+        if self.body.is_none() && !one_group && !matches!(self.unique, Unique::All) {
+            for (position, slot) in self.slots.iter_mut().enumerate() {
+                if !wanted.contains(position) {
+                    *slot = None;
+                }
+            }
+        }
+        self
     }
 
     /// Whether the rows are still those of FROM and WHERE, in any order.

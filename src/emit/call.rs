@@ -17,6 +17,17 @@ use super::literal::{self, Place};
 use super::scope::Scope;
 use super::{special, template};
 
+/// A call over rows, as the function table is asked for it.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    /// The function.
+    pub(super) name: &'a str,
+    /// Aggregate or window; an aggregate keeps its kind when it has a window.
+    pub(super) kind: FunctionKind,
+    /// The first argument, whose type the result may depend on.
+    pub(super) typed: Option<&'a Expr>,
+}
+
 /// What an aggregate or window call has besides its arguments.
 #[derive(Debug, Default)]
 pub(super) struct Decoration {
@@ -49,8 +60,10 @@ impl Writer {
             null_treatment: params.null_treatment.map(treatment),
             over: None,
         };
-        let args = self.aggregate_arguments(call.func.name(), &params.args, scope)?;
-        self.decorated(call.func.name(), FunctionKind::Aggregate, args, decoration)
+        let name = call.func.name();
+        let args = self.aggregate_arguments(name, &params.args, scope)?;
+        let call = Call { name, kind: FunctionKind::Aggregate, typed: params.args.first() };
+        self.decorated(&call, args, decoration, scope)
     }
 
     pub(super) fn window_call(&mut self, call: &WindowFunction, scope: &Scope<'_>) -> Written {
@@ -75,14 +88,21 @@ impl Writer {
             WindowFunctionDefinition::WindowUDF(_) => FunctionKind::Window,
         };
         let args = self.aggregate_arguments(name, &params.args, scope)?;
-        self.decorated(name, kind, args, decoration)
+        self.decorated(&Call { name, kind, typed: params.args.first() }, args, decoration, scope)
     }
 
-    fn decorated(&mut self, name: &str, kind: FunctionKind, args: Vec<ast::Expr>, decoration: Decoration) -> Written {
+    fn decorated(
+        &mut self,
+        call: &Call<'_>,
+        args: Vec<ast::Expr>,
+        decoration: Decoration,
+        scope: &Scope<'_>,
+    ) -> Written {
+        let name = call.name;
         if self.dialect == Dialect::ClickHouse && !decoration.order_by.is_empty() {
             return self.unsupported(format!("{name} with ORDER BY"));
         }
-        match self.rendering(name, kind)? {
+        match self.rendering(name, call.kind)? {
             Rendering::Name(name) => Ok(ast::Expr::Function(function(name, args, decoration))),
             Rendering::Template(template) => {
                 let mut written = template::instantiate(template, args)?;
@@ -92,7 +112,7 @@ impl Writer {
                 }
                 Ok(written)
             }
-            Rendering::Special => self.unsupported(format!("{name} here")),
+            Rendering::Special => special::over_rows(self, call, args, decoration, scope),
             Rendering::Unsupported(reason) => self.unsupported(reason),
         }
     }
@@ -232,6 +252,11 @@ pub(super) fn plain_call(name: &str, args: Vec<ast::Expr>) -> ast::Expr {
 
 fn decorate(call: &mut ast::Function, decoration: Decoration) {
     if let ast::FunctionArguments::List(list) = &mut call.args {
+        for arg in &mut list.args {
+            if matches!(arg, ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Wildcard(_)))) {
+                *arg = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard);
+            }
+        }
         if decoration.distinct {
             list.duplicate_treatment = Some(ast::DuplicateTreatment::Distinct);
         }

@@ -51,6 +51,7 @@ fn tightness(expr: &ast::Expr) -> Tightness {
         | ast::Expr::Case { .. }
         | ast::Expr::Tuple(_)
         | ast::Expr::Array(_)
+        | ast::Expr::Wildcard(_)
         | ast::Expr::Extract { .. }
         | ast::Expr::Exists { negated: false, .. } => Tightness::Atom,
         ast::Expr::BinaryOp { op, .. } => match op {
@@ -147,13 +148,15 @@ impl Writer {
 
     /// A condition whose NULL counts as false. Its conjuncts come apart, so that each can be seen.
     pub(super) fn conditions(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<Vec<ast::Expr>, EmitError> {
-        chain(expr, Operator::And)
-            .into_iter()
-            .map(|part| match part {
-                Expr::InList(list) if !list.negated => self.plain_in_list(list, scope),
-                other => self.expr(other, scope),
-            })
-            .collect()
+        chain(expr, Operator::And).into_iter().map(|part| self.condition(part, scope)).collect()
+    }
+
+    /// One conjunct of a condition.
+    pub(super) fn condition(&mut self, part: &Expr, scope: &Scope<'_>) -> Written {
+        match part {
+            Expr::InList(list) if !list.negated => self.plain_in_list(list, scope),
+            other => self.expr(other, scope),
+        }
     }
 
     /// An expression, where a literal's type shows from what stands beside it.
@@ -190,7 +193,7 @@ impl Writer {
             Expr::WindowFunction(call) => self.window_call(call, scope),
             Expr::InList(list) => self.in_list(list, scope),
             Expr::Exists(exists) => {
-                let subquery = self.subquery(&exists.subquery, scope)?;
+                let subquery = self.subquery(&exists.subquery, scope, false)?;
                 Ok(ast::Expr::Exists { subquery, negated: exists.negated })
             }
             Expr::InSubquery(membership) => {
@@ -198,7 +201,7 @@ impl Writer {
                 if nullable_sides || (self.dialect == Dialect::ClickHouse && membership.negated) {
                     return self.unsupported("IN (SELECT …) over what may be NULL");
                 }
-                let subquery = self.subquery(&membership.subquery, scope)?;
+                let subquery = self.subquery(&membership.subquery, scope, true)?;
                 let expr = self.boxed(&membership.expr, scope)?;
                 Ok(ast::Expr::InSubquery { expr, subquery, negated: membership.negated })
             }
@@ -210,7 +213,7 @@ impl Writer {
                     return self.unsupported(format!("operator {}", comparison.op));
                 };
                 let left = self.boxed(&comparison.expr, scope)?;
-                let right = Box::new(ast::Expr::Subquery(self.subquery(&comparison.subquery, scope)?));
+                let right = Box::new(ast::Expr::Subquery(self.subquery(&comparison.subquery, scope, true)?));
                 Ok(match comparison.quantifier {
                     SetQuantifier::Any => ast::Expr::AnyOp { left, compare_op, right, is_some: false },
                     SetQuantifier::All => ast::Expr::AllOp { left, compare_op, right },
@@ -220,7 +223,7 @@ impl Writer {
                 if self.dialect == Dialect::ClickHouse && !subquery.outer_ref_columns.is_empty() {
                     return self.unsupported("a correlated subquery as a value");
                 }
-                Ok(ast::Expr::Subquery(self.subquery(subquery, scope)?))
+                Ok(ast::Expr::Subquery(self.subquery(subquery, scope, true)?))
             }
             Expr::Placeholder(placeholder) => self.parameter(placeholder),
             Expr::TryCast(_) => self.unsupported("TRY_CAST"),
@@ -364,6 +367,9 @@ impl Writer {
         if !types::is_plain(target) {
             return self.unsupported(format!("a cast to {target}"));
         }
+        if let Some(folded) = folded(inner, target) {
+            return literal::write(self.dialect, &folded, Place::Beside);
+        }
         if self.dialect == Dialect::ClickHouse {
             clickhouse::check_cast(inner, target, scope)?;
         }
@@ -401,12 +407,18 @@ impl Writer {
         })
     }
 
-    fn subquery(&mut self, subquery: &Subquery, scope: &Scope<'_>) -> Result<Box<ast::Query>, EmitError> {
+    /// A subquery's own query; without `columns` only whether it has rows matters.
+    fn subquery(
+        &mut self,
+        subquery: &Subquery,
+        scope: &Scope<'_>,
+        columns: bool,
+    ) -> Result<Box<ast::Query>, EmitError> {
         if scope.columns.is_none() {
             // Whether the subquery's own nodes can be said is asked of each of them.
             return Ok(Box::new(nodes::empty_query()));
         }
-        Ok(Box::new(nodes::subquery(self, &subquery.subquery, scope)?))
+        Ok(Box::new(nodes::subquery(self, &subquery.subquery, scope, columns)?))
     }
 
     /// A parameter with its type; a value of the client never becomes text of the statement.
@@ -431,6 +443,16 @@ impl Writer {
                 data_type.map_or(Ok(parameter.clone()), |data_type| types::cast(self.dialect, parameter, data_type))
             }
         }
+    }
+}
+
+/// A whole number that the planner casts to another numeric type is written in that type at once.
+fn folded(inner: &Expr, target: &DataType) -> Option<ScalarValue> {
+    match inner {
+        Expr::Literal(value, _) if value.data_type().is_integer() && target.is_numeric() && !value.is_null() => {
+            value.cast_to(target).ok().filter(|cast| !cast.is_null())
+        }
+        _ => None,
     }
 }
 

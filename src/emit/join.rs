@@ -1,20 +1,22 @@
 //! Joins: the FROM of a block over two.
 
 use datafusion::common::{DFSchema, NullEquality};
+use datafusion::logical_expr::expr::BinaryExpr;
 use datafusion::logical_expr::logical_plan::Join as JoinNode;
-use datafusion::logical_expr::{Expr, JoinType};
+use datafusion::logical_expr::{Expr, JoinType, Operator};
 use sqlparser::ast::{self, BinaryOperator, JoinConstraint, JoinOperator, TableFactor, TableWithJoins, Value};
 
 use crate::base::InternalError;
 use crate::route::ColumnSet;
+use crate::route::columns::position_of;
 
 use super::blocks::{Block, empty_select, query};
 use super::dialect::Dialect;
 use super::error::EmitError;
-use super::expression::{Tightness, Writer, all_of, at_least, binary};
+use super::expression::{Tightness, Writer, all_of, at_least, binary, chain};
 use super::nodes::{Built, Outer, build};
 use super::scope::{Kind, Scope, Slot};
-use super::uses::Uses;
+use super::uses::{Uses, has_subquery};
 
 /// A join as the FROM of a block, or as EXISTS in the WHERE of the left side's.
 ///
@@ -39,6 +41,63 @@ pub(super) fn join(writer: &mut Writer, node: &JoinNode, needed: &[ColumnSet], o
     }
 }
 
+/// A join's condition, taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Condition<'a> {
+    /// Pairs that must be equal: of the left side, of the right side.
+    equal: Vec<(&'a Expr, &'a Expr)>,
+    /// Parts that read the left side only.
+    left: Vec<&'a Expr>,
+    /// Parts that read the right side only.
+    right: Vec<&'a Expr>,
+    /// All other parts.
+    rest: Vec<&'a Expr>,
+}
+
+impl<'a> Condition<'a> {
+    /// The planner leaves equalities among the other conditions.
+    fn of(node: &'a JoinNode) -> Self {
+        let mut condition =
+            Self { equal: node.on.iter().map(|(left, right)| (left, right)).collect(), ..Self::default() };
+        let parts = node.filter.iter().flat_map(|filter| chain(filter, Operator::And));
+        for part in parts {
+            match (part, side(part, node)) {
+                (_, Some(Side::Left)) => condition.left.push(part),
+                (_, Some(Side::Right)) => condition.right.push(part),
+                (Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }), None) => {
+                    match (side(left, node), side(right, node)) {
+                        (Some(Side::Left), Some(Side::Right)) => condition.equal.push((left, right)),
+                        (Some(Side::Right), Some(Side::Left)) => condition.equal.push((right, left)),
+                        _ => condition.rest.push(part),
+                    }
+                }
+                (_, None) => condition.rest.push(part),
+            }
+        }
+        condition
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// The one side whose columns an expression reads; `None` when it reads both or neither, or holds a subquery.
+fn side(expr: &Expr, node: &JoinNode) -> Option<Side> {
+    if has_subquery(expr) {
+        return None;
+    }
+    let columns = expr.column_refs();
+    let all_in = |schema: &DFSchema| columns.iter().all(|column| position_of(schema, column, 0).is_some());
+    match (columns.is_empty(), all_in(node.left.schema()), all_in(node.right.schema())) {
+        (false, true, false) => Some(Side::Left),
+        (false, false, true) => Some(Side::Right),
+        _ => None,
+    }
+}
+
 /// Whether the dialect has this kind of join.
 ///
 /// # Errors
@@ -56,30 +115,62 @@ pub(super) fn check(dialect: Dialect, node: &JoinNode) -> Result<(), EmitError> 
     if node.null_equality == NullEquality::NullEqualsNull {
         return refuse("a join in which NULL equals NULL".to_owned());
     }
-    if outer && (node.on.is_empty() || node.filter.is_some()) {
-        return refuse("an outer join on something else than equalities".to_owned());
+    if node.join_type == JoinType::Inner {
+        return Ok(());
     }
-    if !outer && node.join_type != JoinType::Inner {
-        return refuse(format!("a {} join", node.join_type));
+    let condition = Condition::of(node);
+    let preserved_side_free = match node.join_type {
+        JoinType::Left => condition.left.is_empty(),
+        JoinType::Right => condition.right.is_empty(),
+        _ => false,
+    };
+    let full_free = node.join_type == JoinType::Full && condition.left.is_empty() && condition.right.is_empty();
+    if condition.equal.is_empty() || !condition.rest.is_empty() || !(preserved_side_free || full_free) {
+        return refuse(format!("a {} join on something else than equalities", node.join_type));
     }
     Ok(())
 }
 
 fn side_by_side(writer: &mut Writer, node: &JoinNode, left: Block, right: Block, outer: Outer<'_>) -> Built {
-    let (from, filters, mut slots) = left_side(writer, node, left);
+    let mut condition = Condition::of(node);
+    let (mut left, mut right) = (left, right);
+    if writer.dialect == Dialect::ClickHouse && node.join_type != JoinType::Inner {
+        // A condition on the side that is filled up with NULLs picks that side's rows before the join.
+        right = picked(writer, right, std::mem::take(&mut condition.right), node.right.schema(), outer)?;
+        left = picked(writer, left, std::mem::take(&mut condition.left), node.left.schema(), outer)?;
+    }
+    let (mut from, filters, mut slots) = left_side(writer, node, left);
     let (relation, right_slots) = relation(writer, right, node.right.schema());
     let left_width = slots.len();
     slots.extend(right_slots);
-    let equalities = equalities(writer, node, &slots, left_width, outer)?;
-    let rest = rest(writer, node.filter.as_ref(), &node.schema, &slots, outer)?;
-    let mut from = from;
+    let equalities = equalities(writer, node, &condition.equal, &slots, left_width, outer)?;
+    let scope = Scope { schema: &node.schema, columns: Some(&slots), outer };
+    let parts = [condition.left, condition.right, condition.rest].concat();
+    let rest = parts.into_iter().map(|part| writer.condition(part, &scope)).collect::<Result<Vec<_>, _>>()?;
+    let apart = writer.dialect == Dialect::ClickHouse;
+    let (on, more_filters) = if apart { (equalities, rest) } else { ([equalities, rest].concat(), Vec::new()) };
     let mut block = Block::over(None, slots);
     block.filters = filters;
-    let apart = writer.dialect == Dialect::ClickHouse && node.join_type == JoinType::Inner;
-    let (on, filters) = if apart { (equalities, rest) } else { ([equalities, rest].concat(), Vec::new()) };
-    block.filters.extend(filters);
+    block.filters.extend(more_filters);
     from.joins.push(ast::Join { relation, global: false, join_operator: operator(node.join_type, on)? });
     block.from = Some(from);
+    Ok(block)
+}
+
+/// A side with these conditions in its WHERE.
+fn picked(writer: &mut Writer, mut block: Block, conditions: Vec<&Expr>, schema: &DFSchema, outer: Outer<'_>) -> Built {
+    if conditions.is_empty() {
+        return Ok(block);
+    }
+    if !block.is_plain() || !block.has_only_columns() {
+        block = block.derive(writer, schema);
+    }
+    let slots = std::mem::take(&mut block.slots);
+    let scope = Scope { schema, columns: Some(&slots), outer };
+    for condition in conditions {
+        block.filters.push(writer.condition(condition, &scope)?);
+    }
+    block.slots = slots;
     Ok(block)
 }
 
@@ -119,6 +210,7 @@ fn relation(writer: &mut Writer, mut block: Block, schema: &DFSchema) -> (TableF
 fn equalities(
     writer: &mut Writer,
     node: &JoinNode,
+    pairs: &[(&Expr, &Expr)],
     slots: &[Option<Slot>],
     left_width: usize,
     outer: Outer<'_>,
@@ -126,30 +218,20 @@ fn equalities(
     let (left_slots, right_slots) = slots.split_at(left_width);
     let left_scope = Scope { schema: node.left.schema(), columns: Some(left_slots), outer };
     let right_scope = Scope { schema: node.right.schema(), columns: Some(right_slots), outer };
-    node.on
+    // The first pairs are the join's own, the rest were plain equalities among its conditions.
+    pairs
         .iter()
-        .map(|(left, right)| {
+        .enumerate()
+        .map(|(at, (left, right))| {
             let left = at_least(writer.expr(left, &left_scope)?, Tightness::Arithmetic);
             let right = at_least(writer.expr(right, &right_scope)?, Tightness::Arithmetic);
-            Ok(match node.null_equality {
-                NullEquality::NullEqualsNothing => binary(left, BinaryOperator::Eq, right),
-                NullEquality::NullEqualsNull => ast::Expr::IsNotDistinctFrom(Box::new(left), Box::new(right)),
+            let null_equals_null = at < node.on.len() && node.null_equality == NullEquality::NullEqualsNull;
+            Ok(match null_equals_null {
+                false => binary(left, BinaryOperator::Eq, right),
+                true => ast::Expr::IsNotDistinctFrom(Box::new(left), Box::new(right)),
             })
         })
         .collect()
-}
-
-fn rest(
-    writer: &mut Writer,
-    filter: Option<&Expr>,
-    schema: &DFSchema,
-    slots: &[Option<Slot>],
-    outer: Outer<'_>,
-) -> Result<Vec<ast::Expr>, EmitError> {
-    match filter {
-        None => Ok(Vec::new()),
-        Some(filter) => writer.conditions(filter, &Scope { schema, columns: Some(slots), outer }),
-    }
 }
 
 fn operator(join_type: JoinType, on: Vec<ast::Expr>) -> Result<JoinOperator, EmitError> {
@@ -190,10 +272,11 @@ fn exists(
     }
     let (relation, right_slots) = relation(writer, right, node.right.schema());
     let slots = [left.slots.as_slice(), right_slots.as_slice()].concat();
-    let mut conditions = equalities(writer, node, &slots, left.slots.len(), outer)?;
+    let own: Vec<_> = node.on.iter().map(|(left, right)| (left, right)).collect();
+    let mut conditions = equalities(writer, node, &own, &slots, left.slots.len(), outer)?;
     if let Some(filter) = &node.filter {
         let both = schema.join(node.right.schema()).map_err(InternalError::new)?;
-        conditions.extend(rest(writer, Some(filter), &both, &slots, outer)?);
+        conditions.extend(writer.conditions(filter, &Scope { schema: &both, columns: Some(&slots), outer })?);
     }
     let select = ast::Select {
         projection: vec![ast::SelectItem::UnnamedExpr(ast::Expr::Value(Value::Number("1".to_owned(), false).into()))],

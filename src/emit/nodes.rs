@@ -11,9 +11,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Value};
 
 use crate::base::InternalError;
-use crate::catalog::TableLeaf;
-use crate::route::ColumnSet;
 use crate::route::columns::needs;
+use crate::route::{ColumnSet, physical_name};
 
 use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query, table_alias};
 use super::dialect::Dialect;
@@ -39,19 +38,25 @@ pub(super) type Built = Result<Block, EmitError>;
 /// # Errors
 /// [`EmitError`] when the dialect cannot say it.
 pub(super) fn statement(writer: &mut Writer, plan: &LogicalPlan) -> Result<ast::Query, EmitError> {
-    finished(writer, plan, None)
+    finished(writer, plan, true, None)
 }
 
-/// The query of a subquery inside an expression.
+/// The query of a subquery inside an expression, with its columns or only with its rows.
 ///
 /// # Errors
 /// [`EmitError`] when the dialect cannot say it.
-pub(super) fn subquery(writer: &mut Writer, plan: &LogicalPlan, scope: &Scope<'_>) -> Result<ast::Query, EmitError> {
-    finished(writer, plan, Some(scope))
+pub(super) fn subquery(
+    writer: &mut Writer,
+    plan: &LogicalPlan,
+    scope: &Scope<'_>,
+    columns: bool,
+) -> Result<ast::Query, EmitError> {
+    finished(writer, plan, columns, Some(scope))
 }
 
-fn finished(writer: &mut Writer, plan: &LogicalPlan, outer: Outer<'_>) -> Result<ast::Query, EmitError> {
-    let wanted = ColumnSet::all(plan.schema().fields().len());
+fn finished(writer: &mut Writer, plan: &LogicalPlan, columns: bool, outer: Outer<'_>) -> Result<ast::Query, EmitError> {
+    let width = plan.schema().fields().len();
+    let wanted = if columns { ColumnSet::all(width) } else { ColumnSet::none(width) };
     let block = build(writer, plan, &wanted, outer)?;
     let names = block.names(plan.schema());
     Ok(block.into_query(writer.dialect, &names, Vec::new()))
@@ -77,7 +82,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         LogicalPlan::TableScan(scan) => table_scan(writer, scan, wanted, outer),
         LogicalPlan::Filter(node) => {
             let block = input(writer, &node.input)?;
-            filter(writer, block, node, outer)
+            Ok(filter(writer, block, node, outer)?.pruned(wanted))
         }
         LogicalPlan::Projection(node) => {
             let block = input(writer, &node.input)?;
@@ -85,7 +90,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         }
         LogicalPlan::Sort(node) => {
             let block = input(writer, &node.input)?;
-            sort(writer, block, node, outer)
+            Ok(sort(writer, block, node, outer)?.pruned(wanted))
         }
         LogicalPlan::Limit(node) => {
             let block = input(writer, &node.input)?;
@@ -130,7 +135,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
 
 /// FROM table. Its own filters and its row count come from other planners; the guard leaves only plain scans behind.
 fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: Outer<'_>) -> Built {
-    let Some(leaf) = TableLeaf::of(&scan.source) else {
+    let Some(physical) = physical_name(scan) else {
         return Err(InternalError::new(format!("{} is no table of a store", scan.table_name)).into());
     };
     let dialect = writer.dialect;
@@ -139,7 +144,7 @@ fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: 
     let fields = scan.projected_schema.fields().iter().enumerate();
     let slots = fields.map(|(position, field)| wanted.contains(position).then(|| slot(field.name()))).collect();
     let relation = TableFactor::Table {
-        name: quote::object_name(dialect, &leaf.table().physical),
+        name: quote::object_name(dialect, physical),
         alias: Some(table_alias(dialect, &alias)),
         args: None,
         with_hints: Vec::new(),

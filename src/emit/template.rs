@@ -1,10 +1,11 @@
 //! Templates of the function table: parsed once, then filled in as trees.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::RwLock;
-use sqlparser::ast::{Expr, Ident, VisitMut, VisitorMut};
+use sqlparser::ast::{DataType, Expr, Ident, ObjectName, VisitMut, VisitorMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
@@ -26,7 +27,7 @@ pub(super) fn instantiate(template: &'static str, args: Vec<Expr>) -> Result<Exp
     let mut expr = parsed(template)?.as_ref().clone();
     let mut fill = Fill { args, missing: false };
     // Filling in never breaks off.
-    let _never: std::ops::ControlFlow<()> = VisitMut::visit(&mut expr, &mut fill);
+    let _never: ControlFlow<()> = VisitMut::visit(&mut expr, &mut fill);
     if fill.missing {
         return Err(InternalError::new(format!("too few arguments for the template {template}")).into());
     }
@@ -42,9 +43,40 @@ fn parsed(template: &'static str) -> Result<Arc<Expr>, InternalError> {
         .try_with_sql(&text)
         .and_then(|mut parser| parser.parse_expr())
         .map_err(|error| InternalError::new(format!("the template {template}: {error}")))?;
+    let mut parsed = parsed;
+    let _never: ControlFlow<()> = VisitMut::visit(&mut parsed, &mut TypeNames);
     let parsed = Arc::new(parsed);
     PARSED.write().insert(template, Arc::clone(&parsed));
     Ok(parsed)
+}
+
+/// The printer writes the types that it knows in capitals, and ClickHouse does not know them so.
+struct TypeNames;
+
+impl VisitorMut for TypeNames {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { data_type, .. } = expr {
+            *data_type = spelled(std::mem::replace(data_type, DataType::Unspecified));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn spelled(data_type: DataType) -> DataType {
+    let plain = |name: &str| DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new());
+    match data_type {
+        DataType::Nullable(inner) => DataType::Nullable(Box::new(spelled(*inner))),
+        DataType::Int16 => plain("Int16"),
+        DataType::Int32 => plain("Int32"),
+        DataType::Int64 => plain("Int64"),
+        DataType::Float32 => plain("Float32"),
+        DataType::Float64 => plain("Float64"),
+        DataType::String(None) => plain("String"),
+        DataType::Bool => plain("Bool"),
+        other => other,
+    }
 }
 
 struct Fill {
@@ -56,7 +88,7 @@ impl VisitorMut for Fill {
     type Break = ();
 
     // After the children, so that what was filled in is not searched for marks itself.
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> std::ops::ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Identifier(Ident { value, quote_style: None, .. }) = expr
             && let Some(number) = value.strip_prefix(MARK)
         {
@@ -65,6 +97,6 @@ impl VisitorMut for Fill {
                 None => self.missing = true,
             }
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 }

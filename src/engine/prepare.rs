@@ -8,6 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind};
+use crate::catalog::system::Setting;
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
@@ -22,6 +23,7 @@ use super::error::EngineError;
 use super::explain;
 use super::outcome::OutputColumn;
 use super::session::{Session, session_columns};
+use super::settings::Settings;
 
 /// A statement that is planned, routed and emitted; it can be bound and run again and again.
 #[derive(Debug)]
@@ -261,6 +263,7 @@ impl Engine {
         let search_path = session.settings().search_path();
         let time_zone = session.time_zone();
         let calls = WorkflowCalls::new(&view, &search_path, self.limits(), session.clock());
+        let settings = || system_settings(session.settings());
         let context = PlanContext {
             view: &view,
             search_path: &search_path,
@@ -271,6 +274,7 @@ impl Engine {
             database: self.database(),
             time_zone: time_zone.name(),
             session_id: session.key().id.0,
+            settings: &settings,
             declared_types,
             parameter_values: values,
         };
@@ -303,6 +307,17 @@ fn piece_rows(leaf: &Arc<dyn TableSource>, pieces: &[Arc<dyn PreparedPiece>]) ->
     Some(piece_provider(Arc::clone(pieces.get(piece)?), leaf.schema()))
 }
 
+fn system_settings(settings: &Settings) -> Vec<Setting> {
+    let all = settings.all_with_reset();
+    all.map(|(name, value, reset_value)| Setting {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        reset_value: reset_value.to_owned(),
+        description: String::new(),
+    })
+    .collect()
+}
+
 struct Planned {
     query: PlannedQuery,
     is_preview: bool,
@@ -331,7 +346,7 @@ impl Ready {
 
 fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
     let fields = planned.plan.schema().fields();
-    fields.iter().map(|field| output_column(field.name(), field.data_type())).collect()
+    fields.iter().zip(&planned.output_names).map(|(field, name)| output_column(name, field.data_type())).collect()
 }
 
 fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, EngineError> {

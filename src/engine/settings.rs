@@ -189,6 +189,14 @@ impl Settings {
         self.current.iter().map(|(name, value)| (spelled(name), value.as_str()))
     }
 
+    /// Every setting, by name: its value, and the one that RESET goes back to.
+    pub fn all_with_reset(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.current.iter().map(|(name, value)| {
+            let initial = self.initial.get(name).unwrap_or(value);
+            (spelled(name), value.as_str(), initial.as_str())
+        })
+    }
+
     /// The settings that a client is told of.
     #[must_use]
     pub fn reported(&self) -> Vec<(String, String)> {

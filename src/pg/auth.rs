@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::base::{ErrorReport, SqlState};
-use crate::tenancy::Identity;
-pub use crate::tenancy::ScramVerifier;
+use crate::base::{ErrorReport, SqlState, UserFacing};
+use crate::tenancy::{Authenticators, Identity, ScramVerifier};
 
 use super::failure::{Failure, violation};
 use super::message::{Body, outgoing};
@@ -32,6 +31,28 @@ pub trait Authenticator: Send + Sync {
     /// # Errors
     /// `28P01` or `28000` for a token that is not valid.
     async fn token_identity(&self, token: &str) -> Result<Identity, ErrorReport>;
+}
+
+#[async_trait]
+impl Authenticator for Authenticators {
+    fn verifier(&self, user: &str) -> ScramVerifier {
+        Self::verifier(self, user)
+    }
+
+    fn password_identity(&self, user: &str) -> Option<Identity> {
+        Self::password_identity(self, user)
+    }
+
+    fn is_token_user(&self, user: &str) -> bool {
+        Self::is_token_user(self, user)
+    }
+
+    async fn token_identity(&self, token: &str) -> Result<Identity, ErrorReport> {
+        Self::token_identity(self, token).await.map_err(|error| {
+            tracing::info!(reason = %error.reason(), "a token was refused");
+            error.report()
+        })
+    }
 }
 
 /// Where the client comes from, as far as it matters for authentication.

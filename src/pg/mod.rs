@@ -17,14 +17,12 @@ pub mod encode;
 mod failure;
 mod listener;
 pub mod message;
-#[cfg(test)]
-mod roundtrip;
 mod scram;
 mod socket;
 mod startup;
 mod tls;
 
-pub use auth::{Authenticator, ScramVerifier};
+pub use auth::Authenticator;
 pub use backend::{Backend, BackendSession};
 pub use listener::{PgContext, serve};
-pub use tls::TlsSettings;
+pub use tls::{InvalidTls, TlsSettings};

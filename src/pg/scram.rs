@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
+use crate::tenancy::ScramVerifier;
 
-use super::auth::ScramVerifier;
 use super::failure::violation;
 
 /// The mechanism without channel binding.

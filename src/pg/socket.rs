@@ -165,6 +165,17 @@ impl Socket {
         Ok(())
     }
 
+    /// Ends this side and throws away what the client still sends. To close with unread bytes would reset the connection,
+    /// and the client might never see the last message.
+    pub async fn drain(&mut self) -> Result<(), Failure> {
+        self.transport.shutdown().await?;
+        self.input.clear();
+        while self.fill().await? > 0 {
+            self.input.clear();
+        }
+        Ok(())
+    }
+
     /// Ends the connection in order; a client that is gone already is no error.
     pub async fn close(&mut self) {
         let _ = self.transport.shutdown().await;

@@ -203,20 +203,21 @@ fn command_line(text: &str) -> Result<Vec<(String, String)>, ErrorReport> {
     Ok(settings)
 }
 
+/// The words of a command line.
 fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
+    let mut words = vec![String::new()];
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        match character {
-            '\\' => word.extend(characters.next()),
-            space if space.is_whitespace() => {
-                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()))
-            }
-            other => word.push(other),
+        if character.is_whitespace() {
+            words.push(String::new());
+            continue;
+        }
+        let kept = if character == '\\' { characters.next() } else { Some(character) };
+        if let Some(word) = words.last_mut() {
+            word.extend(kept);
         }
     }
-    words.extend(Some(word).filter(|word| !word.is_empty()));
+    words.retain(|word| !word.is_empty());
     words
 }
 

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::failure::Failure;
 use super::socket::Transport;
@@ -29,7 +31,39 @@ impl fmt::Debug for TlsSettings {
     }
 }
 
+/// A certificate or a private key that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidTls {
+    /// The certificate file is not PEM, or holds no certificate.
+    #[error("the certificate cannot be read: {0}")]
+    Certificate(String),
+    /// The key file is not PEM, or holds no private key.
+    #[error("the private key cannot be read: {0}")]
+    Key(String),
+    /// They do not go together.
+    #[error("the certificate and the private key cannot be used: {0}")]
+    Pair(#[from] tokio_rustls::rustls::Error),
+}
+
 impl TlsSettings {
+    /// Settings from PEM texts: the certificate chain, the server's own certificate first, and its private key.
+    ///
+    /// # Errors
+    /// [`InvalidTls`] says which of them cannot be used.
+    pub fn from_pem(certificates: &[u8], private_key: &[u8]) -> Result<Self, InvalidTls> {
+        let chain = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| InvalidTls::Certificate(error.to_string()))?;
+        let own = chain.first().cloned().ok_or_else(|| InvalidTls::Certificate("there is none".to_owned()))?;
+        let key = PrivateKeyDer::from_pem_slice(private_key).map_err(|error| InvalidTls::Key(error.to_string()))?;
+        // Named, because more than one provider may be built in by way of other crates.
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        Ok(Self::new(config, &own))
+    }
+
     /// Settings from a configuration of the TLS library and the server's own certificate, the one that clients see.
     #[must_use]
     pub fn new(mut config: ServerConfig, certificate: &CertificateDer<'_>) -> Self {

@@ -12,8 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use crate::base::{InternalError, StoreKind};
 use crate::catalog::TableLeaf;
-use crate::guard::Requirement;
-use crate::tenancy::Tenant;
+use crate::guard::{GuardedPlan, Requirement};
 
 use super::columns::ColumnSet;
 use super::piece::{Piece, PieceLeaf};
@@ -21,13 +20,13 @@ use super::piece::{Piece, PieceLeaf};
 /// The pieces cut so far.
 #[derive(Debug)]
 pub(super) struct Pieces<'a> {
-    tenant: &'a Tenant,
+    guarded: &'a GuardedPlan,
     pieces: Vec<Arc<Piece>>,
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(tenant: &'a Tenant) -> Self {
-        Self { tenant, pieces: Vec::new() }
+    pub(super) fn new(guarded: &'a GuardedPlan) -> Self {
+        Self { guarded, pieces: Vec::new() }
     }
 
     pub(super) fn into_vec(self) -> Vec<Arc<Piece>> {
@@ -36,7 +35,7 @@ impl<'a> Pieces<'a> {
 
     /// Makes a piece of a plan as it is.
     pub(super) fn add(&mut self, store: StoreKind, plan: LogicalPlan, reason: String) -> Result<usize, InternalError> {
-        let requirements = requirements(&plan, self.tenant)?;
+        let requirements = requirements(&plan, self.guarded)?;
         let id = self.pieces.len();
         self.pieces.push(Arc::new(Piece { id, store, plan, requirements, reason }));
         Ok(id)
@@ -129,13 +128,13 @@ fn unwanted(field: &Field) -> Result<ScalarValue, DataFusionError> {
 }
 
 /// What verification must find: one requirement a table, whether the table stands in the plan or in a subquery.
-fn requirements(plan: &LogicalPlan, tenant: &Tenant) -> Result<Vec<Requirement>, InternalError> {
+fn requirements(plan: &LogicalPlan, guarded: &GuardedPlan) -> Result<Vec<Requirement>, InternalError> {
     let mut found: Vec<Requirement> = Vec::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(leaf) = TableLeaf::of(&scan.source)
         {
-            let requirement = Requirement::new(leaf.table().physical.clone(), leaf.policy(), tenant);
+            let requirement = Requirement::new(leaf.table().physical.clone(), leaf.policy(), guarded.tenant());
             if !found.contains(&requirement) {
                 found.push(requirement);
             }

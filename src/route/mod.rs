@@ -9,6 +9,7 @@ pub mod columns;
 mod leaf;
 mod piece;
 mod place;
+mod push;
 mod split;
 pub mod subqueries;
 #[cfg(test)]
@@ -16,4 +17,5 @@ mod tests;
 
 pub use columns::ColumnSet;
 pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};
+pub use place::physical_name;
 pub use split::route;

@@ -40,6 +40,12 @@ pub(super) enum Standing {
     Detached,
 }
 
+/// The name of a scanned table in its store, part by part; `None` for what is no table of a store.
+#[must_use]
+pub fn physical_name(scan: &TableScan) -> Option<&[String]> {
+    TableLeaf::of(&scan.source).map(|leaf| leaf.table().physical.as_slice())
+}
+
 /// Where a scan's rows are.
 pub(super) fn of_scan(scan: &TableScan) -> Side {
     match TableLeaf::of(&scan.source) {

@@ -13,13 +13,14 @@ use super::columns::{ColumnSet, needs};
 use super::leaf::Pieces;
 use super::piece::{Capability, RouteError, RoutedPlan};
 use super::place::{self, Side, Standing};
+use super::push;
 
 /// Splits a guarded plan into the largest pieces that one store can run whole.
 ///
 /// # Errors
 /// [`RouteError::Unsupported`] when a part can run nowhere.
 pub fn route(plan: GuardedPlan, capability: &dyn Capability) -> Result<RoutedPlan, RouteError> {
-    let mut pieces = Pieces::new(plan.tenant());
+    let mut pieces = Pieces::new(&plan);
     match place::of_plan(plan.plan(), capability, Standing::Attached) {
         Side::Store(store) => {
             pieces.add(store, plan.plan().clone(), format!("every table is in {store}"))?;
@@ -50,6 +51,7 @@ impl Split<'_, '_> {
         wanted: &ColumnSet,
         standing: Standing,
     ) -> Result<(LogicalPlan, Side), InternalError> {
+        let plan = push::below_join(plan);
         let needed = needs(&plan, wanted)?;
         let mut sides = Vec::new();
         let plan = map_inputs(plan, |input, at| {

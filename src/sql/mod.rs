@@ -4,6 +4,7 @@
 //! Does not: guard, route, or keep a session's state.
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
+mod array_literals;
 mod context;
 mod errors;
 mod lexer;
@@ -13,6 +14,10 @@ mod plan;
 mod session;
 mod statement;
 mod syntax;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};

@@ -1,6 +1,7 @@
 //! The types of `$1`, `$2` …
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, FieldRef};
@@ -8,6 +9,7 @@ use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use sqlparser::ast::{self, Visit, Visitor};
 
 use crate::base::engine_error::wrap;
 use crate::base::limits::{self};
@@ -22,6 +24,23 @@ pub(super) fn declared(context: &PlanContext<'_>) -> Vec<Option<FieldRef>> {
 
 pub(super) fn field(sql_type: &SqlType) -> FieldRef {
     Arc::new(Field::new("", sql_type.arrow(), true))
+}
+
+/// The highest parameter that a query names, 0 for none.
+pub(super) fn count(query: &ast::Query) -> usize {
+    struct Highest(usize);
+    impl Visitor for Highest {
+        type Break = ();
+        fn pre_visit_value(&mut self, value: &ast::ValueWithSpan) -> ControlFlow<()> {
+            if let ast::Value::Placeholder(id) = &value.value {
+                self.0 = self.0.max(number(id).unwrap_or_default());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut highest = Highest(0);
+    let _: ControlFlow<()> = query.visit(&mut highest);
+    highest.0
 }
 
 /// Gives every parameter its type: the declared one, the one that its surroundings ask for, or text.

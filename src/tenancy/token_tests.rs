@@ -208,7 +208,7 @@ fn key_server(body: String) -> (String, Arc<AtomicUsize>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             counter.fetch_add(1, Ordering::SeqCst);
-            drop(stream.read(&mut [0; 4096]).unwrap());
+            let _bytes = stream.read(&mut [0; 4096]).unwrap();
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
         }

@@ -7,10 +7,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
-use datafusion::logical_expr::expr::{Alias, Sort as SortExpr};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Column, DFSchema, DFSchemaRef, NullEquality, TableReference};
+use datafusion::logical_expr::expr::{Alias, Cast, Sort as SortExpr};
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{Expr, Filter, Limit, LogicalPlan, Projection, Sort, TableSource};
+use datafusion::logical_expr::{
+    Distinct, DistinctOn, Expr, Filter, Join, JoinConstraint, JoinType, Limit, LogicalPlan, Projection, Sort,
+    SubqueryAlias, TableSource, Union,
+};
 use datafusion::scalar::ScalarValue;
 
 use crate::base::{InternalError, TableName};
@@ -22,6 +26,31 @@ pub(super) struct OrderKey {
     pub column: usize,
     pub ascending: bool,
     pub nulls_first: bool,
+}
+
+/// A column of one input of a union: where it is, the type that it must have, and its name in the union.
+#[derive(Debug, Clone)]
+pub(super) struct UnionColumn {
+    pub place: usize,
+    pub cast: Option<DataType>,
+    pub name: Arc<str>,
+}
+
+/// What a join compares. Its number keeps the names of its sides apart from those of other joins.
+#[derive(Debug, Clone)]
+pub(super) struct JoinOn {
+    pub number: usize,
+    pub kind: JoinType,
+    pub keys: Vec<JoinKey>,
+}
+
+/// One pair of keys, by their places, with the type in which they are compared where it is not their own.
+#[derive(Debug, Clone)]
+pub(super) struct JoinKey {
+    pub left: usize,
+    pub right: usize,
+    pub left_cast: Option<DataType>,
+    pub right_cast: Option<DataType>,
 }
 
 /// The rows of a node.
@@ -140,14 +169,115 @@ impl Relation {
         self.ordered = true;
     }
 
+    /// Each row once.
+    pub fn distinct(self) -> Result<Self, InternalError> {
+        let plan = self.unordered()?;
+        Ok(Self::of(LogicalPlan::Distinct(Distinct::All(Arc::new(plan)))))
+    }
+
+    /// The first row of each key, in the order in effect.
+    pub fn first_of(mut self, keys: &[usize]) -> Result<Self, InternalError> {
+        self.flush_filters()?;
+        let keys = keys.iter().map(|key| Ok(self.visible(*key)?.slot)).collect::<Result<Vec<_>, InternalError>>()?;
+        let by_key = keys.iter().map(|slot| OrderKey { column: *slot, ascending: true, nulls_first: false });
+        let then = self.order.iter().filter(|key| !keys.contains(&key.column)).copied();
+        let order = (!self.order.is_empty()).then(|| {
+            let order = by_key.chain(then);
+            order.map(|key| SortExpr::new(self.slot(key.column), key.ascending, key.nulls_first)).collect()
+        });
+        let on = keys.iter().map(|slot| self.slot(*slot)).collect();
+        let shown = self.visible.iter().map(|visible| self.shown(visible)).collect();
+        let distinct = DistinctOn::try_new(on, shown, order, self.base).map_err(InternalError::new)?;
+        Ok(Self::of(LogicalPlan::Distinct(Distinct::On(distinct))))
+    }
+
+    /// The visible columns at these places, in these types and under these names.
+    fn shaped(self, columns: &[UnionColumn]) -> Result<LogicalPlan, InternalError> {
+        let expression = |column: &UnionColumn| {
+            let own = self.column(column.place)?;
+            let own = match &column.cast {
+                Some(data_type) => Expr::Cast(Cast::new(Box::new(own), data_type.clone())),
+                None => own,
+            };
+            Ok(Expr::Alias(Alias::new(own, None::<TableReference>, column.name.as_ref())))
+        };
+        let expressions = columns.iter().map(expression).collect::<Result<Vec<_>, InternalError>>()?;
+        let mut relation = self;
+        relation.flush_filters()?;
+        Projection::try_new(expressions, relation.base).map(LogicalPlan::Projection).map_err(InternalError::new)
+    }
+
+    /// The rows of all inputs, each brought into the same shape.
+    pub fn union(inputs: Vec<(Self, Vec<UnionColumn>)>) -> Result<Self, InternalError> {
+        let plans = inputs.into_iter().map(|(input, columns)| input.shaped(&columns).map(Arc::new));
+        let union = Union::try_new(plans.collect::<Result<_, _>>()?).map_err(InternalError::new)?;
+        Ok(Self::of(LogicalPlan::Union(union)))
+    }
+
+    /// All visible columns of both sides, for each pair of rows with equal keys.
+    pub fn join(self, right: Self, join: &JoinOn) -> Result<Self, InternalError> {
+        let (left_name, right_name) = (format!("left_{}", join.number), format!("right_{}", join.number));
+        let left = self.aliased(&left_name)?;
+        let right = right.aliased(&right_name)?;
+        let cast = |side: &Self, place: usize, cast: &Option<DataType>| -> Result<Expr, InternalError> {
+            let column = side.column(place)?;
+            Ok(match cast {
+                Some(data_type) => Expr::Cast(Cast::new(Box::new(column), data_type.clone())),
+                None => column,
+            })
+        };
+        let on = join
+            .keys
+            .iter()
+            .map(|key| Ok((cast(&left, key.left, &key.left_cast)?, cast(&right, key.right, &key.right_cast)?)));
+        let on = on.collect::<Result<Vec<_>, InternalError>>()?;
+        let (kind, constraint, nulls) = (join.kind, JoinConstraint::On, NullEquality::NullEqualsNothing);
+        let joined = Join::try_new(left.base, right.base, on, None, kind, constraint, nulls, false);
+        Ok(Self::of(LogicalPlan::Join(joined.map_err(InternalError::new)?)))
+    }
+
+    fn aliased(self, alias: &str) -> Result<Self, InternalError> {
+        let plan = Arc::new(self.unordered()?);
+        let aliased = SubqueryAlias::try_new(plan, TableReference::bare(alias)).map_err(InternalError::new)?;
+        Ok(Self::of(LogicalPlan::SubqueryAlias(aliased)))
+    }
+
+    /// New columns, computed from the visible ones and under names of their own.
+    pub fn compute(mut self, columns: Vec<(Expr, Arc<str>)>) -> Result<Self, InternalError> {
+        self.flush_filters()?;
+        let named =
+            columns.into_iter().map(|(own, name)| Expr::Alias(Alias::new(own, None::<TableReference>, name.as_ref())));
+        let projection = Projection::try_new(named.collect(), self.base).map_err(InternalError::new)?;
+        Ok(Self::of(LogicalPlan::Projection(projection)))
+    }
+
+    /// The plan of the rows in any order, with the visible columns only.
+    fn unordered(mut self) -> Result<LogicalPlan, InternalError> {
+        self.flush_filters()?;
+        self.shown_plan()
+    }
+
     /// The plan of the rows, in the order in effect and with the visible columns only.
     pub fn finish(mut self) -> Result<LogicalPlan, InternalError> {
         self.flush_filters()?;
         self.flush_order();
+        self.shown_plan()
+    }
+
+    fn shown_plan(self) -> Result<LogicalPlan, InternalError> {
         if self.shows_the_base() {
             return Ok(Arc::unwrap_or_clone(self.base));
         }
         self.project().map(LogicalPlan::Projection)
+    }
+
+    /// A column under the name that is visible.
+    fn shown(&self, visible: &Visible) -> Expr {
+        let column = self.slot(visible.slot);
+        if self.base.schema().field(visible.slot).name() == visible.name.as_ref() {
+            return column;
+        }
+        Expr::Alias(Alias::new(column, None::<TableReference>, visible.name.as_ref()))
     }
 
     fn shows_the_base(&self) -> bool {
@@ -163,13 +293,11 @@ impl Relation {
         let mut fields = Vec::with_capacity(self.visible.len());
         for visible in &self.visible {
             let (qualifier, field) = self.base.schema().qualified_field(visible.slot);
-            let column = self.slot(visible.slot);
+            expressions.push(self.shown(visible));
             if field.name() == visible.name.as_ref() {
                 fields.push((qualifier.cloned(), Arc::clone(field)));
-                expressions.push(column);
             } else {
                 fields.push((None, Arc::new(field.as_ref().clone().with_name(visible.name.as_ref()))));
-                expressions.push(Expr::Alias(Alias::new(column, None::<TableReference>, visible.name.as_ref())));
             }
         }
         let schema = DFSchema::new_with_metadata(fields, HashMap::new()).map_err(InternalError::new)?;

@@ -95,16 +95,27 @@ pub(super) struct Scope<'a> {
     /// How long the times that the nodes read stay true.
     pub valid_for: Option<Duration>,
     node_id: String,
+    /// The place of the node at hand among the nodes.
+    number: usize,
     errors: usize,
 }
 
 impl<'a> Scope<'a> {
     pub fn new(context: &'a WorkflowContext<'a>) -> Self {
-        Self { context, problems: Vec::new(), sources: Vec::new(), valid_for: None, node_id: String::new(), errors: 0 }
+        Self {
+            context,
+            problems: Vec::new(),
+            sources: Vec::new(),
+            valid_for: None,
+            node_id: String::new(),
+            number: 0,
+            errors: 0,
+        }
     }
 
     /// Turns to the next node.
-    fn enter(&mut self, node_id: &str) {
+    fn enter(&mut self, node_id: &str, number: usize) {
+        self.number = number;
         self.node_id.clear();
         self.node_id.push_str(node_id);
     }
@@ -113,6 +124,11 @@ impl<'a> Scope<'a> {
     pub fn report(&mut self, problem: Problem) {
         self.errors += usize::from(problem.is_error());
         self.problems.push(problem.at(&self.node_id));
+    }
+
+    /// The place of the node at hand among the nodes.
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// The errors so far. A node that compares two counts knows whether it has some of its own.
@@ -233,7 +249,7 @@ fn resolve_node(
     scope: &mut Scope<'_>,
 ) -> Resolution {
     sizes.add(index, &node.inputs);
-    scope.enter(&node.id);
+    scope.enter(&node.id, index);
     let Some(kind) = kind_of(node, scope) else { return Resolution::unknown() };
     let small = scope.within(limits::GRAPH_DEPTH, sizes.depth[index])
         && scope.within(limits::GRAPH_TREE_NODES, sizes.tree[index]);

@@ -72,12 +72,9 @@ fn drivers_stay_in_their_folder() {
         let text = fs::read_to_string(&file).unwrap();
         for (driver, home) in CONFINED {
             let at_home = file.starts_with(Path::new("src").join(home));
-            let names_it = text.lines().any(|line| {
-                let code = line.trim_start();
-                !code.starts_with("//")
-                    && (code.contains(&format!("{driver}::")) && !code.contains(&format!("_{driver}::")))
-                    && !code.contains(&format!("crate::{driver}::"))
-                    && !code.contains(&format!("::{driver}::"))
+            let names_it = text.lines().map(str::trim_start).any(|line| {
+                let path = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("use ").unwrap_or_default();
+                path.strip_prefix(driver).is_some_and(|rest| rest.starts_with("::") || rest.starts_with(';'))
             });
             if names_it && !at_home {
                 wrong.push(format!("{} names {driver}, which belongs in src/{home}", file.display()));

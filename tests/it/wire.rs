@@ -13,8 +13,11 @@
 //! `FLOWFORGE_UPDATE_GOLDENS=1` writes what came back into the files. The scripts run against the front with a small
 //! backend of its own (`fake`), so that they can make it pause, fail and hang where they want.
 
+mod behaviour;
 mod client;
 mod fake;
+mod tls;
+mod values;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowforge::base::limits::LimitSet;
-use flowforge::pg::{PgContext, serve};
+use flowforge::pg::{PgContext, TlsSettings, serve};
 use tokio_util::sync::CancellationToken;
 
 use client::Client;
@@ -32,10 +35,15 @@ pub struct Server {
     address: std::net::SocketAddr,
     shutdown: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
+    gauges: Arc<fake::Gauges>,
 }
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(None, &[])
+    }
+
+    fn start_with(tls: Option<TlsSettings>, changed_limits: &[(&str, usize)]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shutdown = CancellationToken::new();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -43,15 +51,20 @@ impl Server {
         let mut limits = LimitSet::default();
         limits.set("prepared_statements", 3).unwrap();
         limits.set("portals", 3).unwrap();
+        for (name, value) in changed_limits {
+            limits.set(name, *value).unwrap();
+        }
+        let backend = fake::FakeBackend::default();
+        let gauges = backend.gauges();
         let context = PgContext {
-            backend: fake::FakeBackend::default(),
+            backend,
             authenticator: Arc::new(fake::FakeUsers),
-            tls: None,
+            tls,
             limits: Arc::new(limits),
             shutdown_grace: Duration::from_millis(200),
         };
         runtime.spawn(serve(listener, Arc::new(context), shutdown.clone()));
-        Self { address, shutdown, runtime: Some(runtime) }
+        Self { address, shutdown, runtime: Some(runtime), gauges }
     }
 }
 

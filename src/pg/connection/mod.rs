@@ -10,8 +10,12 @@ mod rows;
 mod simple;
 mod state;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::{self, LimitSet};
@@ -24,6 +28,9 @@ use super::message::outgoing::{self, Severity};
 use super::message::{Incoming, Target};
 use super::socket::{Frame, Socket};
 use state::Store;
+
+/// How long a client has to take the message that ends its connection.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a message leads to.
 enum Next {
@@ -60,7 +67,10 @@ impl<S: BackendSession> Connection<S> {
 
     /// Answers messages until the client leaves, breaks the protocol, or the server shuts down.
     pub async fn run(mut self) {
-        if let Err(failure) = self.serve().await {
+        // A panic in the engine is a defect that costs this one connection, and its client hears of it.
+        let served = AssertUnwindSafe(self.serve()).catch_unwind().await;
+        let served = served.unwrap_or_else(|panic| Err(Failure::Fatal(panicked(panic.as_ref()))));
+        if let Err(failure) = served {
             farewell(&mut self.socket, failure).await;
         }
         self.socket.close().await;
@@ -223,12 +233,22 @@ pub async fn farewell(socket: &mut Socket, failure: Failure) {
     };
     outgoing::error_response(&mut socket.output, Severity::Fatal, &report);
     // A client that reads nothing must not keep the connection open.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), socket.flush()).await;
+    let told = async {
+        socket.flush().await?;
+        socket.drain().await
+    };
+    let _ = tokio::time::timeout(FAREWELL, told).await;
 }
 
 fn no_function_call() -> ErrorReport {
     ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "function calls by message are not supported")
         .with_hint("Call the function in a SELECT.")
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> ErrorReport {
+    let words = panic.downcast_ref::<&str>().copied();
+    let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    InternalError::new(format!("panic: {}", words.unwrap_or("without words"))).report()
 }
 
 /// A state that the code rules out.

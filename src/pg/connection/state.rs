@@ -50,9 +50,10 @@ impl<S: BackendSession> Store<S> {
         Self { statements: HashMap::new(), portals: HashMap::new(), limits: limits.clone() }
     }
 
-    /// Fails when a statement may not be kept under this name.
-    pub fn check_new_statement(&self, name: &str) -> Result<(), ErrorReport> {
+    /// Fails when a statement may not be kept under this name; the unnamed one makes place, even for one that fails.
+    pub fn check_new_statement(&mut self, name: &str) -> Result<(), ErrorReport> {
         if name.is_empty() {
+            self.statements.remove(name);
             return Ok(());
         }
         if self.statements.contains_key(name) {
@@ -61,7 +62,7 @@ impl<S: BackendSession> Store<S> {
                 format!("prepared statement \"{name}\" already exists"),
             ));
         }
-        self.limits.check(limits::PREPARED_STATEMENTS, self.statements.len() + 1)
+        self.limits.check(limits::PREPARED_STATEMENTS, named(&self.statements) + 1)
     }
 
     pub fn keep_statement(&mut self, name: String, statement: Stored<S>) {
@@ -81,7 +82,7 @@ impl<S: BackendSession> Store<S> {
         if self.portals.contains_key(name) {
             return Err(ErrorReport::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{name}\" already exists")));
         }
-        self.limits.check(limits::PORTALS, self.portals.len() + 1)
+        self.limits.check(limits::PORTALS, named(&self.portals) + 1)
     }
 
     pub fn keep_portal(&mut self, name: String, portal: Portal<S>) {
@@ -119,6 +120,11 @@ impl<S: BackendSession> Store<S> {
     pub fn deallocate_all(&mut self) {
         self.statements.clear();
     }
+}
+
+/// How many have a name.
+fn named<T>(entries: &HashMap<String, T>) -> usize {
+    entries.len() - usize::from(entries.contains_key(""))
 }
 
 fn no_statement(name: &str) -> ErrorReport {

@@ -34,14 +34,17 @@ enum Zone {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     Syntax,
+    /// A field is out of its range.
     Range,
+    /// The fields make no moment that can be kept.
+    Moment,
 }
 
 /// Days since 1970-01-01.
 pub fn date(text: &str) -> Result<i32, ErrorReport> {
     let parts = parse(text).map_err(|trouble| report(trouble, "date", text))?;
     let days = parts.days.ok_or_else(|| report(Trouble::Syntax, "date", text))?;
-    i32::try_from(days).map_err(|_| report(Trouble::Range, "date", text))
+    i32::try_from(days).map_err(|_| report(Trouble::Moment, "date", text))
 }
 
 /// Microseconds since midnight. A date in front and a zone behind are ignored, as in PostgreSQL.
@@ -64,9 +67,13 @@ pub fn timestamptz(text: &str, session: Tz) -> Result<i64, ErrorReport> {
                 Zone::Offset(offset_s) => offset_s,
                 Zone::Named(zone) => offset_of_local(local, zone),
             };
-            in_range(local - offset_s * SECOND_US)
+            in_range(local.checked_sub(offset_s * SECOND_US).ok_or(Trouble::Moment)?)
         })
-        .map_err(|trouble| report(trouble, "timestamp with time zone", text))
+        .map_err(|trouble| match trouble {
+            // PostgreSQL has the short name here.
+            Trouble::Moment => report(trouble, "timestamp", text),
+            Trouble::Syntax | Trouble::Range => report(trouble, "timestamp with time zone", text),
+        })
 }
 
 fn report(trouble: Trouble, type_name: &str, text: &str) -> ErrorReport {
@@ -79,17 +86,20 @@ fn report(trouble: Trouble, type_name: &str, text: &str) -> ErrorReport {
             SqlState::DATETIME_FIELD_OVERFLOW,
             format!("date/time field value out of range: \"{text}\""),
         ),
+        Trouble::Moment => {
+            ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("{type_name} out of range: \"{text}\""))
+        }
     }
 }
 
 fn local(parts: &Parts) -> Result<i64, Trouble> {
     let days = parts.days.ok_or(Trouble::Syntax)?;
-    let midnight = days.checked_mul(DAY_US).ok_or(Trouble::Range)?;
-    midnight.checked_add(parts.time_us.unwrap_or(0)).ok_or(Trouble::Range)
+    let midnight = days.checked_mul(DAY_US).ok_or(Trouble::Moment)?;
+    midnight.checked_add(parts.time_us.unwrap_or(0)).ok_or(Trouble::Moment)
 }
 
 fn in_range(timestamp_us: i64) -> Result<i64, Trouble> {
-    moment_in_range(timestamp_us).map_err(|_| Trouble::Range)
+    moment_in_range(timestamp_us).map_err(|_| Trouble::Moment)
 }
 
 /// The offset of a local time: before the change where the clock jumps over it, after the change where it comes twice.
@@ -142,9 +152,9 @@ type YearMonthDay = (i64, i64, i64);
 fn read_word(word: &str, parts: &mut Parts, date: &mut Option<YearMonthDay>) -> Result<(), Trouble> {
     let starts_with_digit = word.starts_with(|first: char| first.is_ascii_digit());
     if date.is_none() && starts_with_digit && !word.split('T').next().unwrap_or(word).contains(':') {
-        let (day, time) = word.split_once('T').unwrap_or((word, ""));
+        let (day, time) = word.split_once('T').map_or((word, None), |(day, time)| (day, Some(time)));
         *date = Some(read_date(day)?);
-        return if time.is_empty() { Ok(()) } else { read_time(time, parts) };
+        return time.map_or(Ok(()), |time| read_time(time, parts));
     }
     if parts.time_us.is_none() && (starts_with_digit || word.starts_with('T')) {
         return read_time(word.strip_prefix('T').unwrap_or(word), parts);
@@ -321,7 +331,8 @@ mod tests {
         assert_eq!(with("2024-07-01 12:00:00-0330"), noon + 3 * hour + hour / 2);
         assert_eq!(with("2024-07-01 12:00:00 america/new_york"), noon + 4 * hour);
         assert_eq!(with("2024-07-01"), noon - 14 * hour);
-        assert_eq!(timestamp("300000-01-01").unwrap_err().sqlstate.code(), "22008");
+        assert_eq!(timestamp("300000-01-01").unwrap_err().message, "timestamp out of range: \"300000-01-01\"");
+        assert_eq!(timestamp("2024-01-01T").unwrap_err().sqlstate.code(), "22007");
     }
 
     #[test]

@@ -9,9 +9,11 @@ use super::text::is_space;
 /// Microseconds of a second.
 const SECOND_US: f64 = 1_000_000.0;
 
-/// Sums of what the fields say. Fractions of a month go to the days, fractions of a day to the time, as in PostgreSQL.
+/// Sums of what the fields say. As in PostgreSQL, fractions of a year are rounded to months, fractions of a month go to
+/// the days, and fractions of a day to the time; no unit may be named twice.
 #[derive(Debug, Default)]
 struct Sum {
+    units: Vec<Unit>,
     months: i64,
     days: i64,
     time_us: i64,
@@ -20,8 +22,10 @@ struct Sum {
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Unit {
-    /// So many months.
-    Months(i64),
+    /// So many years.
+    Years(i64),
+    /// Months.
+    Months,
     /// So many days.
     Days(i64),
     /// So many microseconds.
@@ -41,7 +45,7 @@ pub fn read(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
         Some(designated) => iso(designated),
         None => verbose(trimmed),
     };
-    sum.and_then(|sum| sum.finish()).map_err(|trouble| match trouble {
+    sum.and_then(Sum::finish).map_err(|trouble| match trouble {
         Trouble::Syntax => ErrorReport::new(
             SqlState::INVALID_DATETIME_FORMAT,
             format!("invalid input syntax for type interval: \"{text}\""),
@@ -62,12 +66,23 @@ impl Sum {
         if value.abs() > 1e15 {
             return Err(Trouble::Range);
         }
+        if self.units.contains(&unit) {
+            return Err(Trouble::Syntax);
+        }
+        self.units.push(unit);
         match unit {
-            Unit::Months(each) => self.add_months(value * each as f64),
+            Unit::Years(each) => self.add_years(value * each as f64),
+            Unit::Months => self.add_months(value),
             Unit::Days(each) => self.add_days(value * each as f64),
             Unit::Micros(each) => self.time_us = added(self.time_us, value * each)?,
         }
         Ok(())
+    }
+
+    fn add_years(&mut self, years: f64) {
+        let months = (years.trunc() as i64).saturating_mul(12);
+        self.months =
+            self.months.saturating_add(months).saturating_add((years.fract() * 12.0).round_ties_even() as i64);
     }
 
     fn add_months(&mut self, months: f64) {
@@ -91,8 +106,11 @@ impl Sum {
             text.parse::<f64>().ok().filter(|_| plain).ok_or(Trouble::Syntax)
         };
         let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
-        if fields.next().is_some() || minutes >= 60.0 || seconds >= 61.0 {
-            return Err(if minutes >= 60.0 { Trouble::Range } else { Trouble::Syntax });
+        if fields.next().is_some() {
+            return Err(Trouble::Syntax);
+        }
+        if minutes >= 60.0 || seconds >= 61.0 {
+            return Err(Trouble::Range);
         }
         let time_us = (hours * 3_600.0 + minutes * 60.0) * SECOND_US + (seconds * SECOND_US).round();
         self.time_us = added(self.time_us, if text.starts_with('-') { -time_us } else { time_us })?;
@@ -160,8 +178,8 @@ fn bare(sum: &mut Sum, number: &str) -> Result<(), Trouble> {
     match unsigned.split_once('-') {
         Some((years, months)) => {
             let mut part = Sum::default();
-            part.add(years, Unit::Months(12))?;
-            part.add(months, Unit::Months(1))?;
+            part.add(years, Unit::Years(1))?;
+            part.add(months, Unit::Months)?;
             if number.starts_with('-') {
                 part.negate();
             }
@@ -181,11 +199,11 @@ fn unit(word: &str) -> Result<Unit, Trouble> {
         "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Micros(3_600.0 * SECOND_US),
         "d" | "day" | "days" => Unit::Days(1),
         "w" | "week" | "weeks" => Unit::Days(7),
-        "mon" | "mons" | "month" | "months" => Unit::Months(1),
-        "y" | "yr" | "yrs" | "year" | "years" => Unit::Months(12),
-        "decade" | "decades" | "dec" | "decs" => Unit::Months(120),
-        "century" | "centuries" | "c" => Unit::Months(1_200),
-        "millennium" | "millennia" | "mil" | "mils" => Unit::Months(12_000),
+        "mon" | "mons" | "month" | "months" => Unit::Months,
+        "y" | "yr" | "yrs" | "year" | "years" => Unit::Years(1),
+        "decade" | "decades" | "dec" | "decs" => Unit::Years(10),
+        "century" | "centuries" | "c" => Unit::Years(100),
+        "millennium" | "millennia" | "mil" | "mils" => Unit::Years(1_000),
         _ => return Err(Trouble::Syntax),
     })
 }
@@ -202,8 +220,8 @@ fn iso(text: &str) -> Result<Sum, Trouble> {
                 in_time = true;
                 continue;
             }
-            ('Y', false) => Unit::Months(12),
-            ('M', false) => Unit::Months(1),
+            ('Y', false) => Unit::Years(1),
+            ('M', false) => Unit::Months,
             ('W', false) => Unit::Days(7),
             ('D', false) => Unit::Days(1),
             ('H', true) => Unit::Micros(3_600.0 * SECOND_US),
@@ -245,14 +263,22 @@ mod tests {
         assert_eq!(parts("90s"), (0, 0, 90_000_000));
         assert_eq!(parts("2w"), (0, 14, 0));
         assert_eq!(parts("10"), (0, 0, 10_000_000));
+        assert_eq!(parts("1.1 years"), (13, 0, 0));
+        assert_eq!(parts("0.7 years"), (8, 0, 0));
+        assert_eq!(parts("-1.5 days"), (0, -1, -43_200_000_000));
+        assert_eq!(parts("1.23456789 mons"), (1, 7, 3_199_970_880));
+        assert_eq!(parts("1 day 2 hours ago"), (0, -1, -7_200_000_000));
+        assert_eq!(parts("2 days 10"), (0, 2, 10_000_000));
     }
 
     #[test]
     fn what_is_no_interval_is_refused() {
         let code = |text| read(text).unwrap_err().sqlstate.code();
-        for text in ["", "soon", "1 parsec", "P", "P1", "1:2:3:4", "nan days", "1e5 days"] {
+        for text in ["", "soon", "1 parsec", "P", "P1", "1:2:3:4", "nan days", "1e5 days", "1 mon 1 mon"] {
             assert_eq!(code(text), "22007", "{text}");
         }
-        assert_eq!(code("99999999999 years"), "22008");
+        for text in ["99999999999 years", "00:61:00", "00:00:61"] {
+            assert_eq!(code(text), "22008", "{text}");
+        }
     }
 }

@@ -9,9 +9,6 @@ use crate::pg::message::Body;
 use super::text::is_space;
 use super::{invalid, unsupported};
 
-/// The exponent past which a number is out of range whatever its digits.
-const EXPONENT: i64 = 200_000;
-
 /// A number as its digits and how many of them stand behind the point.
 struct Decimal {
     negative: bool,
@@ -71,39 +68,44 @@ pub fn from_binary(value: &mut Body, precision: u8, scale: i8) -> Result<ScalarV
 }
 
 impl Decimal {
-    /// The number with so many digits, rounded half away from zero as PostgreSQL does.
+    /// The number with so many digits behind the point. More digits than that are refused: a value that was rounded
+    /// would compare as another one, silently.
     fn fit(mut self, precision: u8, scale: i8) -> Result<ScalarValue, ErrorReport> {
-        let missing = i64::from(scale) - self.fraction_digits;
-        let zero = self.digits.iter().all(|digit| *digit == b'0');
         let leading = self.digits.iter().take_while(|digit| **digit == b'0').count();
         self.digits.drain(..leading);
-        if !zero && missing > EXPONENT {
-            return Err(overflow(precision, scale));
-        }
-        let mut round_up = false;
+        let missing = i64::from(scale) - self.fraction_digits;
         match usize::try_from(missing) {
-            Ok(missing) if !zero => self.digits.resize(self.digits.len() + missing, b'0'),
-            Ok(_) => {}
-            Err(_) => {
-                let surplus = usize::try_from(missing.unsigned_abs()).unwrap_or(usize::MAX);
-                let kept = self.digits.len().checked_sub(surplus);
-                round_up = kept.and_then(|kept| self.digits.get(kept)).is_some_and(|digit| *digit >= b'5');
-                self.digits.truncate(kept.unwrap_or(0));
-            }
+            _ if self.digits.is_empty() => {}
+            Ok(missing) if missing > usize::from(precision) => return Err(overflow(precision, scale)),
+            Ok(missing) => self.digits.resize(self.digits.len() + missing, b'0'),
+            Err(_) => self.cut(missing.unsigned_abs(), scale)?,
         }
         if self.digits.len() > usize::from(precision) {
             return Err(overflow(precision, scale));
         }
-        self.value(round_up, precision, scale)
+        self.value(precision, scale)
     }
 
-    fn value(&self, round_up: bool, precision: u8, scale: i8) -> Result<ScalarValue, ErrorReport> {
+    /// Takes zeros off the end.
+    fn cut(&mut self, surplus: u64, scale: i8) -> Result<(), ErrorReport> {
+        let kept = usize::try_from(surplus).ok().and_then(|surplus| self.digits.len().checked_sub(surplus));
+        let kept = kept.filter(|kept| self.digits.iter().skip(*kept).all(|digit| *digit == b'0'));
+        match kept {
+            Some(kept) => {
+                self.digits.truncate(kept);
+                Ok(())
+            }
+            None => Err(unsupported(&format!("a numeric parameter with more than {scale} digits after the point"))
+                .with_hint(
+                    "Cast the parameter in the statement to a numeric with more of them, as in $1::numeric(38,20).",
+                )),
+        }
+    }
+
+    fn value(&self, precision: u8, scale: i8) -> Result<ScalarValue, ErrorReport> {
         let text = std::str::from_utf8(&self.digits).unwrap_or_default();
         let text = if text.is_empty() { "0" } else { text };
-        let magnitude = i256::from_string(text)
-            .and_then(|value| value.checked_add(if round_up { i256::ONE } else { i256::ZERO }))
-            .filter(|value| value.to_string().len() <= usize::from(precision));
-        let magnitude = magnitude.ok_or_else(|| overflow(precision, scale))?;
+        let magnitude = i256::from_string(text).ok_or_else(|| overflow(precision, scale))?;
         let value = if self.negative { magnitude.wrapping_neg() } else { magnitude };
         if precision > 38 {
             return Ok(ScalarValue::Decimal256(Some(value), precision, scale));
@@ -125,28 +127,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_rounded_to_their_scale() {
+    fn numbers_have_the_scale_of_their_type() {
         let read = |text| match from_text(text, 10, 2) {
             Ok(ScalarValue::Decimal128(Some(value), 10, 2)) => Ok(value),
             Ok(other) => panic!("{other:?}"),
             Err(report) => Err(report.sqlstate.code()),
         };
-        assert_eq!(read("12.345"), Ok(1235));
-        assert_eq!(read("-12.345"), Ok(-1235));
+        assert_eq!(read("12.34"), Ok(1234));
+        assert_eq!(read("-12.3"), Ok(-1230));
+        assert_eq!(read("12.34000"), Ok(1234));
         assert_eq!(read("1e3"), Ok(100_000));
-        assert_eq!(read("12345e-5"), Ok(12));
-        assert_eq!(read("0.005"), Ok(1));
-        assert_eq!(read("0.004"), Ok(0));
-        assert_eq!(read("0.0004"), Ok(0));
+        assert_eq!(read("1234000e-5"), Ok(1234));
+        assert_eq!(read("12.345"), Err("0A000"));
+        assert_eq!(read("0.0004"), Err("0A000"));
+        assert_eq!(read("+.5"), Ok(50));
+        assert_eq!(read("5."), Ok(500));
         assert_eq!(read("."), Err("22P02"));
         assert_eq!(read(""), Err("22P02"));
         assert_eq!(read("1e"), Err("22P02"));
         assert_eq!(read("1_0"), Err("22P02"));
         assert_eq!(read("0e999999"), Ok(0));
         assert_eq!(read("1e999999"), Err("22003"));
-        assert_eq!(read("1e-999999"), Ok(0));
-        assert_eq!(read("99999999.994"), Ok(9_999_999_999));
-        assert_eq!(read("99999999.995"), Err("22003"));
+        assert_eq!(read("1e-999999"), Err("0A000"));
+        assert_eq!(read("99999999.99"), Ok(9_999_999_999));
+        assert_eq!(read("100000000"), Err("22003"));
         assert_eq!(read("NaN"), Err("0A000"));
     }
 }

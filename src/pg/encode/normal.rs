@@ -5,11 +5,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::compute::{CastOptions, can_cast_types, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
-use crate::base::{ErrorReport, SqlType, engine_error};
+use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
+
+use super::text;
 
 /// The array with the type that writers of this SQL type expect: that of the type map, or for texts and bytes any of
 /// their layouts, or for `numeric` any digits.
@@ -100,8 +103,15 @@ fn cast(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, ErrorReport> {
     if array.data_type() == target {
         return Ok(Arc::clone(array));
     }
+    if !can_cast_types(array.data_type(), target) {
+        return Err(text::unexpected(array.data_type()));
+    }
     // Without `safe: false` a value out of range would silently become NULL.
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, target, &options)
-        .map_err(|error| engine_error::report(&DataFusionError::ArrowError(Box::new(error), None)))
+    cast_with_options(array, target, &options).map_err(|error| match (error, SqlType::from_arrow(target)) {
+        (ArrowError::CastError(_), Ok(sql_type)) => {
+            ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{sql_type} out of range"))
+        }
+        (other, _) => engine_error::report(&DataFusionError::ArrowError(Box::new(other), None)),
+    })
 }

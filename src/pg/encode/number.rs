@@ -146,15 +146,10 @@ fn put_shortest(out: &mut BytesMut, scientific: &str, fixed_digits: i32) {
 }
 
 /// A short text on the stack; what does not fit is cut, and the longest float has 24 characters.
+#[derive(Default)]
 struct Stack {
     buffer: [u8; 32],
     length: usize,
-}
-
-impl Default for Stack {
-    fn default() -> Self {
-        Self { buffer: [0; 32], length: 0 }
-    }
 }
 
 impl Stack {

@@ -9,6 +9,6 @@ mod store;
 mod table;
 
 pub use scan::provider;
-pub(super) use scan::{EmbeddedProvider, RunSnapshots};
+pub(super) use scan::{EmbeddedProvider, EmbeddedScan, RunSnapshots};
 pub use store::EmbeddedStore;
 pub use table::{EmbeddedTable, Retention};

@@ -143,7 +143,7 @@ fn flatten(values: Vec<Option<String>>) -> BTreeSet<String> {
 
 /// The batches of one snapshot, in order.
 #[derive(Debug)]
-struct EmbeddedScan {
+pub(in crate::stores) struct EmbeddedScan {
     batches: Arc<[Arc<RecordBatch>]>,
     projection: Option<Arc<[usize]>>,
     limit: Option<usize>,
@@ -152,6 +152,11 @@ struct EmbeddedScan {
 }
 
 impl EmbeddedScan {
+    /// How many rows it reads.
+    pub(in crate::stores) fn rows(&self) -> usize {
+        self.rows
+    }
+
     fn new(
         schema: &SchemaRef,
         batches: Vec<Arc<RecordBatch>>,
@@ -241,6 +246,33 @@ mod tests {
 
     fn keys(filters: &[Expr]) -> Option<Vec<String>> {
         wanted_keys(filters, "k").map(|keys| keys.into_iter().collect())
+    }
+
+    #[tokio::test]
+    async fn one_run_sees_one_moment_of_a_table() {
+        let column = crate::catalog::Column {
+            name: "n".into(),
+            sql_type: crate::base::SqlType::Int8,
+            nullable: false,
+            store_type: "Int64".into(),
+        };
+        let definition = crate::catalog::Table {
+            name: crate::base::TableName::new("s", "t"),
+            store: crate::base::StoreKind::ClickHouse,
+            physical: vec![],
+            columns: vec![column],
+            key: None,
+            stale: false,
+        };
+        let table = Arc::new(EmbeddedTable::new(definition, super::super::Retention::rows(10)));
+        let row: datafusion::arrow::array::ArrayRef = Arc::new(datafusion::arrow::array::Int64Array::from(vec![1]));
+        let row = RecordBatch::try_new(Arc::clone(table.schema()), vec![row]).unwrap();
+
+        let (run, next_run) = (RunSnapshots::default(), RunSnapshots::default());
+        let before = run.of(&table).batches().len();
+        table.append(&row, chrono::Utc::now()).unwrap();
+        assert_eq!(run.of(&table).batches().len(), before);
+        assert_eq!(next_run.of(&table).batches().len(), before + 1);
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl EmbeddedTable {
     ///
     /// # Errors
     /// When the batch does not have the table's columns.
-    pub fn replace(&self, rows: RecordBatch, now: DateTime<Utc>) -> Result<(), DataFusionError> {
+    pub fn replace(&self, rows: &RecordBatch, now: DateTime<Utc>) -> Result<(), DataFusionError> {
         self.publish(None, Some(rows), now)
     }
 
@@ -164,14 +164,14 @@ impl EmbeddedTable {
     pub fn publish(
         &self,
         appended: Option<&RecordBatch>,
-        replaced: Option<RecordBatch>,
+        replaced: Option<&RecordBatch>,
         now: DateTime<Utc>,
     ) -> Result<(), DataFusionError> {
         let _one_writer = self.writer.lock();
         let old = self.contents.load();
         let mut closed = old.closed.clone();
         if let Some(rows) = appended {
-            self.push(&mut closed, &self.conform(rows.clone())?)?;
+            self.push(&mut closed, &self.conform(rows)?)?;
             self.retain(&mut closed, now);
         }
         let (open, index) = match replaced {
@@ -188,7 +188,7 @@ impl EmbeddedTable {
     }
 
     /// The same rows under the table's own schema, which checks types and NULLs.
-    fn conform(&self, rows: RecordBatch) -> Result<RecordBatch, DataFusionError> {
+    fn conform(&self, rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), rows.columns().to_vec())?)
     }
 
@@ -349,9 +349,9 @@ mod tests {
     #[test]
     fn a_snapshot_does_not_move_and_replacement_is_whole() {
         let table = table(None, Retention::rows(100));
-        table.publish(Some(&rows(&table, 0, 3)), Some(rows(&table, 10, 12)), second(0)).unwrap();
+        table.publish(Some(&rows(&table, 0, 3)), Some(&rows(&table, 10, 12)), second(0)).unwrap();
         let before = table.snapshot();
-        table.publish(Some(&rows(&table, 3, 4)), Some(rows(&table, 20, 21)), second(0)).unwrap();
+        table.publish(Some(&rows(&table, 3, 4)), Some(&rows(&table, 20, 21)), second(0)).unwrap();
         assert_eq!(before.rows, 5);
         assert_eq!(values(&table), [0, 1, 2, 3, 20]);
     }
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_lookup_finds_its_keys_only() {
         let table = table(Some("name"), Retention::rows(100));
-        table.replace(rows(&table, 0, 10), second(0)).unwrap();
+        table.replace(&rows(&table, 0, 10), second(0)).unwrap();
         let found = table.snapshot().lookup(["k7", "nothing", "k2", "k7"]);
         let found: Vec<i64> = found
             .iter()

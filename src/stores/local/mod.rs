@@ -15,6 +15,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result as EngineResult};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::{DefaultTableSource, source_as_provider};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
@@ -26,7 +27,9 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -37,7 +40,8 @@ use crate::base::{InternalError, UserFacing};
 use crate::catalog::RowsLeaf;
 use crate::functions;
 
-use super::embedded::RunSnapshots;
+use super::decorrelate::decorrelate;
+use super::embedded::{EmbeddedScan, RunSnapshots};
 use super::{RunContext, StoreError};
 
 pub use piece::piece_provider;
@@ -128,6 +132,7 @@ impl LocalExecutor {
             .transform_down_with_subqueries(|node| resolve_leaf(node, resolve))
             .map_err(|error| failed(&error))?
             .data;
+        let with_rows = decorrelate(with_rows).map_err(|error| failed(&error))?;
         let plan = self
             .state
             .optimizer()
@@ -170,10 +175,10 @@ impl LocalExecutor {
             .await
             .map_err(|error| failed(&error))?;
         let task = Arc::new(TaskContext::from(&session as &dyn datafusion::catalog::Session));
+        // Handing a point lookup to another thread would cost more than its own work.
+        let at_once = simple && is_small(&physical);
         let rows = execute_stream(physical, task).map_err(|error| failed(&error))?;
-        // A plan without joins, groups and sorts does little between two batches; handing it to another thread would
-        // cost a point lookup more than its own work.
-        let rows = if simple { rows } else { bounded::spawned(&self.compute_handle()?, rows) };
+        let rows = if at_once { rows } else { bounded::spawned(&self.compute_handle()?, rows) };
         Ok(bounded::bounded(rows, context))
     }
 
@@ -256,6 +261,18 @@ fn is_simple(plan: &LogicalPlan) -> EngineResult<bool> {
         Ok(if simple { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     })?;
     Ok(simple)
+}
+
+/// Whether the leaf under a line of operators gives a batch at most, so that all the work is done in a moment.
+fn is_small(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    match plan.children().as_slice() {
+        [] => match plan.downcast_ref::<EmbeddedScan>() {
+            Some(scan) => scan.rows() <= BATCH_ROWS,
+            None => plan.is::<PlaceholderRowExec>() || plan.is::<EmptyExec>() || plan.is::<DataSourceExec>(),
+        },
+        [input] => is_small(input),
+        _ => false,
+    }
 }
 
 /// Providers of this folder have one partition; others may have several, which only the full set of rules joins.

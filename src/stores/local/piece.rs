@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
@@ -19,7 +21,8 @@ use crate::base::engine_error::wrap;
 use crate::stores::{PreparedPiece, RunContext};
 
 /// A leaf that runs the piece when its rows are first asked for, with the run's own values, clock and cancellation.
-/// The schema is the one that the plan was made with; the piece's rows are given its names and nullability.
+/// The schema is the one that the plan was made with; the piece's rows are
+/// given its names, types and nullability.
 #[must_use]
 pub fn piece_provider(piece: Arc<dyn PreparedPiece>, schema: SchemaRef) -> Arc<dyn TableProvider> {
     Arc::new(PieceProvider { rows: Arc::new(PieceRows { piece, schema }) })
@@ -86,8 +89,23 @@ impl PartitionStream for PieceRows {
             piece.run(&run).await.map_err(|error| wrap(error.report()))
         };
         let named = Arc::clone(&schema);
-        let rows =
-            futures::stream::once(run).try_flatten().map(move |batch| Ok(batch?.with_schema(Arc::clone(&named))?));
+        let rows = futures::stream::once(run).try_flatten().map(move |batch| conform(&batch?, &named));
         Box::pin(RecordBatchStreamAdapter::new(schema, rows))
     }
+}
+
+/// The same rows under the plan's schema. A store may say that a column can be NULL where the plan knows that it is not,
+/// and may hold text in another layout; the values are checked, not the claims.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| match column.data_type() == field.data_type() {
+            true => Ok(Arc::clone(column)),
+            false => cast(column, field.data_type()),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
 }

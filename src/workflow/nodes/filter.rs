@@ -103,7 +103,7 @@ impl Node for Config {
         match condition {
             None => Resolution::pass(input),
             Some(condition) => Resolution::step(input, move |relation| {
-                let predicate = condition.predicate(&relation)?;
+                let predicate = condition.predicate(&relation, false)?;
                 Ok(predicate.into_iter().fold(relation, Relation::filter))
             }),
         }
@@ -263,15 +263,22 @@ fn refused<T>(expected: &str, value: &Value, port: &str, scope: &mut Scope<'_>) 
 }
 
 impl Condition {
-    fn predicate(self, relation: &Relation) -> Result<Option<Expr>, InternalError> {
-        let all = |parts: Vec<Self>| -> Result<Vec<Expr>, InternalError> {
-            let predicates = parts.into_iter().map(|part| part.predicate(relation));
+    fn predicate(self, relation: &Relation, is_choice: bool) -> Result<Option<Expr>, InternalError> {
+        let all = |parts: Vec<Self>, is_choice: bool| -> Result<Vec<Expr>, InternalError> {
+            let predicates = parts.into_iter().map(|part| part.predicate(relation, is_choice));
             Ok(predicates.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
         };
         Ok(match self {
-            Self::All(parts) => all_of(all(parts)?),
-            Self::Any(parts) => any_of(all(parts)?),
-            Self::Single { column, test, typed } => Some(comparison(relation.column(column)?, test, typed)?),
+            Self::All(parts) => all_of(all(parts, is_choice)?),
+            Self::Any(parts) => any_of(all(parts, true)?),
+            Self::Single { column, test, typed } => {
+                let column = relation.column(column)?;
+                // The engine folds `x NOT IN (1) OR x NOT IN (2)` to true, which it is not where x is NULL.
+                let guard = (is_choice && test == Test::In { negated: true })
+                    .then(|| Expr::IsNotNull(Box::new(column.clone())));
+                let own = comparison(column, test, typed)?;
+                Some(guard.into_iter().fold(own, |own, guard| guard.and(own)))
+            }
         })
     }
 }

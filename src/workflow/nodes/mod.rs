@@ -9,10 +9,15 @@
 mod config;
 mod data_source;
 mod filter;
+mod join;
 mod limit;
 mod output;
+mod rename;
 mod select;
 mod sort;
+mod types;
+mod union;
+mod unique;
 
 use serde_json::{Map, Value};
 
@@ -94,19 +99,14 @@ pub const REGISTRY: &[NodeType] = &[
     rows("data_source", Ports::Source, data_source::KEYS, Some(data_source::read)),
     rows("filter", Ports::One, filter::KEYS, Some(filter::read)),
     rows("select", Ports::One, select::KEYS, Some(select::read)),
-    rows("rename", Ports::One, &["rename_map"], None),
+    rows("rename", Ports::One, rename::KEYS, Some(rename::read)),
     rows("sort", Ports::One, sort::KEYS, Some(sort::read)),
     rows("formula", Ports::One, &["expression", "output_column", "output_dtype"], None),
     rows("group_by", Ports::One, &["group_columns", "aggregations", "agg_column", "agg_function"], None),
     rows("pivot", Ports::One, &["row_columns", "pivot_column", "value_column", "aggregation", "pivot_values"], None),
-    rows(
-        "join",
-        Ports::LeftRight,
-        &["join_type", "left_key", "right_key", "left_column", "right_column", "keys"],
-        None,
-    ),
-    rows("union", Ports::Many, &["match", "distinct"], None),
-    rows("unique", Ports::One, &["columns"], None),
+    rows("join", Ports::LeftRight, join::KEYS, Some(join::read)),
+    rows("union", Ports::Many, union::KEYS, Some(union::read)),
+    rows("unique", Ports::One, unique::KEYS, Some(unique::read)),
     rows("sample", Ports::One, &["count", "seed"], None),
     rows("limit", Ports::One, limit::KEYS, Some(limit::read)),
     rows("window", Ports::One, WINDOW_KEYS, None),

@@ -2,8 +2,11 @@
 //! problem code, and the limits.
 
 mod chains;
+mod combine;
+mod garbage;
 mod interpreter;
 mod nodes;
 mod problems;
+mod protocol;
 mod schemas;
 mod support;

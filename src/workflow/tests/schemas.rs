@@ -88,6 +88,6 @@ fn the_table_functions_give_rows_and_pages() {
         assert_eq!(state(Some(0), Some(-1)), Err("2201W"));
         assert_eq!(state(Some(-1), None), Err("2201X"));
         let page = functions.preview(&graph, "n0", Some(5), None).unwrap();
-        assert_eq!(page.plan.to_string(), "Limit: skip=5, fetch=100");
+        assert_eq!(page.plan.display().to_string(), "Limit: skip=5, fetch=100");
     });
 }

@@ -81,9 +81,21 @@ impl Client {
         self.write(&bytes);
     }
 
+    /// The bare connection.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
     pub fn cancel(&self, address: SocketAddr) {
+        self.cancel_with(address, |_| {});
+    }
+
+    /// Sends a cancel request whose key was changed.
+    pub fn cancel_with(&self, address: SocketAddr, change: impl FnOnce(&mut [u8; 8])) {
+        let mut key = self.key.expect("a key");
+        change(&mut key);
         let mut bytes = vec![0, 0, 0, 16, 4, 210, 22, 46];
-        bytes.extend(self.key.expect("a key"));
+        bytes.extend(key);
         let mut other = Self::open(address);
         other.write(&bytes);
         // The server closes the connection when it has taken note.

@@ -4,16 +4,17 @@
 //! |---|---|
 //! | `rows N` | N rows `n int4` |
 //! | `rows N then fail` | N rows, then `22012` |
+//! | `rows N then panic` | N rows, then a panic |
 //! | `rows N then hang` | N rows, then nothing until it is cancelled |
 //! | `echo T, T …` | one row with its parameters, of types by name, or as the client declares them for `?` |
 //! | `values T` | one row of a value of each type there is |
-//! | `begin`, `commit`, `rollback`, `deallocate NAME`, `deallocate all`, `discard all` | as in SQL |
+//! | `begin` (or `start transaction`), `commit`, `rollback`, `deallocate NAME`, `deallocate all`, `discard all` | as in SQL |
 //! | `set NAME VALUE` | changes a setting and tells the client |
 //! | `warn` | a command with a warning |
 //! | anything else | `42601` at the position of its first character |
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -28,8 +29,8 @@ use flowforge::engine::{
 };
 use flowforge::pg::decode::decode;
 use flowforge::pg::encode::Format;
-use flowforge::pg::{Authenticator, Backend, BackendSession, ScramVerifier};
-use flowforge::tenancy::{Identity, Tenant};
+use flowforge::pg::{Authenticator, Backend, BackendSession};
+use flowforge::tenancy::{Identity, ScramVerifier, Tenant};
 use futures::StreamExt;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -84,10 +85,35 @@ impl Authenticator for FakeUsers {
 /// Sessions by process id: the secret, and what cancels the statement that runs.
 type Running = Arc<Mutex<HashMap<i32, (i32, CancellationToken)>>>;
 
+/// What tests look at from outside.
+#[derive(Default)]
+pub struct Gauges {
+    /// Results that are being read.
+    pub streams: AtomicUsize,
+    /// Rows that were made.
+    pub rows: AtomicUsize,
+}
+
+/// Counts a result while it is being read.
+struct Reading(Arc<Gauges>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 #[derive(Default)]
 pub struct FakeBackend {
+    gauges: Arc<Gauges>,
     running: Running,
     next: AtomicI32,
+}
+
+impl FakeBackend {
+    pub fn gauges(&self) -> Arc<Gauges> {
+        Arc::clone(&self.gauges)
+    }
 }
 
 impl Backend for FakeBackend {
@@ -110,6 +136,7 @@ impl Backend for FakeBackend {
         let key = SessionKey { id: SessionId(self.next.fetch_add(1, Ordering::Relaxed) + 1), secret: rand::random() };
         Ok(FakeSession {
             key,
+            gauges: Arc::clone(&self.gauges),
             running: Arc::clone(&self.running),
             status: TransactionStatus::Idle,
             settings: settings.to_vec(),
@@ -128,6 +155,7 @@ impl Backend for FakeBackend {
 
 pub struct FakeSession {
     key: SessionKey,
+    gauges: Arc<Gauges>,
     running: Running,
     status: TransactionStatus,
     settings: Vec<(String, String)>,
@@ -242,9 +270,13 @@ impl FakeSession {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(self.key.id.0, (self.key.secret, token.clone()));
+        self.gauges.streams.fetch_add(1, Ordering::SeqCst);
+        let reading = Reading(Arc::clone(&self.gauges));
+        let gauges = Arc::clone(&self.gauges);
         let starts = (0..count).step_by(usize::try_from(BATCH_ROWS).unwrap());
         let batches = futures::stream::iter(starts).map(move |start| {
             let values = start..count.min(start + BATCH_ROWS);
+            gauges.rows.fetch_add(values.len(), Ordering::SeqCst);
             Ok(batch(vec![Arc::new(Int32Array::from_iter_values(values.map(|value| value + 1)))]))
         });
         let ending: Vec<RowStream> = match end {
@@ -252,13 +284,17 @@ impl FakeSession {
                 let report = ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");
                 vec![Box::pin(futures::stream::iter([Err(report)]))]
             }
+            Some("panic") => vec![Box::pin(futures::stream::once(async { panic!("as the test wants") }))],
             Some("hang") => vec![Box::pin(futures::stream::once(async move {
                 token.cancelled().await;
                 Err(ErrorReport::new(SqlState::QUERY_CANCELED, "canceling statement due to user request"))
             }))],
             _ => Vec::new(),
         };
-        Box::pin(batches.chain(futures::stream::iter(ending).flatten()))
+        let all = batches.chain(futures::stream::iter(ending).flatten());
+        Box::pin(all.inspect(move |_| {
+            let _until_dropped = &reading;
+        }))
     }
 
     fn command(&mut self, text: &str) -> Outcome {
@@ -321,6 +357,8 @@ impl BackendSession for FakeSession {
     }
 
     fn parse(&self, text: &str) -> Result<Vec<String>, ErrorReport> {
+        // Drivers begin and end transactions in words of their own.
+        let text = text.to_lowercase().replace("start transaction", "begin");
         Ok(text.split(';').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect())
     }
 

@@ -15,11 +15,10 @@ use rust_decimal::Decimal;
 use std::sync::Arc;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
-use crate::base::SqlType;
-use crate::engine::OutputColumn;
-
-use super::decode::decode;
-use super::encode::{Format, RowEncoder};
+use flowforge::base::SqlType;
+use flowforge::engine::OutputColumn;
+use flowforge::pg::decode::decode;
+use flowforge::pg::encode::{Format, RowEncoder};
 
 const NUMERIC: SqlType = SqlType::Numeric { precision: 38, scale: 10 };
 
