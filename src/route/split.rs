@@ -54,13 +54,14 @@ impl Split<'_, '_> {
         let plan = push::below_join(plan);
         let needed = needs(&plan, wanted)?;
         let mut sides = Vec::new();
+        let below = standing.below(&plan);
         let plan = map_inputs(plan, |input, at| {
-            let (input, side) = self.plan(input, needed_of(&needed, at)?, standing)?;
+            let (input, side) = self.plan(input, needed_of(&needed, at)?, below)?;
             sides.push(side);
             Ok(input)
         })?;
-        let below = sides.iter().copied().chain(place::of_subqueries(&plan, self.capability)).reduce(Side::with);
-        let side = place::of_node(&plan, below, self.capability, standing);
+        let inputs = sides.iter().copied().chain(place::of_subqueries(&plan, self.capability)).reduce(Side::with);
+        let side = place::of_node(&plan, inputs, self.capability, standing);
         if side != Side::Local {
             return Ok((plan, side));
         }

@@ -16,6 +16,7 @@ mod house;
 mod live;
 mod postgres;
 mod psql;
+mod routing;
 mod slt;
 mod support;
 mod tenants;
