@@ -19,6 +19,7 @@ use super::push;
 ///
 /// # Errors
 /// [`RouteError::Unsupported`] when a part can run nowhere.
+#[expect(clippy::needless_pass_by_value, reason = "a guarded plan is routed once, and then gone")]
 pub fn route(plan: GuardedPlan, capability: &dyn Capability) -> Result<RoutedPlan, RouteError> {
     let mut pieces = Pieces::new(&plan);
     match place::of_plan(plan.plan(), capability, Standing::Attached) {
