@@ -97,7 +97,7 @@ fn chain_from(mut open: Vec<&Expr>, operator: Operator) -> Vec<&Expr> {
     while let Some(expr) = open.pop() {
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if *op == operator => {
-                open.extend([right.as_ref(), left.as_ref()])
+                open.extend([right.as_ref(), left.as_ref()]);
             }
             Expr::Alias(alias) => open.push(&alias.expr),
             other => operands.push(other),

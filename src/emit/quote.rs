@@ -43,7 +43,7 @@ pub(super) fn text(dialect: Dialect, text: &str) -> Result<Value, EmitError> {
 
 fn escaped(dialect: Dialect, text: &str, quote: char) -> String {
     let backslash = dialect == Dialect::ClickHouse;
-    if !text.contains(quote) && !(backslash && text.contains(['\\', '\0'])) {
+    if !(text.contains(quote) || backslash && text.contains(['\\', '\0'])) {
         return text.to_owned();
     }
     let mut escaped = String::with_capacity(text.len() + 8);

@@ -12,8 +12,6 @@ mod place;
 mod push;
 mod split;
 pub mod subqueries;
-#[cfg(test)]
-mod tests;
 
 pub use columns::ColumnSet;
 pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};

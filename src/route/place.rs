@@ -46,6 +46,17 @@ pub fn physical_name(scan: &TableScan) -> Option<&[String]> {
     TableLeaf::of(&scan.source).map(|leaf| leaf.table().physical.as_slice())
 }
 
+impl Standing {
+    /// How the inputs of a node stand. No dialect says LATERAL, so such a subquery runs in process and its parts on
+    /// their own.
+    pub(super) fn below(self, plan: &LogicalPlan) -> Self {
+        match plan {
+            LogicalPlan::Subquery(subquery) if !subquery.outer_ref_columns.is_empty() => Self::Detached,
+            _ => self,
+        }
+    }
+}
+
 /// Where a scan's rows are.
 pub(super) fn of_scan(scan: &TableScan) -> Side {
     match TableLeaf::of(&scan.source) {
@@ -58,9 +69,10 @@ pub(super) fn of_scan(scan: &TableScan) -> Side {
 #[recursive::recursive]
 pub(super) fn of_plan(plan: &LogicalPlan, capability: &dyn Capability, standing: Standing) -> Side {
     let inputs = plan.inputs();
+    let below = standing.below(plan);
     let side = inputs
         .iter()
-        .map(|input| of_plan(input, capability, standing))
+        .map(|input| of_plan(input, capability, below))
         .chain(subqueries_of(plan, capability))
         .reduce(Side::with);
     of_node(plan, side, capability, standing)

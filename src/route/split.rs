@@ -19,6 +19,7 @@ use super::push;
 ///
 /// # Errors
 /// [`RouteError::Unsupported`] when a part can run nowhere.
+#[expect(clippy::needless_pass_by_value, reason = "a guarded plan is routed once, and then gone")]
 pub fn route(plan: GuardedPlan, capability: &dyn Capability) -> Result<RoutedPlan, RouteError> {
     let mut pieces = Pieces::new(&plan);
     match place::of_plan(plan.plan(), capability, Standing::Attached) {
@@ -54,13 +55,14 @@ impl Split<'_, '_> {
         let plan = push::below_join(plan);
         let needed = needs(&plan, wanted)?;
         let mut sides = Vec::new();
+        let below = standing.below(&plan);
         let plan = map_inputs(plan, |input, at| {
-            let (input, side) = self.plan(input, needed_of(&needed, at)?, standing)?;
+            let (input, side) = self.plan(input, needed_of(&needed, at)?, below)?;
             sides.push(side);
             Ok(input)
         })?;
-        let below = sides.iter().copied().chain(place::of_subqueries(&plan, self.capability)).reduce(Side::with);
-        let side = place::of_node(&plan, below, self.capability, standing);
+        let inputs = sides.iter().copied().chain(place::of_subqueries(&plan, self.capability)).reduce(Side::with);
+        let side = place::of_node(&plan, inputs, self.capability, standing);
         if side != Side::Local {
             return Ok((plan, side));
         }

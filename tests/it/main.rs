@@ -18,6 +18,7 @@ mod postgres;
 mod protocol;
 mod psql;
 mod robustness;
+mod routing;
 mod slt;
 mod support;
 mod tenants;
