@@ -1,7 +1,7 @@
 //! The side listener: WebSocket, health, metrics.
 //!
-//! Comes in: HTTP requests, WebSocket messages, the pipeline's broadcasts. Goes out: what `live.md` of the protocol says,
-//! as JSON (`protocol/websocket.schema.json`).
+//! Comes in: HTTP requests, WebSocket messages, the pipeline's broadcasts. Goes out: the messages that
+//! `protocol/websocket.schema.json` describes, as JSON.
 //! Does not: plan or run queries, or know a store.
 //! Invariant: a row of a broadcast reaches a connection only after its tenant's policy said yes, and a slow client
 //! slows nobody else: every hand-over between tasks is a bounded queue that nobody waits for.

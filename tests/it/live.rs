@@ -574,6 +574,18 @@ async fn updates_that_wait_merge_and_do_not_overflow() {
     side.stop().await;
 }
 
+/// The hub keeps 4096 messages for a receiver; on one thread nobody receives while this sends more.
+#[tokio::test]
+async fn whoever_lost_broadcasts_is_told_to_look_again() {
+    let side = Side::start(Options::default()).await;
+    let mut client = side.client("acme").await;
+    for number in 0..6_000 {
+        side.hub.publish(trades(&[(Some("AAPL"), number)]));
+    }
+    assert_eq!(next(&mut client).await, json!({"type": "resync", "channel": "broadcast"}));
+    side.stop().await;
+}
+
 #[tokio::test]
 async fn health_readiness_and_metrics_answer_over_http() {
     let side = Side::start(Options { unreachable: vec![StoreKind::Redis], ..Options::default() }).await;
