@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::support::{assert_typed, chain, codes, compiled, ids, last, node, run, small_rows};
 use crate::base::UserFacing;
 
-fn filter(column: &str, operator: &str, value: Value) -> Value {
+fn filter(column: &str, operator: &str, value: &Value) -> Value {
     json!({"column": column, "operator": operator, "value": value})
 }
 
@@ -54,7 +54,7 @@ fn renames_are_done_all_at_once() {
     let nodes = [
         select(&["id", "n"]),
         ("rename", json!({"rename_map": {"id": "n", "n": "id"}})),
-        ("filter", filter("n", "=", json!(5))),
+        ("filter", filter("n", "=", &json!(5))),
     ];
     let swapped = compiled(&chain(&nodes), &last(&nodes)).unwrap();
     assert_eq!(swapped.columns.names().collect::<Vec<_>>(), ["n", "id"]);
@@ -85,7 +85,7 @@ fn unique_keeps_the_first_row_of_each_key_in_the_order_in_effect() {
     assert_eq!(sorted(ids(&[by("asc"), key.clone()]).unwrap()), "1 2 3");
     assert_eq!(sorted(ids(&[by("desc"), key.clone()]).unwrap()), "6 7 8");
     assert_eq!(sorted(ids(&[by("asc"), ("limit", json!({"limit": 2, "offset": 3})), key.clone()]).unwrap()), "4 5");
-    assert_eq!(sorted(ids(&[by("desc"), key, ("filter", filter("id", "<", json!(8)))]).unwrap()), "6 7");
+    assert_eq!(sorted(ids(&[by("desc"), key, ("filter", filter("id", "<", &json!(8)))]).unwrap()), "6 7");
     let nodes = [select(&["flag"]), ("unique", json!({}))];
     assert_eq!(rows(&chain(&nodes), &last(&nodes)).unwrap(), ["NULL", "false", "true"]);
     assert_eq!(rows(&chain(&[("unique", json!({}))]), "n1"), Err("42804".to_owned()));
@@ -93,8 +93,8 @@ fn unique_keeps_the_first_row_of_each_key_in_the_order_in_effect() {
 
 #[test]
 fn unions_widen_types_and_take_the_first_names() {
-    let left = [select(&["n", "name"]), ("filter", filter("n", "=", json!(20)))];
-    let right = [select(&["price", "name"]), ("filter", filter("price", "=", json!("1.5")))];
+    let left = [select(&["n", "name"]), ("filter", filter("n", "=", &json!(20)))];
+    let right = [select(&["price", "name"]), ("filter", filter("price", "=", &json!("1.5")))];
     // Edges arrive right first: the first input is the one with the price.
     let graph = two(&left, &right, "union", &json!({}), &[]);
     let union = compiled(&graph, "z0").unwrap();
@@ -107,7 +107,7 @@ fn unions_widen_types_and_take_the_first_names() {
         &[select(&["n", "name"])],
         "union",
         &json!({"match": "name"}),
-        &[("filter", filter("n", "=", json!(7)))],
+        &[("filter", filter("n", "=", &json!(7)))],
     );
     assert_eq!(rows(&by_name, "z1").unwrap(), ["7,", "7,"]);
     let state = |left: &[&str], right: &[&str], config: Value| {
@@ -121,9 +121,9 @@ fn unions_widen_types_and_take_the_first_names() {
 
 fn join(
     left: &[&str],
-    left_ids: Value,
+    left_ids: &Value,
     right: &[&str],
-    right_ids: Value,
+    right_ids: &Value,
     config: &Value,
 ) -> Result<Vec<String>, String> {
     let left = [("filter", filter("id", "in", left_ids)), select(left)];
@@ -140,7 +140,7 @@ fn joins_of_every_kind() {
         ("full", vec!["1,10,NULL", "2,20,Apple%", "2,20,a_b", "3,NULL,NULL", "NULL,7,", "NULL,NULL,NULL"]),
     ] {
         let config = json!({"join_type": kind, "left_key": "n", "right_key": "n"});
-        let found = join(&["id", "n"], json!([1, 2, 3]), &["n", "name"], json!([2, 3, 5, 7]), &config);
+        let found = join(&["id", "n"], &json!([1, 2, 3]), &["n", "name"], &json!([2, 3, 5, 7]), &config);
         assert_eq!(found.unwrap(), expected, "{kind}");
     }
 }
@@ -148,7 +148,7 @@ fn joins_of_every_kind() {
 #[test]
 fn joins_compare_numbers_of_different_types() {
     let config = json!({"left_column": "n", "right_column": "price"});
-    let found = join(&["n"], json!([1, 2, 5]), &["id", "price"], json!([5, 7]), &config);
+    let found = join(&["n"], &json!([1, 2, 5]), &["id", "price"], &json!([5, 7]), &config);
     assert_eq!(found.unwrap(), Vec::<String>::new());
     // A shared name and two types: the column has the type that holds both.
     let right = [select(&["price", "name"]), ("rename", json!({"rename_map": {"price": "id"}}))];
@@ -157,7 +157,7 @@ fn joins_compare_numbers_of_different_types() {
         &right,
         "join",
         &json!({"join_type": "full", "keys": [{"left": "id", "right": "id"}]}),
-        &[("filter", filter("id", "<", json!(2)))],
+        &[("filter", filter("id", "<", &json!(2)))],
     );
     assert_eq!(
         rows(&graph, "z1").unwrap(),
@@ -167,8 +167,9 @@ fn joins_compare_numbers_of_different_types() {
 
 #[test]
 fn joins_that_cannot_be() {
-    let state =
-        |config: Value| join(&["id", "name"], json!([1]), &["id", "n"], json!([1]), &config).err().unwrap_or_default();
+    let state = |config: Value| {
+        join(&["id", "name"], &json!([1]), &["id", "n"], &json!([1]), &config).err().unwrap_or_default()
+    };
     assert_eq!(state(json!({"left_key": "name", "right_key": "n"})), "42804");
     assert_eq!(state(json!({"left_key": "nope", "right_key": "n"})), "42703");
     assert_eq!(state(json!({"left_key": "id"})), "22023");
@@ -183,7 +184,7 @@ fn a_diamond_and_a_join_of_joins() {
         node("a", "select", &json!({"columns": ["id", "n"]})),
         node("j", "join", &json!({"left_key": "id", "right_key": "id"})),
         node("k", "join", &json!({"left_key": "id", "right_key": "id", "join_type": "left"})),
-        node("f", "filter", &filter("id", "=", json!(4))),
+        node("f", "filter", &filter("id", "=", &json!(4))),
     ]);
     let edges = json!([
         {"source": "s", "target": "a"}, {"source": "a", "target": "j"}, {"source": "a", "target": "j"},
