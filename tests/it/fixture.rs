@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 use flowforge::base::limits::LimitSet;
-use flowforge::base::{ErrorReport, SqlType, StoreKind, TableName, TenantId, UserFacing};
+use flowforge::base::{ErrorReport, RequestClock, SqlType, StoreKind, TableName, TenantId, UserFacing};
 use flowforge::catalog::{Column, Snapshot, Table, TenantView};
 use flowforge::functions::FunctionRegistry;
 use flowforge::sql::{PlanContext, StatementKind, TableFunctions, parse, plan_query};
 use flowforge::tenancy::{Policy, PolicyBook, Tenant};
+use flowforge::workflow::{WorkflowContext, compile};
 
 const NUMBER: SqlType = SqlType::Numeric { precision: 18, scale: 4 };
 
@@ -183,4 +184,14 @@ pub fn plan(view: &TenantView, sql: &str) -> Result<LogicalPlan, ErrorReport> {
         }
         other => panic!("{sql}: {other:?}"),
     }
+}
+
+/// The plan of a workflow's target, before the guard. It is 2024-03-31 10:20:30 UTC.
+pub fn workflow_plan(view: &TenantView, graph: &str, target: &str) -> Result<LogicalPlan, ErrorReport> {
+    let limits = LimitSet::default();
+    let search_path = flowforge::catalog::DEFAULT_SEARCH_PATH.map(str::to_owned);
+    let now = chrono::DateTime::from_timestamp(1_711_880_430, 0).unwrap();
+    let clock = RequestClock { transaction_start: now, statement_start: now };
+    let context = WorkflowContext { view, search_path: &search_path, clock, limits: &limits };
+    compile(graph, target, &context).map(|compiled| compiled.plan).map_err(|error| error.report())
 }

@@ -1,7 +1,8 @@
 //! Golden files: a query and a tenant in; its plan, guarded plan, pieces and statements out.
 //!
 //! A file holds cases. A case is a line `=== name`, optional lines `tenant: name` (acme is the default), the query, a
-//! line `---`, and what comes out. `FLOWFORGE_UPDATE_GOLDENS=1` writes the files anew.
+//! line `---`, and what comes out. Instead of a query there may be a line `target: id` and a workflow, a node a line:
+//! `id type config < inputs`. `FLOWFORGE_UPDATE_GOLDENS=1` writes the files anew.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -69,7 +70,12 @@ fn stages(input: &str) -> String {
     let tenant = input.lines().find_map(|line| line.strip_prefix("tenant: ")).unwrap_or("acme");
     let sql: String = input.lines().filter(|line| !line.starts_with("tenant: ")).collect::<Vec<_>>().join("\n");
     let tenant = fixture::tenant(tenant);
-    let plan = match fixture::plan(&fixture::view(&tenant), &sql) {
+    let view = fixture::view(&tenant);
+    let planned = match input.lines().find_map(|line| line.strip_prefix("target: ")) {
+        Some(target) => fixture::workflow_plan(&view, &workflow(input), target),
+        None => fixture::plan(&view, &sql),
+    };
+    let plan = match planned {
         Ok(plan) => plan,
         Err(report) => return format!("error {}: {}", report.sqlstate, report.message),
     };
@@ -90,6 +96,20 @@ fn stages(input: &str) -> String {
         out.push_str(&describe(piece));
     }
     out
+}
+
+/// The JSON of a workflow that is written a node a line.
+fn workflow(input: &str) -> String {
+    let (mut nodes, mut edges) = (Vec::new(), Vec::new());
+    for line in input.lines().filter(|line| !line.starts_with("target: ") && !line.starts_with("tenant: ")) {
+        let (line, sources) = line.rsplit_once(" < ").unwrap_or((line, ""));
+        let (id, rest) = line.split_once(' ').unwrap_or_else(|| panic!("{line}: no node type"));
+        let (kind, config) = rest.split_once(' ').unwrap_or((rest, "{}"));
+        let config: serde_json::Value = serde_json::from_str(config).unwrap_or_else(|error| panic!("{line}: {error}"));
+        nodes.push(serde_json::json!({"id": id, "type": kind, "data": {"config": config}}));
+        edges.extend(sources.split_whitespace().map(|source| serde_json::json!({"source": source, "target": id})));
+    }
+    serde_json::json!({"nodes": nodes, "edges": edges}).to_string()
 }
 
 /// The piece's own statement, and for a piece of ClickHouse also what PostgreSQL would be told.
