@@ -97,7 +97,7 @@ async fn run(script: &Script, target: &Target<'_>) -> Vec<Option<Heard>> {
         let heard = if one_way_only(case, in_block) {
             answer::ask_simple(&client, &case.sql).await
         } else {
-            answer::ask(&client, &case.sql, case.sorted).await
+            answer::ask(&client, &case.sql, case.sorted || !matches!(case.expected, Some(Outcome::Rows(_)))).await
         };
         in_block = match case.sql.split_whitespace().next().unwrap_or_default().to_uppercase().as_str() {
             "BEGIN" | "START" => true,
