@@ -17,6 +17,7 @@ mod script;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
@@ -26,6 +27,9 @@ use answer::{Heard, Outcome};
 use compare::compare;
 use known::{Known, entry};
 use script::{Block, Case, Script};
+
+/// Slower statements are named in the output.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// What went wrong, in two lists: what the files say against PostgreSQL, and ours against the files.
 #[derive(Default)]
@@ -79,26 +83,31 @@ fn scripts() -> Vec<(String, Script)> {
 /// The answers to all statements of a script, in one session.
 async fn run(script: &Script, target: &Target<'_>) -> Vec<Option<Heard>> {
     let mut client = target.connect(&script.user).await;
-    let mut in_block = false;
+    let (mut in_block, mut stuck) = (false, false);
     let mut answers = Vec::new();
     for block in &script.blocks {
         let Block::Case(case) = block else {
             answers.push(None);
             continue;
         };
-        if client.is_closed() {
+        if client.is_closed() || stuck {
             client = target.connect(&script.user).await;
         }
+        let begin = Instant::now();
         let heard = if one_way_only(case, in_block) {
             answer::ask_simple(&client, &case.sql).await
         } else {
-            answer::ask(&client, &case.sql, case.sorted).await
+            answer::ask(&client, &case.sql, case.sorted || !matches!(case.expected, Some(Outcome::Rows(_)))).await
         };
         in_block = match case.sql.split_whitespace().next().unwrap_or_default().to_uppercase().as_str() {
             "BEGIN" | "START" => true,
             "COMMIT" | "END" | "ROLLBACK" | "ABORT" => false,
             _ => in_block,
         };
+        stuck = matches!(&heard.outcome, Outcome::Failed(failure) if failure.code == "timeout");
+        if begin.elapsed() > SLOW {
+            eprintln!("{:?}: {}", begin.elapsed(), case.sql);
+        }
         answers.push(Some(heard));
     }
     answers
@@ -165,8 +174,17 @@ fn report(findings: &Findings) {
     std::fs::write(path, counted + &parts.collect::<String>()).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_statement_gets_the_answer_of_postgresql() {
+/// As the program's own: planning is recursive.
+const STACK_BYTES: usize = 16 << 20;
+
+#[test]
+fn every_statement_gets_the_answer_of_postgresql() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all();
+    runtime.build().unwrap().block_on(every_statement());
+}
+
+async fn every_statement() {
     let update = std::env::var_os("FLOWFORGE_UPDATE_GOLDENS").is_some();
     let server = TestServer::start().await;
     let reference = postgres::shared().await;
@@ -181,8 +199,8 @@ async fn every_statement_gets_the_answer_of_postgresql() {
             check_reference(&name, &mut script, postgres, update, &mut findings).await;
         }
         check_ours(&name, &script, &server, &mut findings).await;
+        report(&findings);
     }
-    report(&findings);
     conclude(&findings, update);
 }
 

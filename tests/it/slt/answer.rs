@@ -11,7 +11,7 @@ use crate::postgres::type_name;
 use super::decode;
 
 /// Longer than any statement of the scripts needs, shorter than patience.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The end of a statement.
 #[derive(Debug, Clone, PartialEq)]
