@@ -1,18 +1,22 @@
 //! What the planner may look up: a tenant's tables, the functions of the table, nothing else.
 
+use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::{ConfigOptions, Dialect};
-use datafusion::common::{DataFusionError, TableReference};
+use datafusion::common::{DFSchema, DataFusionError, TableReference};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
-use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
 use crate::catalog::TableLeaf;
+use crate::functions::{FunctionKind, find, type_name, unknown_function};
 
+use super::operators::Operators;
 use super::plan::PlanContext;
+use super::table_functions;
 use super::types::PostgresTypes;
 
 /// The planner's settings, the same for every session.
@@ -38,20 +42,30 @@ pub(super) fn options() -> &'static ConfigOptions {
 pub(super) struct Provider<'a> {
     context: &'a PlanContext<'a>,
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
+    operators: Arc<Operators>,
     types: Arc<PostgresTypes>,
+    needs_values: Cell<bool>,
 }
 
 impl<'a> Provider<'a> {
     pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
+        let operators = Arc::new(Operators::new(context.functions, context.time_zone));
         let expression_planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::clone(&operators) as Arc<dyn ExprPlanner>,
             Arc::new(datafusion::functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
-            Arc::new(datafusion::functions::datetime::planner::DatetimeFunctionPlanner),
-            Arc::new(datafusion::functions::unicode::planner::UnicodeFunctionPlanner),
-            Arc::new(datafusion::functions_aggregate::planner::AggregateFunctionPlanner),
-            Arc::new(datafusion::functions_window::planner::WindowFunctionPlanner),
         ];
-        Self { context, expression_planners, types: Arc::new(PostgresTypes) }
+        Self { context, expression_planners, operators, types: Arc::new(PostgresTypes), needs_values: Cell::new(false) }
+    }
+
+    /// The resolution of operators, which the typing after planning shares.
+    pub(super) fn operators(&self) -> &Operators {
+        &self.operators
+    }
+
+    /// Whether a table function could not say its columns because an argument has no value yet.
+    pub(super) fn needs_values(&self) -> bool {
+        self.needs_values.get()
     }
 
     fn leaf(&self, name: &TableReference) -> Result<Arc<TableLeaf>, ErrorReport> {
@@ -92,6 +106,33 @@ impl ContextProvider for Provider<'_> {
         }
     }
 
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let name = name.trim_matches('"').to_lowercase();
+        let args = args
+            .into_iter()
+            .map(|arg| self.operators.settle(arg, &DFSchema::empty()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if name == "generate_series" {
+            return table_functions::generate_series(&args, self.context.limits);
+        }
+        let values = table_functions::values(&args, self.context.parameter_values)?;
+        match self.context.table_functions.expand(&name, &values) {
+            Some(Ok(plan)) => Ok(Arc::new(table_functions::PlanSource::new(plan))),
+            Some(Err(report)) => {
+                self.needs_values.set(values.iter().any(Option::is_none));
+                Err(wrap(report))
+            }
+            None => {
+                let types = args.iter().map(|arg| arg.get_type(&DFSchema::empty()).map(|found| type_name(&found)));
+                let types = types.collect::<Result<Vec<_>, _>>()?.join(", ");
+                Err(wrap(ErrorReport::new(
+                    SqlState::UNDEFINED_FUNCTION,
+                    format!("function {name}({types}) does not exist"),
+                )))
+            }
+        }
+    }
+
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>, DataFusionError> {
         let table = datafusion::catalog::cte_worktable::CteWorkTable::new(name, schema);
         Ok(datafusion::datasource::provider_as_source(Arc::new(table)))
@@ -106,7 +147,15 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.context.functions.scalars.get(name).cloned()
+        if let Some(row) = find(name, FunctionKind::Scalar) {
+            return self.context.functions.scalars.get(name).filter(|_| row.is_callable()).cloned();
+        }
+        let functions = self.context.functions;
+        let planner_knows = ["unnest", "make_map", "map", "unnest_outer"].contains(&name);
+        if planner_knows || functions.aggregates.contains_key(name) || functions.windows.contains_key(name) {
+            return None;
+        }
+        Some(Arc::new(unknown_function(name)))
     }
 
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {

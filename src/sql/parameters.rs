@@ -1,6 +1,7 @@
 //! The types of `$1`, `$2` …
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, FieldRef};
@@ -9,8 +10,10 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use sqlparser::ast::{self, Visit, Visitor};
+
 use crate::base::engine_error::wrap;
-use crate::base::limits::{self};
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::plan::PlanContext;
@@ -55,6 +58,24 @@ pub(super) fn resolve(
     }
     let plan = if untyped { fill(plan, &all)? } else { plan };
     Ok((plan, all))
+}
+
+/// The types of the parameters that a query mentions, when it cannot be planned yet: what is not declared is text.
+pub(super) fn mentioned(query: &ast::Query, context: &PlanContext<'_>) -> Vec<SqlType> {
+    struct Highest(usize);
+    impl Visitor for Highest {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
+            if let ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Placeholder(id), .. }) = expr {
+                self.0 = self.0.max(number(id).unwrap_or_default());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut highest = Highest(context.declared_types.len());
+    let _ = query.visit(&mut highest);
+    let declared = |index: usize| context.declared_types.get(index).cloned().flatten();
+    (0..highest.0).map(|index| declared(index).unwrap_or(SqlType::Text)).collect()
 }
 
 fn indeterminate(number: usize) -> ErrorReport {

@@ -1,7 +1,9 @@
 //! Planning a query over a tenant's view.
 
-use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::LogicalPlan;
+use std::sync::Arc;
+
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::optimizer::Analyzer;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
@@ -12,7 +14,7 @@ use crate::catalog::TenantView;
 use crate::functions::FunctionRegistry;
 
 use super::context::{Provider, options};
-use super::{errors, normalise, parameters};
+use super::{errors, normalise, parameters, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -52,6 +54,8 @@ pub struct PlanContext<'a> {
 pub struct PlannedQuery {
     /// The plan, typed and coerced, with `Placeholder`s where parameters stand and table leaves without data.
     pub plan: LogicalPlan,
+    /// The names of the columns as the client sees them: PostgreSQL's, which may repeat. The plan's own are unique.
+    pub column_names: Vec<String>,
     /// The types of `$1`, `$2` …
     pub parameter_types: Vec<SqlType>,
     /// The row description cannot be told before the parameters have values: a table function's argument is one.
@@ -83,14 +87,30 @@ impl UserFacing for SqlError {
 /// # Errors
 /// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
 pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
-    let provider = Provider::new(context);
     let mut normal = query.clone();
     normalise::query(&mut normal, context)?;
-    let raw = raw_plan(normal, &provider, context).map_err(|error| errors::report(&error, query))?;
-    let typed = coerce(raw).map_err(|error| errors::report(&error, query))?;
-    let (plan, parameter_types) = parameters::resolve(typed, context).map_err(|error| errors::report(&error, query))?;
+    let provider = Provider::new(context);
+    let planned = typed_plan(normal, &provider, context);
+    let (plan, parameter_types) = match planned {
+        Ok(planned) => planned,
+        Err(_) if provider.needs_values() => return Ok(without_values(query, context)),
+        Err(error) => return Err(errors::report(&error, query).into()),
+    };
     check_columns(&plan)?;
-    Ok(PlannedQuery { plan, parameter_types, needs_values: false })
+    let fields = plan.schema().fields().iter();
+    let column_names = fields.map(|field| normalise::visible(field.name()).to_owned()).collect();
+    Ok(PlannedQuery { plan, column_names, parameter_types, needs_values: false })
+}
+
+fn typed_plan(
+    query: ast::Query,
+    provider: &Provider<'_>,
+    context: &PlanContext<'_>,
+) -> Result<(LogicalPlan, Vec<SqlType>), DataFusionError> {
+    let raw = raw_plan(query, provider, context)?;
+    let settled = settle::plan(raw, provider.operators())?;
+    let (filled, types) = parameters::resolve(settled, context)?;
+    Ok((coerce(filled)?, types))
 }
 
 /// The plan as the planner makes it, before types are coerced.
@@ -103,6 +123,14 @@ fn raw_plan(
     let mut planner_context = PlannerContext::new().with_prepare_param_data_types(declared);
     let planner = SqlToRel::new(provider);
     planner.sql_statement_to_plan_with_context(ast::Statement::Query(Box::new(query)), &mut planner_context)
+}
+
+/// What can be told of a query whose columns depend on values that are not there yet.
+fn without_values(query: &ast::Query, context: &PlanContext<'_>) -> PlannedQuery {
+    let plan =
+        LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) });
+    let parameter_types = parameters::mentioned(query, context);
+    PlannedQuery { plan, column_names: Vec::new(), parameter_types, needs_values: true }
 }
 
 /// Makes every implicit cast explicit.

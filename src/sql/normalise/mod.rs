@@ -1,13 +1,74 @@
 //! Rewrites of the syntax tree before planning: forms that PostgreSQL has and the planner has not, written with forms
 //! that it has.
+//!
+//! Comes in: a query as it was parsed. Goes out: the same query for the planner.
+//! Does not: look names up.
+//! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
-use sqlparser::ast;
+mod forms;
+mod names;
+mod numbers;
+mod tables;
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{self, Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 
 use crate::base::ErrorReport;
 
 use super::plan::PlanContext;
 
+pub(super) use names::visible;
+
 /// Rewrites a query in place.
-pub(super) fn query(_query: &mut ast::Query, _context: &PlanContext<'_>) -> Result<(), ErrorReport> {
-    Ok(())
+pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+    match query.visit(&mut Normaliser { context }) {
+        ControlFlow::Break(report) => Err(*report),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct Normaliser<'a> {
+    context: &'a PlanContext<'a>,
+}
+
+type Flow = ControlFlow<Box<ErrorReport>>;
+
+fn flow(result: Result<(), ErrorReport>) -> Flow {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(report) => ControlFlow::Break(Box::new(report)),
+    }
+}
+
+impl VisitorMut for Normaliser<'_> {
+    type Break = Box<ErrorReport>;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        flow(tables::expand_table_statements(&mut query.body))
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> Flow {
+        numbers::restore_in_query(query);
+        flow(forms::fetch_to_limit(query))
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
+        names::name_items(select);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> Flow {
+        numbers::restore_in_select(select);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
+        flow(tables::prepare(factor, self.context))
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        numbers::type_number(expr);
+        flow(forms::rewrite(expr, self.context))
+    }
 }
