@@ -79,6 +79,8 @@ limits! {
     JSON_DEPTH = "json_depth", 64, "every level costs stack in the parser";
     /// Depth of the tree of nodes that one compile request makes.
     GRAPH_DEPTH = "graph_depth", 1_000, "a plan is walked recursively";
+    /// Nodes of the tree that one compile request makes; a node that feeds two others is in it twice.
+    GRAPH_TREE_NODES = "graph_tree_nodes", 20_000, "a chain of nodes that each feed both inputs of the next doubles at every step";
     /// Bytes of one formula.
     FORMULA_BYTES = "formula_bytes", 64 * 1024, "a formula is parsed whole";
     /// Nesting of one formula.
@@ -99,6 +101,14 @@ limits! {
     CHANNELS_PER_CONNECTION = "channels_per_connection", 100, "each channel costs memory and a lookup for every message";
     /// Bytes of one WebSocket message from a client.
     WEBSOCKET_MESSAGE_BYTES = "websocket_message_bytes", 1024 * 1024, "a message is buffered whole before it is read";
+    /// Messages that a channel keeps for clients that come back.
+    CHANNEL_HISTORY_MESSAGES = "channel_history_messages", 100, "what is kept must fit into the queue of a client that comes back";
+    /// Bytes that a channel keeps for clients that come back.
+    CHANNEL_HISTORY_BYTES = "channel_history_bytes", 256 * 1024, "what is kept must fit into the queue of a client that comes back";
+    /// Seconds that a channel keeps a message for clients that come back.
+    CHANNEL_HISTORY_SECONDS = "channel_history_seconds", 300, "channels that nobody uses any more must not cost memory";
+    /// Channels whose last offset is remembered after their messages are gone.
+    RETIRED_CHANNELS = "retired_channels", 100_000, "an offset must not be given twice, and the memory of it must end";
     /// Messages that wait for one WebSocket client.
     WEBSOCKET_QUEUE_MESSAGES = "websocket_queue_messages", 256, "a client that does not keep up must not cost memory";
     /// Bytes that wait for one WebSocket client.

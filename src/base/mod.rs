@@ -10,6 +10,7 @@ pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod sqlstate;
+pub mod store_types;
 pub mod types;
 
 pub use clock::RequestClock;

@@ -116,6 +116,8 @@ sqlstates! {
     DATATYPE_MISMATCH = "42804";
     /// A recursion that is not allowed.
     INVALID_RECURSION = "42P19";
+    /// A text that is no name.
+    INVALID_NAME = "42602";
     /// A name that is reserved.
     RESERVED_NAME = "42939";
     /// An identifier that is too long.
@@ -140,6 +142,8 @@ sqlstates! {
     DUPLICATE_ALIAS = "42712";
     /// A column that more than one table has.
     AMBIGUOUS_COLUMN = "42702";
+    /// A table name that means more than one table.
+    AMBIGUOUS_ALIAS = "42P09";
     /// A function call that more than one signature fits.
     AMBIGUOUS_FUNCTION = "42725";
     /// A parameter whose type cannot be told.

@@ -7,6 +7,7 @@
 
 pub mod rows;
 pub mod snapshot;
+pub mod system;
 pub mod table;
 pub mod view;
 

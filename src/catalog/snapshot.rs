@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::TableName;
+use crate::base::{StoreKind, TableName};
 use crate::tenancy::{Policy, PolicyBook};
 
+use super::system::SnapshotCache;
 use super::table::Table;
 
 /// Every table of every store, immutable. A change is a new snapshot with a higher version.
@@ -14,13 +15,14 @@ pub struct Snapshot {
     version: u64,
     tables: BTreeMap<TableName, Arc<Table>>,
     policies: Arc<PolicyBook>,
+    system: SnapshotCache,
 }
 
 impl Snapshot {
     /// A snapshot of the tables under the policies.
     pub fn new(version: u64, tables: impl IntoIterator<Item = Table>, policies: Arc<PolicyBook>) -> Self {
         let tables = tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect();
-        Self { version, tables, policies }
+        Self { version, tables, policies, system: SnapshotCache::default() }
     }
 
     /// Grows with every change.
@@ -34,10 +36,20 @@ impl Snapshot {
         self.tables.values().filter_map(|table| Some((table, self.policies.of(&table.name)?)))
     }
 
+    /// What the system tables keep of this snapshot.
+    pub(super) fn system_cache(&self) -> &SnapshotCache {
+        &self.system
+    }
+
     /// One table with its policy.
     #[must_use]
     pub fn find(&self, name: &TableName) -> Option<(&Arc<Table>, &Policy)> {
         Some((self.tables.get(name)?, self.policies.of(name)?))
+    }
+
+    /// The tables of one store.
+    pub fn of_store(&self, store: StoreKind) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values().filter(move |table| table.store == store)
     }
 
     /// Tables that were discovered and have no policy: an operator wants to know of them.

@@ -48,4 +48,10 @@ impl Table {
             .collect();
         Arc::new(Schema::new(fields))
     }
+
+    /// The same, marked as known from an earlier discovery.
+    #[must_use]
+    pub fn as_stale(&self) -> Self {
+        Self { stale: true, ..self.clone() }
+    }
 }

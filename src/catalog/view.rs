@@ -108,6 +108,11 @@ impl TenantView {
         self.snapshot.version()
     }
 
+    /// The snapshot behind it, for the rest of this folder only: it also knows tables that nobody may see.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The tables, in the order of their names.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.snapshot.visible().map(|(table, _)| table)

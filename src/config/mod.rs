@@ -1,5 +1,21 @@
 //! One typed configuration: file, then environment, then flags.
 //!
 //! Comes in: TOML text, environment, flags. Goes out: a [`Config`] in which everything was checked.
-//! Does not: open files of certificates or connect.
-//! Invariant: an unknown key is an error that names it.
+//! Does not: open files of certificates or keys, connect, or know what a tenant may see.
+//! Invariant: an unknown key is an error that names it, and a [`Secret`] never shows itself.
+
+mod check;
+mod error;
+mod load;
+mod secret;
+mod sections;
+mod verifier;
+
+pub use error::{ConfigError, Problem};
+pub use load::Override;
+pub use secret::Secret;
+pub use sections::{
+    AuthSection, Config, DemoSection, JwtAlgorithm, JwtSection, LiveSection, LogSection, PolicyKind, PolicySection,
+    ServerSection, SessionSection, StoreBackend, StoreSection, StoresSection, TenantSection, TlsSection, UserSection,
+};
+pub use verifier::{InvalidVerifier, ScramVerifier};

@@ -1,11 +1,13 @@
 //! What a statement gives back.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use futures::Stream;
 
-use crate::base::{ErrorReport, SqlType};
+use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
 
 /// One column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,4 +78,26 @@ pub enum RowsTag {
     Explain,
     /// `SHOW`
     Show,
+}
+
+/// Rows of text that are already here.
+///
+/// # Errors
+/// An internal error when a row has not as many values as there are columns.
+pub(super) fn text_rows(
+    tag: RowsTag,
+    columns: &[OutputColumn],
+    rows: Vec<Vec<String>>,
+) -> Result<Outcome, ErrorReport> {
+    let fields: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, DataType::Utf8, true)).collect();
+    let arrays = (0..columns.len())
+        .map(|index| {
+            let values = rows.iter().map(|row| row.get(index).map(String::as_str));
+            Arc::new(values.collect::<StringArray>()) as ArrayRef
+        })
+        .collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|error| InternalError::new(error).report())?;
+    let stream = futures::stream::iter([Ok(batch)]);
+    Ok(Outcome::Rows { tag, columns: columns.to_vec(), stream: Box::pin(stream) })
 }

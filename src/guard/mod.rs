@@ -6,7 +6,11 @@
 //! Invariant: [`apply`] is the only way to a [`GuardedPlan`] and [`verify`] the only way to a [`VerifiedStatement`].
 
 mod apply;
+mod predicate;
+#[cfg(test)]
+mod tests;
 mod verify;
+mod walk;
 
 pub use apply::{GuardError, GuardedPlan, apply};
 pub use verify::{Requirement, VerifiedStatement, VerifyError, verify};

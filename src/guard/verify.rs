@@ -5,6 +5,8 @@ use sqlparser::ast::Statement;
 use crate::base::{InternalError, SqlState, UserFacing};
 use crate::tenancy::{Policy, Tenant};
 
+use super::walk::{Refusal, Walk};
+
 /// What must stand on one base table of an emitted statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
@@ -62,12 +64,26 @@ impl UserFacing for VerifyError {
     fn sqlstate(&self) -> SqlState {
         self.0.sqlstate()
     }
+
+    fn hint(&self) -> Option<String> {
+        self.0.hint()
+    }
 }
 
 /// Walks a final statement and checks every base table against the requirements.
 ///
+/// The walk knows nothing of how the statement was made. What it does not know, it refuses.
+///
 /// # Errors
 /// [`VerifyError`] when a table is unknown or stands outside its guard.
-pub fn verify(_statement: Statement, _requirements: &[Requirement]) -> Result<VerifiedStatement, VerifyError> {
-    todo!("guard helper")
+pub fn verify(statement: Statement, requirements: &[Requirement]) -> Result<VerifiedStatement, VerifyError> {
+    let result = match &statement {
+        Statement::Query(query) => Walk::new(requirements).query(query),
+        _ => Err(Refusal("it is no query".to_owned())),
+    };
+    let text = statement.to_string();
+    match result {
+        Ok(()) => Ok(VerifiedStatement { statement, text }),
+        Err(Refusal(cause)) => Err(VerifyError(InternalError::new(format!("verify: {cause}: {text}")))),
+    }
 }

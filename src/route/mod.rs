@@ -5,8 +5,17 @@
 //! Does not: write statements, or open connections.
 //! Invariant: every table leaf is in exactly one piece.
 
+pub mod columns;
+mod leaf;
 mod piece;
+mod place;
+mod push;
 mod split;
+pub mod subqueries;
+#[cfg(test)]
+mod tests;
 
+pub use columns::ColumnSet;
 pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};
+pub use place::physical_name;
 pub use split::route;

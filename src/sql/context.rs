@@ -1,7 +1,7 @@
 //! What the planner may look up: a tenant's tables, the functions of the table, nothing else.
 
 use std::cell::Cell;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::{ConfigOptions, Dialect};
@@ -11,9 +11,11 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
-use crate::catalog::TableLeaf;
+use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_function, is_system_table};
+use crate::catalog::{RowsLeaf, TableLeaf};
 use crate::functions::{FunctionKind, find, type_name, unknown_function};
 
+use super::array_literals::ArrayLiterals;
 use super::operators::Operators;
 use super::plan::PlanContext;
 use super::table_functions;
@@ -44,6 +46,9 @@ pub(super) struct Provider<'a> {
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
     operators: Arc<Operators>,
     types: Arc<PostgresTypes>,
+    /// Made when a catalog is first asked for: most queries never do.
+    system: OnceLock<System>,
+    /// A table function was called with a parameter that has no value yet.
     needs_values: Cell<bool>,
 }
 
@@ -51,11 +56,19 @@ impl<'a> Provider<'a> {
     pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
         let operators = Arc::new(Operators::new(context.functions, context.time_zone));
         let expression_planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(ArrayLiterals),
             Arc::clone(&operators) as Arc<dyn ExprPlanner>,
             Arc::new(datafusion::functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
         ];
-        Self { context, expression_planners, operators, types: Arc::new(PostgresTypes), needs_values: Cell::new(false) }
+        Self {
+            context,
+            expression_planners,
+            operators,
+            types: Arc::new(PostgresTypes),
+            system: OnceLock::new(),
+            needs_values: Cell::new(false),
+        }
     }
 
     /// The resolution of operators, which the typing after planning shares.
@@ -66,6 +79,36 @@ impl<'a> Provider<'a> {
     /// Whether a table function could not say its columns because an argument has no value yet.
     pub(super) fn needs_values(&self) -> bool {
         self.needs_values.get()
+    }
+
+    fn system(&self) -> &System {
+        self.system.get_or_init(|| {
+            let context = SystemContext {
+                user: self.context.user.to_owned(),
+                database: self.context.database.to_owned(),
+                search_path: self.context.search_path.to_vec(),
+                settings: (self.context.settings)(),
+                session_id: self.context.session_id,
+            };
+            System::new(self.context.view.clone(), context)
+        })
+    }
+
+    /// A table of `pg_catalog` or `information_schema`. PostgreSQL looks bare names up in `pg_catalog` first.
+    fn system_leaf(&self, name: &TableReference) -> Result<Option<Arc<RowsLeaf>>, ErrorReport> {
+        let found = match name {
+            TableReference::Bare { table } if is_system_table(PG_CATALOG, table) => self.system().bare_table(table),
+            TableReference::Partial { schema, table } if is_system_table(schema, table) => {
+                self.system().table(schema, table)
+            }
+            TableReference::Full { catalog, schema, table }
+                if catalog.as_ref() == self.context.database && is_system_table(schema, table) =>
+            {
+                self.system().table(schema, table)
+            }
+            TableReference::Bare { .. } | TableReference::Partial { .. } | TableReference::Full { .. } => Ok(None),
+        };
+        found.map_err(|error| error.report())
     }
 
     fn leaf(&self, name: &TableReference) -> Result<Arc<TableLeaf>, ErrorReport> {
@@ -100,6 +143,9 @@ impl<'a> Provider<'a> {
 
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        if let Some(leaf) = self.system_leaf(&name).map_err(wrap)? {
+            return Ok(leaf);
+        }
         match self.leaf(&name) {
             Ok(leaf) => Ok(leaf),
             Err(report) => Err(wrap(report)),
@@ -149,6 +195,9 @@ impl ContextProvider for Provider<'_> {
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if let Some(row) = find(name, FunctionKind::Scalar) {
             return self.context.functions.scalars.get(name).filter(|_| row.is_callable()).cloned();
+        }
+        if is_system_function(name) {
+            return self.system().scalar(name);
         }
         let functions = self.context.functions;
         let planner_knows = ["unnest", "make_map", "map", "unnest_outer"].contains(&name);

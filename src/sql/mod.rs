@@ -4,6 +4,7 @@
 //! Does not: guard, route, or keep a session's state.
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
+mod array_literals;
 mod context;
 mod errors;
 mod lexer;

@@ -27,6 +27,23 @@ pub(super) fn field(sql_type: &SqlType) -> FieldRef {
     Arc::new(Field::new("", sql_type.arrow(), true))
 }
 
+/// The highest parameter that a query names, 0 for none.
+pub(super) fn count(query: &ast::Query) -> usize {
+    struct Highest(usize);
+    impl Visitor for Highest {
+        type Break = ();
+        fn pre_visit_value(&mut self, value: &ast::ValueWithSpan) -> ControlFlow<()> {
+            if let ast::Value::Placeholder(id) = &value.value {
+                self.0 = self.0.max(number(id).unwrap_or_default());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut highest = Highest(0);
+    let _: ControlFlow<()> = query.visit(&mut highest);
+    highest.0
+}
+
 /// Gives every parameter its type: the declared one, the one that its surroundings ask for, or text.
 pub(super) fn resolve(
     plan: LogicalPlan,
@@ -58,24 +75,6 @@ pub(super) fn resolve(
     }
     let plan = if untyped { fill(plan, &all)? } else { plan };
     Ok((plan, all))
-}
-
-/// The types of the parameters that a query mentions, when it cannot be planned yet: what is not declared is text.
-pub(super) fn mentioned(query: &ast::Query, context: &PlanContext<'_>) -> Vec<SqlType> {
-    struct Highest(usize);
-    impl Visitor for Highest {
-        type Break = ();
-        fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
-            if let ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::Placeholder(id), .. }) = expr {
-                self.0 = self.0.max(number(id).unwrap_or_default());
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut highest = Highest(context.declared_types.len());
-    let _ = query.visit(&mut highest);
-    let declared = |index: usize| context.declared_types.get(index).cloned().flatten();
-    (0..highest.0).map(|index| declared(index).unwrap_or(SqlType::Text)).collect()
 }
 
 fn indeterminate(number: usize) -> ErrorReport {

@@ -11,6 +11,7 @@ use sqlparser::ast;
 use crate::base::limits::LimitSet;
 use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
 use crate::catalog::TenantView;
+use crate::catalog::system::Setting;
 use crate::functions::FunctionRegistry;
 
 use super::context::{Provider, options};
@@ -43,6 +44,8 @@ pub struct PlanContext<'a> {
     pub time_zone: &'a str,
     /// `pg_backend_pid()`.
     pub session_id: i32,
+    /// The settings of the session, for those who ask the catalogs for them.
+    pub settings: &'a dyn Fn() -> Vec<Setting>,
     /// Types that the client declared for parameters, by position; `None` where it left the choice to the server.
     pub declared_types: &'a [Option<SqlType>],
     /// Values of the parameters when they are known already (planning again at Bind).
@@ -54,8 +57,8 @@ pub struct PlanContext<'a> {
 pub struct PlannedQuery {
     /// The plan, typed and coerced, with `Placeholder`s where parameters stand and table leaves without data.
     pub plan: LogicalPlan,
-    /// The names of the columns as the client sees them: PostgreSQL's, which may repeat. The plan's own are unique.
-    pub column_names: Vec<String>,
+    /// The names of the columns as the client sees them; the plan's own are unique where PostgreSQL's need not be.
+    pub output_names: Vec<String>,
     /// The types of `$1`, `$2` …
     pub parameter_types: Vec<SqlType>,
     /// The row description cannot be told before the parameters have values: a table function's argument is one.
@@ -87,19 +90,28 @@ impl UserFacing for SqlError {
 /// # Errors
 /// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
 pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
+    let provider = Provider::new(context);
     let mut normal = query.clone();
     normalise::query(&mut normal, context)?;
-    let provider = Provider::new(context);
-    let planned = typed_plan(normal, &provider, context);
-    let (plan, parameter_types) = match planned {
-        Ok(planned) => planned,
-        Err(_) if provider.needs_values() => return Ok(without_values(query, context)),
-        Err(error) => return Err(errors::report(&error, query).into()),
+    let (plan, parameter_types) = match typed_plan(normal, &provider, context) {
+        Err(_) if provider.needs_values() => return Ok(later(query, context)),
+        planned => planned.map_err(|error| errors::report(&error, query))?,
     };
     check_columns(&plan)?;
-    let fields = plan.schema().fields().iter();
-    let column_names = fields.map(|field| normalise::visible(field.name()).to_owned()).collect();
-    Ok(PlannedQuery { plan, column_names, parameter_types, needs_values: false })
+    let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
+    Ok(PlannedQuery { plan, output_names, parameter_types, needs_values: false })
+}
+
+/// What can be told of a query that must wait for its parameters: their types, text where the client declared none.
+fn later(query: &ast::Query, context: &PlanContext<'_>) -> PlannedQuery {
+    let count = parameters::count(query).max(context.declared_types.len());
+    let declared = |index: usize| context.declared_types.get(index).cloned().flatten();
+    PlannedQuery {
+        plan: LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) }),
+        output_names: Vec::new(),
+        parameter_types: (0..count).map(|index| declared(index).unwrap_or(SqlType::Text)).collect(),
+        needs_values: true,
+    }
 }
 
 fn typed_plan(
@@ -125,17 +137,10 @@ fn raw_plan(
     planner.sql_statement_to_plan_with_context(ast::Statement::Query(Box::new(query)), &mut planner_context)
 }
 
-/// What can be told of a query whose columns depend on values that are not there yet.
-fn without_values(query: &ast::Query, context: &PlanContext<'_>) -> PlannedQuery {
-    let plan =
-        LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) });
-    let parameter_types = parameters::mentioned(query, context);
-    PlannedQuery { plan, column_names: Vec::new(), parameter_types, needs_values: true }
-}
-
 /// Makes every implicit cast explicit.
 fn coerce(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-    Analyzer::new().execute_and_check(plan, options(), |_, _| {})
+    // Not `execute_and_check`: its check refuses correlated subqueries that what runs in process takes apart itself.
+    Analyzer::new().rules.iter().try_fold(plan, |plan, rule| rule.analyze(plan, options()))
 }
 
 /// Every column must have a type that the wire can announce.

@@ -7,7 +7,7 @@ use chrono::{TimeZone, Utc};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
@@ -116,6 +116,7 @@ pub(super) fn plan_with(sql: &str, declared: &[Option<SqlType>]) -> Result<Plann
         user: "acme",
         database: "flowforge",
         time_zone: "UTC",
+        settings: &Vec::new,
         session_id: 7,
         declared_types: declared,
         parameter_values: None,

@@ -137,7 +137,7 @@ fn aggregates_have_postgresqls_types() {
 
 #[test]
 fn names_of_columns_are_postgresqls() {
-    let names = |sql: &str| plan(sql).column_names.join(",");
+    let names = |sql: &str| plan(sql).output_names.join(",");
     assert_eq!(
         names(
             "select 1, 2, id, t.name, count(*) over (), id::text, 'a'::text, case when true then 1 end, coalesce(id, 1), date '2024-01-01', (select 1 as one), -id, true from t"

@@ -4,6 +4,7 @@
 //! Does not: plan, or know a session.
 //! Invariant: a store runs a [`VerifiedStatement`] or the piece that it was emitted from, and nothing else.
 
+pub mod decorrelate;
 pub mod embedded;
 pub mod hub;
 pub mod local;

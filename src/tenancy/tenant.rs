@@ -17,10 +17,38 @@ pub struct Tenant {
 /// A user whose password or token was checked.
 #[derive(Debug, Clone)]
 pub struct Identity {
+    tenant: Arc<Tenant>,
+    user: UserName,
+    expires_at: Option<i64>,
+}
+
+impl Identity {
+    pub(super) fn new(tenant: Arc<Tenant>, user: UserName, expires_at: Option<i64>) -> Self {
+        Self { tenant, user, expires_at }
+    }
+
+    /// An identity that nobody proved, for tests of other folders.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn unproven_for_tests(tenant: Arc<Tenant>, user: UserName, expires_at: Option<i64>) -> Self {
+        Self::new(tenant, user, expires_at)
+    }
+
     /// The tenant that the user belongs to.
-    pub tenant: Arc<Tenant>,
+    #[must_use]
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
     /// The login name.
-    pub user: UserName,
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        &self.user
+    }
+
     /// When the proof of identity ends, in seconds since 1970 (`exp` of a token); `None` for a password.
-    pub expires_at: Option<i64>,
+    #[must_use]
+    pub fn expires_at(&self) -> Option<i64> {
+        self.expires_at
+    }
 }

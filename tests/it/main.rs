@@ -1,7 +1,20 @@
 //! The one integration test binary: one link instead of one a file.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends by panicking, and prints its seed"
+)]
+
+mod cli;
+mod fixture;
 mod golden;
+mod house;
 mod live;
 mod psql;
 mod slt;
+mod support;
+mod tenants;
 mod wire;

@@ -2,14 +2,12 @@
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query, SetExpr, Spanned, TableFactor, Value,
-    ValueWithSpan,
+    FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query, Value, ValueWithSpan,
 };
 
 use crate::base::{ErrorReport, SqlState};
+use crate::catalog::system::is_system_function;
 use crate::sql::plan::PlanContext;
-
-use super::tables::{strip_catalog, template};
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 pub(super) fn fetch_to_limit(query: &mut Query) -> Result<(), ErrorReport> {
@@ -42,10 +40,6 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-fn custom_type(name: &str) -> DataType {
-    DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())
-}
-
 /// A call; its name keeps the place of what it stands for.
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
@@ -74,9 +68,6 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             *expr = between(operand, negated, low, high);
         }
         Expr::BinaryOp { left, op, right } => {
-            if let BinaryOperator::PGCustomBinaryOperator(parts) = op {
-                *op = operator(parts.last().map(String::as_str).unwrap_or_default())?;
-            }
             if let (Expr::Tuple(a), Expr::Tuple(b)) = (left.as_ref(), right.as_ref()) {
                 *expr = compare_rows(a, op, b)?;
             }
@@ -85,10 +76,6 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             if let Expr::Tuple(row) = operand.as_ref() {
                 *expr = row_in_list(row, list, *negated)?;
             }
-        }
-        Expr::Collate { expr: operand, collation } => {
-            check_collation(collation)?;
-            *expr = take(operand);
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
             *expr = call("timezone", vec![take(time_zone), take(timestamp)]);
@@ -124,11 +111,6 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
         }
         Expr::Function(function) => {
             if let Some(other) = rewrite_call(function, context)? {
-                *expr = other;
-            }
-        }
-        Expr::Cast { expr: operand, data_type, .. } => {
-            if let Some(other) = rewrite_cast(operand, data_type) {
                 *expr = other;
             }
         }
@@ -172,35 +154,6 @@ fn between(operand: Expr, negated: bool, low: Expr, high: Expr) -> Expr {
     };
     let above = binary(operand.clone(), low_op, low);
     Expr::Nested(Box::new(binary(above, op, binary(operand, high_op, high))))
-}
-
-/// The operator behind `OPERATOR(pg_catalog.~)`.
-fn operator(symbol: &str) -> Result<BinaryOperator, ErrorReport> {
-    Ok(match symbol {
-        "=" => BinaryOperator::Eq,
-        "<>" | "!=" => BinaryOperator::NotEq,
-        "<" => BinaryOperator::Lt,
-        "<=" => BinaryOperator::LtEq,
-        ">" => BinaryOperator::Gt,
-        ">=" => BinaryOperator::GtEq,
-        "+" => BinaryOperator::Plus,
-        "-" => BinaryOperator::Minus,
-        "*" => BinaryOperator::Multiply,
-        "/" => BinaryOperator::Divide,
-        "%" => BinaryOperator::Modulo,
-        "||" => BinaryOperator::StringConcat,
-        "~" => BinaryOperator::PGRegexMatch,
-        "~*" => BinaryOperator::PGRegexIMatch,
-        "!~" => BinaryOperator::PGRegexNotMatch,
-        "!~*" => BinaryOperator::PGRegexNotIMatch,
-        "~~" => BinaryOperator::PGLikeMatch,
-        "~~*" => BinaryOperator::PGILikeMatch,
-        "!~~" => BinaryOperator::PGNotLikeMatch,
-        "!~~*" => BinaryOperator::PGNotILikeMatch,
-        other => {
-            return Err(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, format!("operator does not exist: {other}")));
-        }
-    })
 }
 
 /// `(a, b) < (c, d)` is `a < c OR a = c AND b < d`.
@@ -259,17 +212,6 @@ fn row_in_list(row: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error
     Ok(if negated { Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Not, expr: Box::new(any) } } else { any })
 }
 
-/// Text is ordered by its bytes here, as under these collations.
-fn check_collation(collation: &ObjectName) -> Result<(), ErrorReport> {
-    let name = collation.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone()).unwrap_or_default();
-    if matches!(name.as_str(), "C" | "POSIX" | "default" | "ucs_basic") {
-        return Ok(());
-    }
-    let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
-    let position = usize::try_from(collation.span().start.column).unwrap_or_default();
-    Err(ErrorReport::new(SqlState::UNDEFINED_OBJECT, message).with_position(position.max(1)))
-}
-
 /// `INTERVAL '1' DAY` is `CAST('1 DAY' AS interval)`.
 fn interval_constant(interval: &mut Interval) -> Option<Expr> {
     let value = match interval.value.as_ref() {
@@ -315,6 +257,10 @@ fn timezone_of_now(context: &PlanContext<'_>) -> Expr {
 
 /// What the session knows.
 fn session_constant(name: &str, context: &PlanContext<'_>) -> Option<Expr> {
+    if is_system_function(name) {
+        // The catalogs answer it.
+        return None;
+    }
     let constant = |value: &str| Some(cast(text(value), DataType::Text));
     match name {
         "current_user" | "session_user" | "current_role" | "user" => constant(context.user),
@@ -337,17 +283,13 @@ fn no_arguments(function: &Function) -> bool {
 }
 
 fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Option<Expr>, ErrorReport> {
-    strip_catalog(&mut function.name);
     let [part] = function.name.0.as_slice() else { return Ok(None) };
     let Some(ident) = part.as_ident() else { return Ok(None) };
     let name = if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() };
-    if let FunctionArguments::Subquery(query) = &mut function.args {
-        return if name == "array" { array_of(query).map(Some) } else { Ok(None) };
-    }
     if no_arguments(function) {
         let found = match name.as_str() {
-            "version" => Some(cast(text(VERSION), DataType::Text)),
-            "pg_backend_pid" => Some(cast(
+            "version" if !is_system_function(&name) => Some(cast(text(VERSION), DataType::Text)),
+            "pg_backend_pid" if !is_system_function(&name) => Some(cast(
                 Expr::Value(Value::Number(context.session_id.to_string(), false).into()),
                 DataType::Int4(None),
             )),
@@ -369,39 +311,4 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         }
     }
     Ok(None)
-}
-
-/// `ARRAY(SELECT x …)` is `(SELECT array_agg(x) FROM (SELECT x …))`.
-fn array_of(query: &mut Query) -> Result<Expr, ErrorReport> {
-    let mut outer = template("SELECT array_agg(element) FROM (SELECT 1) AS elements(element)")?;
-    if let SetExpr::Select(select) = outer.body.as_mut()
-        && let Some(from) = select.from.first_mut()
-        && let TableFactor::Derived { subquery, .. } = &mut from.relation
-    {
-        std::mem::swap(subquery.as_mut(), query);
-    }
-    Ok(Expr::Subquery(outer))
-}
-
-/// Casts to the types that are names of catalog rows go through functions.
-fn rewrite_cast(operand: &mut Expr, data_type: &DataType) -> Option<Expr> {
-    let name = match data_type {
-        DataType::Regclass => "regclass".to_owned(),
-        DataType::Custom(name, _) => name.0.last()?.as_ident()?.value.to_lowercase(),
-        _ => return None,
-    };
-    let function = match name.as_str() {
-        "regclass" => "regclass_in",
-        "regtype" => "regtype_in",
-        "regproc" | "regprocedure" => "regproc_in",
-        _ => return None,
-    };
-    match operand {
-        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }) => {
-            Some(call(function, vec![take(operand)]))
-        }
-        Expr::Cast { data_type: DataType::Text, .. } => Some(call(function, vec![take(operand)])),
-        // An oid stays the number that it is.
-        other => Some(cast(take(other), custom_type("oid"))),
-    }
 }

@@ -8,6 +8,7 @@
 mod forms;
 mod names;
 mod numbers;
+mod system;
 mod tables;
 
 use std::ops::ControlFlow;
@@ -18,10 +19,13 @@ use crate::base::ErrorReport;
 
 use super::plan::PlanContext;
 
-pub(super) use names::visible;
+pub(super) use names::shown;
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+    // Names first: they come from the text as it was written.
+    names::assign(query);
+    system::rewrite(query)?;
     match query.visit(&mut Normaliser { context }) {
         ControlFlow::Break(report) => Err(*report),
         ControlFlow::Continue(()) => Ok(()),
@@ -44,18 +48,9 @@ fn flow(result: Result<(), ErrorReport>) -> Flow {
 impl VisitorMut for Normaliser<'_> {
     type Break = Box<ErrorReport>;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
-        flow(tables::expand_table_statements(&mut query.body))
-    }
-
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
         numbers::restore_in_query(query);
         flow(forms::fetch_to_limit(query))
-    }
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
-        names::name_items(select);
-        ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {

@@ -1,166 +1,257 @@
-//! The names of output columns, as PostgreSQL makes them up.
+//! The names of output columns, as PostgreSQL derives them (`FigureColname` in its `parse_target.c`).
+//!
+//! Every item of a SELECT list that is no plain column gets its name as an alias. PostgreSQL allows the same name twice
+//! in one list and the planner does not, so the second one bears a mark that [`shown`] takes off again.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use sqlparser::ast::{DataType, Expr, Function, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TrimWhereField};
+use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitMut, VisitorMut};
 
-/// Divides a name from the number that tells it from an equal one. No identifier of a client holds it.
-const SEPARATOR: char = '\u{1}';
+/// Stands between a repeated name and its number. A character that cannot be seen and that no name needs.
+const MARK: char = '\u{2063}';
 
-/// The name that the client sees.
-#[must_use]
-pub(crate) fn visible(name: &str) -> &str {
-    name.split(SEPARATOR).next().unwrap_or(name)
+/// The name that PostgreSQL gives to what has none.
+const NAMELESS: &str = "?column?";
+
+/// Names the columns of every SELECT of a query.
+pub(super) fn assign(query: &mut ast::Query) {
+    let _: ControlFlow<()> = query.visit(&mut Namer);
 }
 
-/// Gives every item a name, and equal names a number.
-pub(super) fn name_items(select: &mut Select) {
-    let mut seen = HashSet::new();
-    let mut columns = HashSet::new();
-    for item in &mut select.projection {
-        match item {
-            SelectItem::UnnamedExpr(expr) => {
-                // A column keeps its qualifier, which tells equal names apart, unless it stands there twice.
-                if is_column(expr) && columns.insert(expr.to_string()) && !seen.contains(&column_name(expr)) {
-                    seen.insert(column_name(expr));
-                    continue;
-                }
-                let name = unique(name_of(expr).unwrap_or_else(|| "?column?".to_owned()), &mut seen);
-                let expr = std::mem::replace(expr, Expr::Value(sqlparser::ast::Value::Null.into()));
-                *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
-            }
-            SelectItem::ExprWithAlias { alias, .. } => {
-                let name = normal(alias);
-                let unique = unique(name.clone(), &mut seen);
-                if unique != name {
-                    *alias = Ident { value: unique, quote_style: Some('"'), span: alias.span };
-                }
-            }
-            SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(_, _) | SelectItem::Wildcard(_) => {}
+/// The name as the client sees it.
+pub(in crate::sql) fn shown(name: &str) -> &str {
+    name.split_once(MARK).map_or(name, |(shown, _)| shown)
+}
+
+struct Namer;
+
+impl VisitorMut for Namer {
+    type Break = ();
+
+    // After its parts: the name of a scalar subquery is that of its column.
+    fn post_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+        let mut taken = HashSet::new();
+        for item in &mut select.projection {
+            name_item(item, &mut taken);
         }
+        ControlFlow::Continue(())
     }
 }
 
-fn is_column(expr: &Expr) -> bool {
-    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-}
-
-fn column_name(expr: &Expr) -> String {
-    name_of(expr).unwrap_or_default()
-}
-
-fn unique(name: String, seen: &mut HashSet<String>) -> String {
-    if seen.insert(name.clone()) {
-        return name;
-    }
-    let mut number = 2;
-    loop {
-        let next = format!("{name}{SEPARATOR}{number}");
-        if seen.insert(next.clone()) {
-            return next;
+fn name_item(item: &mut SelectItem, taken: &mut HashSet<String>) {
+    match item {
+        SelectItem::UnnamedExpr(expr) => {
+            let name = figure(expr).unwrap_or_else(|| NAMELESS.to_owned());
+            let unique = unique(&name, taken);
+            let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+            if !is_column || unique != name {
+                let expr = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+                *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
+            }
         }
+        SelectItem::ExprWithAlias { alias, .. } => {
+            let name = folded(alias);
+            let unique = unique(&name, taken);
+            if unique != name {
+                *alias = Ident::with_quote('"', unique);
+            }
+        }
+        SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {}
+    }
+}
+
+fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+    let mut candidate = name.to_owned();
+    let mut number = 1;
+    while !taken.insert(candidate.clone()) {
         number += 1;
+        candidate = format!("{name}{MARK}{number}");
     }
+    candidate
 }
 
-fn normal(ident: &Ident) -> String {
+fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
-fn last(name: &ObjectName) -> Option<String> {
-    name.0.last().and_then(|part| part.as_ident()).map(normal)
-}
-
-/// The name that an expression gives its column; none is `?column?`.
-fn name_of(expr: &Expr) -> Option<String> {
+/// The name that an expression suggests, or `None`.
+fn figure(expr: &Expr) -> Option<String> {
     let fixed = |name: &str| Some(name.to_owned());
     match expr {
-        Expr::Identifier(ident) => Some(normal(ident)),
-        Expr::CompoundIdentifier(parts) => parts.last().map(normal),
-        Expr::Function(function) => function_name(function),
-        Expr::Cast { expr, data_type, .. } => name_of(expr).or_else(|| type_name(data_type)),
+        Expr::Identifier(ident) => Some(folded(ident)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(folded),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
+        Expr::CompoundFieldAccess { root, .. } => figure(root),
+        Expr::Cast { expr: inner, data_type, .. } => figure(inner).or_else(|| type_name(data_type)),
         Expr::TypedString(typed) => type_name(&typed.data_type),
         Expr::Interval(_) => fixed("interval"),
-        Expr::Nested(inner) => name_of(inner),
-        Expr::Collate { expr, .. } => name_of(expr),
-        Expr::CompoundFieldAccess { root, .. } => name_of(root),
+        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => fixed("bool"),
+        Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()).map(folded),
         Expr::Case { else_result, .. } => {
-            else_result.as_ref().and_then(|result| name_of(result)).or_else(|| fixed("case"))
+            let from_else = else_result.as_deref().filter(|expr| is_named(expr)).and_then(figure);
+            from_else.or_else(|| fixed("case"))
         }
+        Expr::Exists { .. } => fixed("exists"),
+        Expr::Subquery(query) => first_column(&query.body),
+        Expr::Array(_) => fixed("array"),
+        Expr::Tuple(_) => fixed("row"),
         Expr::Extract { .. } => fixed("extract"),
+        Expr::Ceil { .. } => fixed("ceil"),
+        Expr::Floor { .. } => fixed("floor"),
         Expr::Position { .. } => fixed("position"),
         Expr::Substring { .. } => fixed("substring"),
         Expr::Overlay { .. } => fixed("overlay"),
-        Expr::Ceil { .. } => fixed("ceil"),
-        Expr::Floor { .. } => fixed("floor"),
         Expr::AtTimeZone { .. } => fixed("timezone"),
-        Expr::Exists { .. } => fixed("exists"),
-        Expr::Array(_) => fixed("array"),
-        Expr::Tuple(_) => fixed("row"),
-        Expr::Value(value) if matches!(value.value, sqlparser::ast::Value::Boolean(_)) => fixed("bool"),
         Expr::Trim { trim_where, .. } => fixed(match trim_where {
-            Some(TrimWhereField::Leading) => "ltrim",
-            Some(TrimWhereField::Trailing) => "rtrim",
-            Some(TrimWhereField::Both) | None => "btrim",
+            Some(ast::TrimWhereField::Leading) => "ltrim",
+            Some(ast::TrimWhereField::Trailing) => "rtrim",
+            Some(ast::TrimWhereField::Both) | None => "btrim",
         }),
-        Expr::Subquery(query) => subquery_name(query),
+        // Operators, predicates and literals have no name in PostgreSQL either.
         _ => None,
     }
 }
 
-fn function_name(function: &Function) -> Option<String> {
-    last(&function.name)
-}
-
-fn subquery_name(query: &Query) -> Option<String> {
-    let SetExpr::Select(select) = query.body.as_ref() else { return None };
-    match select.projection.first()? {
-        SelectItem::UnnamedExpr(expr) => name_of(expr),
-        SelectItem::ExprWithAlias { alias, .. } => Some(normal(alias)),
-        SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(_, _) | SelectItem::Wildcard(_) => None,
+/// Whether PostgreSQL takes a CASE's name from its ELSE: from a column or a call, not from a cast's type.
+fn is_named(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast { expr, .. } => is_named(expr),
+        Expr::TypedString(_) | Expr::Interval(_) | Expr::Value(_) => false,
+        other => figure(other).is_some(),
     }
 }
 
-/// The name of a type in `pg_type`.
-fn type_name(data_type: &DataType) -> Option<String> {
-    use crate::base::SqlType;
-    let name = match data_type {
-        DataType::Varchar(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) => "varchar",
-        DataType::Char(_) | DataType::Character(_) => "bpchar",
-        DataType::Regclass => "regclass",
-        DataType::Custom(name, _) => return last(name),
-        other => match crate::sql::types::sql_type_of(other).ok()? {
-            SqlType::Bool => "bool",
-            SqlType::Int2 => "int2",
-            SqlType::Int4 => "int4",
-            SqlType::Int8 => "int8",
-            SqlType::Float4 => "float4",
-            SqlType::Float8 => "float8",
-            SqlType::Numeric { .. } => "numeric",
-            SqlType::Text | SqlType::Varchar => "text",
-            SqlType::Date => "date",
-            SqlType::Time => "time",
-            SqlType::Timestamp => "timestamp",
-            SqlType::Timestamptz => "timestamptz",
-            SqlType::Interval => "interval",
-            SqlType::Uuid => "uuid",
-            SqlType::Json => "json",
-            SqlType::Jsonb => "jsonb",
-            SqlType::Bytea => "bytea",
-            SqlType::Oid => "oid",
-            SqlType::Array(element) => return Some(array_name(&element)),
+fn first_column(body: &SetExpr) -> Option<String> {
+    match body {
+        SetExpr::Select(select) => match select.projection.first()? {
+            SelectItem::ExprWithAlias { alias, .. } => Some(shown(&folded(alias)).to_owned()),
+            SelectItem::UnnamedExpr(expr) => figure(expr),
+            SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => None,
         },
+        SetExpr::Query(query) => first_column(&query.body),
+        SetExpr::SetOperation { left, .. } => first_column(left),
+        SetExpr::Values(_) => Some("column1".to_owned()),
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_) => None,
+    }
+}
+
+/// PostgreSQL's own name of a type (`int4`, not `integer`).
+fn type_name(data_type: &DataType) -> Option<String> {
+    let name = match data_type {
+        DataType::Boolean | DataType::Bool => "bool",
+        DataType::SmallInt(_) | DataType::Int2(_) => "int2",
+        DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => "int4",
+        DataType::BigInt(_) | DataType::Int8(_) => "int8",
+        DataType::Real | DataType::Float4 => "float4",
+        DataType::Double(_) | DataType::DoublePrecision | DataType::Float8 | DataType::Float(_) => "float8",
+        DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => "numeric",
+        DataType::Varchar(_) | DataType::CharVarying(_) | DataType::CharacterVarying(_) => "varchar",
+        DataType::Char(_) | DataType::Character(_) => "bpchar",
+        DataType::Text => "text",
+        DataType::Date => "date",
+        DataType::Interval { .. } => "interval",
+        DataType::Uuid => "uuid",
+        DataType::JSON => "json",
+        DataType::JSONB => "jsonb",
+        DataType::Bytea => "bytea",
+        DataType::Time(_, zone) => {
+            if has_zone(*zone) {
+                "timetz"
+            } else {
+                "time"
+            }
+        }
+        DataType::Timestamp(_, zone) => {
+            if has_zone(*zone) {
+                "timestamptz"
+            } else {
+                "timestamp"
+            }
+        }
+        DataType::Custom(name, _) => return name.0.last().and_then(|part| part.as_ident()).map(folded),
+        DataType::Array(
+            ast::ArrayElemTypeDef::SquareBracket(element, _)
+            | ast::ArrayElemTypeDef::AngleBracket(element)
+            | ast::ArrayElemTypeDef::Parenthesis(element),
+        ) => return type_name(element),
+        _ => return None,
     };
     Some(name.to_owned())
 }
 
-fn array_name(element: &crate::base::SqlType) -> String {
-    use crate::base::SqlType;
-    match element {
-        SqlType::Int4 => "int4".to_owned(),
-        SqlType::Int8 => "int8".to_owned(),
-        SqlType::Float8 => "float8".to_owned(),
-        SqlType::Numeric { .. } => "numeric".to_owned(),
-        other => other.name(),
+fn has_zone(zone: ast::TimezoneInfo) -> bool {
+    matches!(zone, ast::TimezoneInfo::WithTimeZone | ast::TimezoneInfo::Tz)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn names(sql: &str) -> Vec<String> {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let ast::Statement::Query(mut query) = statements.remove(0) else { panic!("{sql} is no query") };
+        assign(&mut query);
+        let SetExpr::Select(select) = *query.body else { panic!("{sql} is no SELECT") };
+        let name = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(expr) => figure(expr).unwrap(),
+            SelectItem::ExprWithAlias { alias, .. } => shown(&alias.value).to_owned(),
+            other => panic!("{other}"),
+        };
+        select.projection.iter().map(name).collect()
+    }
+
+    // Each pair was read off PostgreSQL 15.
+    #[test]
+    fn names_are_postgresqls() {
+        let cases = [
+            ("1", "?column?"),
+            ("'a'", "?column?"),
+            ("true", "bool"),
+            ("null", "?column?"),
+            ("count(*)", "count"),
+            ("pg_catalog.upper('a')", "upper"),
+            ("price", "price"),
+            ("t.Price", "price"),
+            ("price + 1", "?column?"),
+            ("price::int", "price"),
+            ("1::bigint", "int8"),
+            ("cast('1' as numeric(10,2))", "numeric"),
+            ("date '2024-01-01'", "date"),
+            ("interval '1 day'", "interval"),
+            ("case when true then 1 end", "case"),
+            ("case when true then 1 else price end", "price"),
+            ("case when true then 1 else 2::int end", "case"),
+            ("coalesce(a, 1)", "coalesce"),
+            ("nullif(a, 1)", "nullif"),
+            ("exists (select 1)", "exists"),
+            ("(select max(x) from t)", "max"),
+            ("(select 1)", "?column?"),
+            ("array[1, 2]", "array"),
+            ("extract(year from d)", "extract"),
+            ("trim(leading 'x' from a)", "ltrim"),
+            ("trim(a)", "btrim"),
+            ("substring(a from 1 for 2)", "substring"),
+            ("position('a' in b)", "position"),
+            ("a is null", "?column?"),
+            ("not a", "?column?"),
+            ("-price", "?column?"),
+            ("d at time zone 'UTC'", "timezone"),
+            ("sum(x) over (order by y)", "sum"),
+        ];
+        for (expression, expected) in cases {
+            assert_eq!(names(&format!("SELECT {expression} FROM t")), [expected], "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_come_twice() {
+        assert_eq!(
+            names("SELECT 1, 2, count(*), count(*), a AS x, b AS x, c, c FROM t").join(" "),
+            "?column? ?column? count count x x c c"
+        );
     }
 }

@@ -10,47 +10,13 @@ use sqlparser::parser::Parser;
 use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
 use crate::sql::plan::PlanContext;
 
-/// `TABLE t` is `SELECT * FROM t`.
-pub(super) fn expand_table_statements(body: &mut SetExpr) -> Result<(), ErrorReport> {
-    match body {
-        SetExpr::Table(table) => {
-            let names = table.schema_name.iter().chain(&table.table_name).map(Ident::new).collect::<Vec<_>>();
-            *body = SetExpr::Query(select_from("SELECT * FROM t", ObjectName::from(names))?);
-            Ok(())
-        }
-        SetExpr::SetOperation { left, right, .. } => {
-            expand_table_statements(left)?;
-            expand_table_statements(right)
-        }
-        SetExpr::Select(_)
-        | SetExpr::Query(_)
-        | SetExpr::Values(_)
-        | SetExpr::Insert(_)
-        | SetExpr::Update(_)
-        | SetExpr::Delete(_)
-        | SetExpr::Merge(_) => Ok(()),
-    }
-}
-
-/// A query with one table, and that table's name exchanged.
-fn select_from(text: &str, name: ObjectName) -> Result<Box<Query>, ErrorReport> {
-    let mut query = template(text)?;
-    if let SetExpr::Select(select) = query.body.as_mut()
-        && let Some(from) = select.from.first_mut()
-        && let TableFactor::Table { name: slot, .. } = &mut from.relation
-    {
-        *slot = name;
-    }
-    Ok(query)
-}
-
 /// A query of our own text.
-pub(super) fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
+fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_query());
     parsed.map_err(|error| InternalError::new(error).report())
 }
 
-/// Names of tables are reserved words for nobody but the parser's dialect.
+/// Words that are no names in PostgreSQL unless they are quoted; the parser takes some of them for tables.
 const RESERVED: [&str; 24] = [
     "where", "from", "select", "group", "order", "having", "limit", "union", "and", "or", "not", "on", "join", "as",
     "case", "when", "then", "else", "end", "in", "is", "using", "with", "window",
@@ -97,7 +63,7 @@ fn refuse_reserved(name: &ObjectName) -> Result<(), ErrorReport> {
 }
 
 /// `pg_catalog.f` is `f`.
-pub(super) fn strip_catalog(name: &mut ObjectName) {
+fn strip_catalog(name: &mut ObjectName) {
     let is_catalog =
         |part: &ObjectNamePart| part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case("pg_catalog"));
     if name.0.len() == 2 && name.0.first().is_some_and(is_catalog) {

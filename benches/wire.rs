@@ -1,0 +1,216 @@
+//! What a client feels: the start, a prepared point lookup, and a long stream, against the release binary over loopback.
+//!
+//! PostgreSQL 15 is the peer where its programs are found (`FLOWFORGE_POSTGRES_BIN`, or on the PATH): the same lookup in the
+//! same run, as a ratio. Nothing here asserts a time.
+
+#![allow(missing_docs, reason = "a benchmark has no interface")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot run says so by ending")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::{TryStreamExt, pin_mut};
+use tokio_postgres::{Client, NoTls};
+
+const LOOKUPS: usize = 20_000;
+const STREAM: &str = "SELECT t.trade_id, t.event_time, t.symbol, t.side, t.quantity, t.price, t.notional \
+                      FROM flowforge.raw_trades t \
+                      CROSS JOIN (SELECT trade_id AS other FROM flowforge.raw_trades LIMIT 220) u LIMIT 5000000";
+
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(run());
+}
+
+async fn run() {
+    let (server, port, start) = start_server().await;
+    println!("start to accepting connections: {:.0} ms (goal 2000)", milliseconds(start));
+    let url = format!("postgres://acme:acme@127.0.0.1:{port}/flowforge");
+
+    let lookup = "SELECT symbol, vwap, volume FROM latest.vwap WHERE symbol = $1";
+    let ours = median_lookup(&connect(&url).await, lookup).await;
+    println!("prepared single-row SELECT, one client: p50 {ours:.0} µs (goal 300)");
+    let wide = "SELECT symbol, name, sector FROM marts.dim_instruments WHERE symbol = $1";
+    println!("the same on marts.dim_instruments: p50 {:.0} µs", median_lookup(&connect(&url).await, wide).await);
+    match peer_lookup().await {
+        Some(peer) => println!("PostgreSQL 15, the same lookup: p50 {peer:.0} µs; ratio {:.2}", ours / peer),
+        None => println!("PostgreSQL 15: not found, no ratio"),
+    }
+    stream(&connect(&url).await, server.0.id()).await;
+}
+
+async fn start_server() -> (Stopped, u16, Duration) {
+    let (pg, http) = (free_port(), free_port());
+    let started = Instant::now();
+    let child = Command::new(env!("CARGO_BIN_EXE_flowforge"))
+        .args(["demo", "--trades-per-second", "0", "--quotes-per-second", "0"])
+        .args(["--pg-listen", &format!("127.0.0.1:{pg}"), "--http-listen", &format!("127.0.0.1:{http}")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let child = Stopped(child);
+    while tokio::net::TcpStream::connect(("127.0.0.1", pg)).await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(60), "the server did not start");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    (child, pg, started.elapsed())
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn median_lookup(client: &Client, sql: &str) -> f64 {
+    let statement = client.prepare(sql).await.unwrap();
+    for _ in 0..500 {
+        assert_eq!(client.query(&statement, &[&"AAPL"]).await.unwrap().len(), 1);
+    }
+    let mut times = Vec::with_capacity(LOOKUPS);
+    for _ in 0..LOOKUPS {
+        let started = Instant::now();
+        client.query(&statement, &[&"AAPL"]).await.unwrap();
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    times[LOOKUPS / 2].as_secs_f64() * 1e6
+}
+
+async fn stream(client: &Client, pid: u32) {
+    let before = resident_kib(pid);
+    let peak = Arc::new(AtomicU64::new(before));
+    let done = Arc::new(AtomicBool::new(false));
+    let watcher = watch_memory(pid, Arc::clone(&peak), Arc::clone(&done));
+
+    let started = Instant::now();
+    let statement = client.prepare(STREAM).await.unwrap();
+    let prepared = started.elapsed();
+    let parameters: [&str; 0] = [];
+    let rows = client.query_raw(&statement, parameters).await.unwrap();
+    pin_mut!(rows);
+    let mut first = None;
+    let mut count = 0_u64;
+    while let Some(row) = rows.try_next().await.unwrap() {
+        first.get_or_insert_with(|| started.elapsed());
+        count += 1;
+        std::hint::black_box(row);
+    }
+    let elapsed = started.elapsed();
+    done.store(true, Ordering::Relaxed);
+    watcher.join().unwrap();
+    println!(
+        "stream of {count} rows × 7 columns: prepared after {:.1} ms, first row after {:.1} ms (goal 50), {:.2} s in all, {:.2} million rows/s",
+        milliseconds(prepared),
+        milliseconds(first.unwrap()),
+        elapsed.as_secs_f64(),
+        count as f64 / elapsed.as_secs_f64() / 1e6
+    );
+    let grown = peak.load(Ordering::Relaxed).saturating_sub(before) as f64 / 1024.0;
+    println!("resident memory: {:.1} MiB before, grew by {grown:.1} MiB (goal 64)", before as f64 / 1024.0);
+}
+
+fn watch_memory(pid: u32, peak: Arc<AtomicU64>, done: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        while !done.load(Ordering::Relaxed) {
+            peak.fetch_max(resident_kib(pid), Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    })
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+async fn peer_lookup() -> Option<f64> {
+    let programs = postgres_programs()?;
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, port) = start_postgres(&programs, folder.path()).await?;
+    let client = connect(&format!("postgres://peer@127.0.0.1:{port}/postgres")).await;
+    let setup = "CREATE TABLE vwap (symbol text PRIMARY KEY, vwap float8, volume float8);
+                 INSERT INTO vwap VALUES ('AAPL', 1, 2), ('MSFT', 3, 4), ('GOOGL', 5, 6), ('AMZN', 7, 8), ('NVDA', 9, 10)";
+    client.batch_execute(setup).await.unwrap();
+    Some(median_lookup(&client, "SELECT symbol, vwap, volume FROM vwap WHERE symbol = $1").await)
+}
+
+fn postgres_programs() -> Option<PathBuf> {
+    let configured = std::env::var_os("FLOWFORGE_POSTGRES_BIN").map(PathBuf::from);
+    let on_path =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    let debian = PathBuf::from("/usr/lib/postgresql/15/bin");
+    configured.into_iter().chain([debian]).chain(on_path).find(|folder| folder.join("initdb").exists())
+}
+
+/// PostgreSQL refuses to run as root, so root lends it to an unprivileged user.
+fn command(program: &Path, is_root: bool) -> Command {
+    if !is_root {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+    command
+}
+
+async fn start_postgres(programs: &Path, folder: &Path) -> Option<(Stopped, u16)> {
+    let is_root = fs::metadata("/proc/self").ok().is_some_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0);
+    let data = folder.join("data");
+    fs::create_dir(&data).unwrap();
+    if is_root {
+        std::os::unix::fs::chown(folder, Some(65534), Some(65534)).unwrap();
+        std::os::unix::fs::chown(&data, Some(65534), Some(65534)).unwrap();
+    }
+    let made = command(&programs.join("initdb"), is_root)
+        .args(["-U", "peer", "-A", "trust", "--no-sync", "-D"])
+        .arg(&data)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .ok()?;
+    if !made.success() {
+        return None;
+    }
+    let port = free_port();
+    let child = command(&programs.join("postgres"), is_root)
+        .arg("-D")
+        .arg(&data)
+        .args(["-p", &port.to_string(), "-k", ""])
+        .args(["-c", "listen_addresses=127.0.0.1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let child = Stopped(child);
+    for _ in 0..500 {
+        if tokio_postgres::connect(&format!("postgres://peer@127.0.0.1:{port}/postgres"), NoTls).await.is_ok() {
+            return Some((child, port));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}

@@ -1,0 +1,69 @@
+# Shared by the scripts: where the build goes, and what a fresh machine lacks. Sourced, not run.
+set -euo pipefail
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$project"
+
+# A build cache outside the checkout, so that a fresh clone does not build the engine again.
+if [ -z "${CARGO_TARGET_DIR:-}" ]; then
+    cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}
+    if mkdir -p "$cache/flowforge/target" 2>/dev/null && [ -w "$cache/flowforge/target" ]; then
+        export CARGO_TARGET_DIR=$cache/flowforge/target
+    fi
+fi
+
+say() { printf '== %s\n' "$*"; }
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "'$*' needs root; run it as root once and start again"
+    fi
+}
+
+# apt_install COMMAND PACKAGE: installs the package when the command is missing.
+apt_install() {
+    command -v "$1" >/dev/null && return 0
+    command -v apt-get >/dev/null || fail "$1 is missing; install it (Debian's package: $2)"
+    say "installing $2"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+}
+
+# The folder of the PostgreSQL 15 server programs, which Debian keeps off the PATH.
+postgres_programs() {
+    local folder
+    for folder in "${FLOWFORGE_POSTGRES_BIN:-}" /usr/lib/postgresql/15/bin "$(dirname "$(command -v postgres || true)")"; do
+        if [ -x "$folder/postgres" ] && [ -x "$folder/initdb" ]; then
+            printf '%s\n' "$folder"
+            return 0
+        fi
+    done
+    return 1
+}
+
+require_toolchain() {
+    command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.95 or newer from rustup.rs"
+    cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
+    cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
+    apt_install cc gcc
+}
+
+require_test_tools() {
+    require_toolchain
+    if ! cargo nextest --version >/dev/null 2>&1; then
+        say "installing cargo-nextest"
+        cargo install cargo-nextest --locked
+    fi
+    apt_install psql postgresql-client-15
+    postgres_programs >/dev/null || apt_install postgres-server-programs postgresql-15
+    FLOWFORGE_POSTGRES_BIN=$(postgres_programs) || fail "the PostgreSQL 15 server programs are missing"
+    export FLOWFORGE_POSTGRES_BIN
+}

@@ -1,0 +1,68 @@
+//! What the session and the server say of themselves.
+
+use crate::base::{ErrorReport, SqlState};
+
+use super::super::System;
+use super::super::relations::PG_CATALOG;
+use super::super::session_rows::UTF8;
+use super::call::Argument::{Bool, Int4, Oid, Text};
+use super::call::{Arguments, Datum, FunctionRow, Returns};
+
+/// The functions of this file.
+pub(super) const ROWS: &[FunctionRow] = &[
+    FunctionRow::new("current_schemas", &[Bool], Returns::Texts, current_schemas),
+    FunctionRow::new("current_setting", &[Text, Bool], Returns::Text, current_setting).required(1),
+    FunctionRow::new("pg_encoding_to_char", &[Int4], Returns::Text, encoding_name),
+    FunctionRow::new("pg_char_to_encoding", &[Text], Returns::Int4, encoding_number),
+    FunctionRow::new("getdatabaseencoding", &[], Returns::Text, |_, _| Ok(Datum::Text("UTF8".to_owned()))),
+    FunctionRow::new("pg_client_encoding", &[], Returns::Text, |_, _| Ok(Datum::Text("UTF8".to_owned()))),
+    FunctionRow::new("pg_is_in_recovery", &[], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
+    FunctionRow::new("pg_is_wal_replay_paused", &[], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
+    FunctionRow::new("pg_my_temp_schema", &[], Returns::Oid, |_, _| Ok(Datum::Oid(0))),
+    FunctionRow::new("pg_is_other_temp_schema", &[Oid], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
+    FunctionRow::new("txid_current", &[], Returns::Int8, |_, _| Ok(Datum::Int8(READ_ONLY_TRANSACTION))),
+    FunctionRow::new("txid_current_if_assigned", &[], Returns::Int8, |_, _| Ok(Datum::Null)),
+    FunctionRow::new("inet_client_addr", &[], Returns::Text, |_, _| Ok(Datum::Null)),
+    FunctionRow::new("inet_client_port", &[], Returns::Int4, |_, _| Ok(Datum::Null)),
+    FunctionRow::new("inet_server_addr", &[], Returns::Text, |_, _| Ok(Datum::Null)),
+    FunctionRow::new("inet_server_port", &[], Returns::Int4, |_, _| Ok(Datum::Null)),
+];
+
+/// Nothing is ever written, so there is only one transaction id: PostgreSQL's first normal one.
+const READ_ONLY_TRANSACTION: i64 = 3;
+
+/// The schemas of the search path that exist; with `true` also `pg_catalog`, which is searched first.
+fn current_schemas(system: &System, arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    let path = &system.context().search_path;
+    let implied = arguments.bool(0) == Some(true) && !path.iter().any(|schema| schema == PG_CATALOG);
+    let mut schemas: Vec<String> = implied.then(|| PG_CATALOG.to_owned()).into_iter().collect();
+    schemas.extend(path.iter().filter(|schema| system.relations().schema_oid(schema).is_some()).cloned());
+    Ok(Datum::Texts(schemas))
+}
+
+fn current_setting(system: &System, arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    let name = arguments.text(0).unwrap_or_default();
+    let found = system.context().settings.iter().find(|setting| setting.name.eq_ignore_ascii_case(name));
+    match found {
+        Some(setting) => Ok(Datum::Text(setting.value.clone())),
+        None if arguments.bool(1) == Some(true) => Ok(Datum::Null),
+        None => Err(ErrorReport::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("unrecognized configuration parameter \"{name}\""),
+        )),
+    }
+}
+
+/// The encodings that this server can be asked about: everything here is UTF-8.
+const ENCODINGS: [(i32, &str); 3] = [(0, "SQL_ASCII"), (UTF8, "UTF8"), (8, "LATIN1")];
+
+fn encoding_name(_system: &System, arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    let name = ENCODINGS.iter().find(|(number, _)| Some(i64::from(*number)) == arguments.int(0));
+    Ok(Datum::Text(name.map_or("", |(_, name)| name).to_owned()))
+}
+
+fn encoding_number(_system: &System, arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    let wanted = arguments.text(0).unwrap_or_default().replace('-', "");
+    let found = ENCODINGS.iter().find(|(_, name)| name.eq_ignore_ascii_case(&wanted));
+    Ok(Datum::Int4(found.map_or(-1, |(number, _)| *number)))
+}

@@ -1,0 +1,191 @@
+//! What a configuration must be beyond its types. All problems at once.
+
+use std::collections::BTreeSet;
+
+use crate::base::limits::{self, LimitSet};
+
+use super::error::Problem;
+use super::sections::{Config, JwtAlgorithm, JwtSection, PolicyKind, PolicySection};
+use super::verifier::ScramVerifier;
+
+/// A shorter secret can be guessed offline from one token.
+const SECRET_BYTES: usize = 32;
+/// A leeway is for clocks, not for late clients.
+const LEEWAY_SECONDS: u64 = 300;
+
+impl Config {
+    /// Everything that is wrong; empty when nothing is.
+    #[must_use]
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_server(&mut problems);
+        self.check_users(&mut problems);
+        self.check_jwt(&mut problems);
+        self.check_tenants(&mut problems);
+        self.check_policies(&mut problems);
+        self.check_limits(&mut problems);
+        self.check_live(&mut problems);
+        problems
+    }
+
+    /// The limits in force. Names that no limit has are left out; [`Config::check`] reports them.
+    #[must_use]
+    pub fn limit_set(&self) -> LimitSet {
+        let mut set = LimitSet::default();
+        for (name, value) in &self.limits {
+            // An unknown name was reported by `check`.
+            drop(set.set(name, *value));
+        }
+        set
+    }
+
+    fn check_server(&self, problems: &mut Vec<Problem>) {
+        if self.server.database.is_empty() {
+            problems.push(Problem::new("server.database", "it is empty"));
+        }
+        if self.server.pg_listen == self.server.http_listen && self.server.pg_listen.port() != 0 {
+            problems.push(Problem::new("server.http_listen", "it is the address of server.pg_listen"));
+        }
+        if self.session.search_path.iter().any(String::is_empty) {
+            problems.push(Problem::new("session.search_path", "a name in it is empty"));
+        }
+    }
+
+    fn check_users(&self, problems: &mut Vec<Problem>) {
+        let mut seen = BTreeSet::new();
+        for (index, user) in self.auth.users.iter().enumerate() {
+            let key = |field: &str| format!("auth.users[{index}].{field}");
+            if !seen.insert(&user.name) {
+                problems.push(Problem::new(key("name"), format!("user \"{}\" is there twice", user.name)));
+            }
+            if user.name.as_str() == self.auth.token_user {
+                problems.push(Problem::new(key("name"), format!("\"{}\" is auth.token_user", user.name)));
+            }
+            if !self.tenants.iter().any(|tenant| tenant.id == user.tenant) {
+                problems.push(Problem::new(key("tenant"), format!("there is no tenant \"{}\"", user.tenant)));
+            }
+            if let Err(error) = user.verifier.expose().parse::<ScramVerifier>() {
+                problems.push(Problem::new(key("verifier"), error.to_string()));
+            }
+        }
+    }
+
+    fn check_jwt(&self, problems: &mut Vec<Problem>) {
+        let Some(jwt) = &self.auth.jwt else { return };
+        match jwt.algorithm {
+            JwtAlgorithm::HS256 => check_shared_secret(jwt, problems),
+            JwtAlgorithm::RS256 | JwtAlgorithm::ES256 => check_public_keys(jwt, problems),
+        }
+        if jwt.leeway_seconds > LEEWAY_SECONDS {
+            let message = format!("at most {LEEWAY_SECONDS} seconds");
+            problems.push(Problem::new("auth.jwt.leeway_seconds", message));
+        }
+        if jwt.tenant_claim.is_empty() {
+            problems.push(Problem::new("auth.jwt.tenant_claim", "it is empty"));
+        }
+    }
+
+    fn check_tenants(&self, problems: &mut Vec<Problem>) {
+        let mut seen = BTreeSet::new();
+        for (index, tenant) in self.tenants.iter().enumerate() {
+            if !seen.insert(&tenant.id) {
+                let message = format!("tenant \"{}\" is there twice", tenant.id);
+                problems.push(Problem::new(format!("tenants[{index}].id"), message));
+            }
+        }
+    }
+
+    fn check_policies(&self, problems: &mut Vec<Problem>) {
+        let mut seen = BTreeSet::new();
+        for (index, policy) in self.policies.iter().enumerate() {
+            if !seen.insert(&policy.table) {
+                let message = format!("table {} has two policies", policy.table);
+                problems.push(Problem::new(format!("policies[{index}].table"), message));
+            }
+            check_fields(index, policy, problems);
+            if let Some(attribute) = &policy.attribute
+                && !self.tenants.iter().any(|tenant| tenant.attributes.contains_key(attribute))
+            {
+                let message = format!("no tenant has the attribute \"{attribute}\"");
+                problems.push(Problem::new(format!("policies[{index}].attribute"), message));
+            }
+        }
+    }
+
+    fn check_limits(&self, problems: &mut Vec<Problem>) {
+        for (name, value) in &self.limits {
+            let key = format!("limits.{name}");
+            if !limits::ALL.iter().any(|limit| limit.name == name) {
+                problems.push(Problem::new(&key, limits::UnknownLimit(name.clone()).to_string()));
+            } else if *value == 0 {
+                problems.push(Problem::new(&key, "a limit must be at least 1"));
+            }
+        }
+    }
+
+    fn check_live(&self, problems: &mut Vec<Problem>) {
+        if self.live.heartbeat_seconds == 0 {
+            problems.push(Problem::new("live.heartbeat_seconds", "it must be at least 1"));
+        }
+        if self.live.dead_after_seconds <= self.live.heartbeat_seconds {
+            let message = "it must be more than live.heartbeat_seconds";
+            problems.push(Problem::new("live.dead_after_seconds", message));
+        }
+    }
+}
+
+fn check_shared_secret(jwt: &JwtSection, problems: &mut Vec<Problem>) {
+    match &jwt.secret {
+        None => problems.push(Problem::new("auth.jwt.secret", "HS256 needs it")),
+        Some(secret) if secret.expose().len() < SECRET_BYTES => {
+            problems.push(Problem::new("auth.jwt.secret", format!("it must have at least {SECRET_BYTES} bytes")));
+        }
+        Some(_) => {}
+    }
+    for (key, given) in [("jwks_file", jwt.jwks_file.is_some()), ("jwks_url", jwt.jwks_url.is_some())] {
+        if given {
+            problems.push(Problem::new(format!("auth.jwt.{key}"), "HS256 has no public keys"));
+        }
+    }
+}
+
+fn check_public_keys(jwt: &JwtSection, problems: &mut Vec<Problem>) {
+    if jwt.secret.is_some() {
+        problems.push(Problem::new("auth.jwt.secret", "only HS256 has a shared secret"));
+    }
+    if jwt.jwks_file.is_some() == jwt.jwks_url.is_some() {
+        let message = "RS256 and ES256 need exactly one of jwks_file and jwks_url";
+        problems.push(Problem::new("auth.jwt.jwks_file", message));
+    }
+    let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+    if jwt.jwks_url.as_ref().is_some_and(|url| !web(url)) {
+        problems.push(Problem::new("auth.jwt.jwks_url", "it must begin with https:// or http://"));
+    }
+}
+
+fn check_fields(index: usize, policy: &PolicySection, problems: &mut Vec<Problem>) {
+    let (column, tenant_column, attribute) = match policy.kind {
+        PolicyKind::TenantColumn => (true, false, false),
+        PolicyKind::ListAttribute => (true, false, true),
+        PolicyKind::TenantColumnAndList => (true, true, true),
+        PolicyKind::Shared => (false, false, false),
+    };
+    let fields = [
+        ("column", column, &policy.column),
+        ("tenant_column", tenant_column, &policy.tenant_column),
+        ("attribute", attribute, &policy.attribute),
+    ];
+    for (name, wanted, given) in fields {
+        let message = match given {
+            None if wanted => "this kind of policy needs it",
+            Some(_) if !wanted => "this kind of policy does not have it",
+            Some(text) if text.is_empty() => "it is empty",
+            None | Some(_) => continue,
+        };
+        problems.push(Problem::new(format!("policies[{index}].{name}"), message));
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

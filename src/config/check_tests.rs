@@ -1,0 +1,162 @@
+//! Tests of the checks and of the explained example.
+
+use super::*;
+use crate::config::Override;
+
+const EXAMPLE: &str = include_str!("../../config/flowforge.toml");
+
+fn problems_of(text: &str) -> Vec<String> {
+    Config::parse(text, &[]).unwrap().check().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let text = r#"
+        [server]
+        database = ""
+        [[tenants]]
+        id = "acme"
+        [[tenants]]
+        id = "acme"
+        [[auth.users]]
+        name = "token"
+        tenant = "nobody"
+        verifier = "hunter2"
+        [auth.jwt]
+        algorithm = "HS256"
+        secret = "short"
+        leeway_seconds = 3600
+        [[policies]]
+        table = "a.b"
+        kind = "list_attribute"
+        column = "symbol"
+        attribute = "symbols"
+        [[policies]]
+        table = "a.b"
+        kind = "shared"
+        column = "x"
+        [[policies]]
+        table = "a.c"
+        kind = "tenant_column"
+        [limits]
+        sessions = 0
+        nodes = 1
+        [live]
+        dead_after_seconds = 3
+    "#;
+    let problems = problems_of(text);
+    let expected = [
+        "server.database:",
+        "auth.users[0].name: \"token\" is auth.token_user",
+        "auth.users[0].tenant: there is no tenant \"nobody\"",
+        "auth.users[0].verifier: bad verifier",
+        "auth.jwt.secret: it must have at least 32 bytes",
+        "auth.jwt.leeway_seconds:",
+        "tenants[1].id: tenant \"acme\" is there twice",
+        "policies[0].attribute: no tenant has",
+        "policies[1].table: table a.b has two policies",
+        "policies[1].column: this kind of policy does not have it",
+        "policies[2].column: this kind of policy needs it",
+        "limits.nodes: there is no limit named",
+        "limits.sessions: a limit must be at least 1",
+        "live.dead_after_seconds:",
+    ];
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    for (problem, start) in problems.iter().zip(expected) {
+        assert!(problem.starts_with(start), "{problem} should start with {start}");
+    }
+    assert!(!problems.iter().any(|problem| problem.contains("hunter2") || problem.contains("short")));
+}
+
+#[test]
+fn public_keys_come_from_exactly_one_place() {
+    for keys in ["", "jwks_file = \"a\"\njwks_url = \"https://b\"\n", "secret = \"x\"\njwks_file = \"a\"\n"] {
+        let problems = problems_of(&format!("[auth.jwt]\nalgorithm = \"RS256\"\n{keys}"));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+    }
+    assert!(problems_of("[auth.jwt]\nalgorithm = \"ES256\"\njwks_url = \"https://b\"\n").is_empty());
+    assert_eq!(problems_of("[auth.jwt]\nalgorithm = \"ES256\"\njwks_url = \"file:///b\"\n").len(), 1);
+}
+
+#[test]
+fn the_example_loads_and_its_optional_keys_load_too() {
+    assert_eq!(problems_of(EXAMPLE), Vec::<String>::new());
+    let all = uncommented();
+    Config::parse(&all, &[]).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The example with every `#key = value` and `#[section]` in force; prose has a blank after the `#`.
+fn uncommented() -> String {
+    let optional = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
+    EXAMPLE.lines().map(|line| if optional(line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
+}
+
+/// The keys of a section as its type has them, read from what it says to a key that it does not have.
+fn keys_of(section: &[&str]) -> Vec<String> {
+    let mut key: Vec<String> = section.iter().map(|part| (*part).to_owned()).collect();
+    let path = if key.is_empty() { "nonsense".to_owned() } else { format!("{}.nonsense", key.join(".")) };
+    key.push("nonsense".to_owned());
+    let error = Config::parse("", &[Override::flag("test", &path, "1")]).unwrap_err().to_string();
+    let (_, list) = error.split_once(", expected").unwrap_or_else(|| panic!("{error}"));
+    let list = list.split(" in `").next().unwrap();
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn list_keys_of(document: &str) -> Vec<String> {
+    let error = Config::parse(document, &[]).unwrap_err().to_string();
+    let (_, list) = error.split_once(", expected").unwrap_or_else(|| panic!("{error}"));
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_example_has_every_key() {
+    let example: toml::Table = toml::from_str(&uncommented()).unwrap();
+    let sections: [&[&str]; 13] = [
+        &[],
+        &["server"],
+        &["tls"],
+        &["auth"],
+        &["auth", "jwt"],
+        &["session"],
+        &["live"],
+        &["stores"],
+        &["stores", "clickhouse"],
+        &["stores", "materialize"],
+        &["stores", "redis"],
+        &["demo"],
+        &["log"],
+    ];
+    for section in sections {
+        let mut table = &example;
+        for part in section {
+            table = table.get(*part).and_then(toml::Value::as_table).unwrap_or_else(|| panic!("no {section:?}"));
+        }
+        for key in keys_of(section) {
+            assert!(table.contains_key(&key), "the example lacks {section:?} {key}");
+        }
+    }
+    let lists = [
+        ("tenants", example.get("tenants")),
+        ("policies", example.get("policies")),
+        ("auth.users", example.get("auth").and_then(|auth| auth.get("users"))),
+    ];
+    for (name, list) in lists {
+        let list = list.and_then(toml::Value::as_array).unwrap();
+        for key in list_keys_of(&format!("[[{name}]]\nnonsense = 1\n")) {
+            assert!(list.iter().any(|one| one.get(&key).is_some()), "the example lacks {name} {key}");
+        }
+    }
+}
+
+#[test]
+fn the_example_has_every_limit_with_its_default() {
+    let example: toml::Table = toml::from_str(&uncommented()).unwrap();
+    let listed = example.get("limits").and_then(toml::Value::as_table).unwrap();
+    let missing: Vec<String> = limits::ALL
+        .iter()
+        .filter(|limit| listed.get(limit.name).and_then(toml::Value::as_integer) != i64::try_from(limit.default).ok())
+        .map(|limit| format!("# {}\n#{} = {}", limit.reason, limit.name, limit.default))
+        .collect();
+    assert!(missing.is_empty(), "add to [limits] of config/flowforge.toml:\n{}", missing.join("\n"));
+    assert_eq!(listed.len(), limits::ALL.len());
+}

@@ -1,0 +1,59 @@
+//! What is counted about statements, in Prometheus's types.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// How a statement ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Ending {
+    /// `00000`, or the SQLSTATE of its error.
+    pub sqlstate: String,
+}
+
+/// Counters of the engine.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Sessions opened since the start.
+    pub sessions_opened: Counter,
+    /// Statements by how they ended.
+    pub statements: Family<Ending, Counter>,
+    /// Rows sent.
+    pub rows: Counter,
+    /// Seconds from the start of a statement to its last row.
+    pub statement_seconds: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            sessions_opened: Counter::default(),
+            statements: Family::default(),
+            rows: Counter::default(),
+            // 100 µs to 52 s.
+            statement_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 20)),
+        }
+    }
+}
+
+impl Metrics {
+    /// Shows them in a registry under `flowforge_…`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("flowforge_sessions_opened", "Sessions opened", self.sessions_opened.clone());
+        registry.register("flowforge_statements", "Statements by how they ended", self.statements.clone());
+        registry.register("flowforge_rows", "Rows sent", self.rows.clone());
+        registry.register(
+            "flowforge_statement_seconds",
+            "Seconds from the start of a statement to its last row",
+            self.statement_seconds.clone(),
+        );
+    }
+
+    /// A statement ended.
+    pub fn ended(&self, sqlstate: &str, elapsed: std::time::Duration) {
+        self.statements.get_or_create(&Ending { sqlstate: sqlstate.to_owned() }).inc();
+        self.statement_seconds.observe(elapsed.as_secs_f64());
+    }
+}

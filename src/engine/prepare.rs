@@ -1,0 +1,361 @@
+//! Statement → plan → guard → route → emit → verify → stores: the way of a query, once for many runs.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+
+use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind};
+use crate::catalog::system::Setting;
+use crate::emit::{Dialect, EmitError, Emitter, emit};
+use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
+use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
+use crate::sql::{PlanContext, PlannedQuery, SessionStatement, Statement, StatementKind, plan_query};
+use crate::stores::PreparedPiece;
+use crate::stores::local::{PreparedLocal, piece_provider};
+use crate::tenancy::Tenant;
+
+use super::calls::WorkflowCalls;
+use super::core::Engine;
+use super::error::EngineError;
+use super::explain;
+use super::outcome::OutputColumn;
+use super::session::{Session, session_columns};
+use super::settings::Settings;
+
+/// A statement that is planned, routed and emitted; it can be bound and run again and again.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The statement.
+    pub statement: Statement,
+    /// The types of `$1`, `$2` …
+    pub parameter_types: Vec<SqlType>,
+    /// The columns of its rows; `None` for a statement without rows.
+    /// An error when they depend on the values of the parameters: it is what Describe of the statement answers.
+    pub columns: Result<Option<Vec<OutputColumn>>, ErrorReport>,
+    pub(super) work: Work,
+    /// The catalog that it was planned against.
+    catalog_version: u64,
+    declared_types: Vec<Option<SqlType>>,
+    /// The plan holds times that were relative to the request that made it.
+    one_request_only: bool,
+}
+
+/// What running it means.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A query, ready to run.
+    Query(Box<QueryWork>),
+    /// The stages of a query as text; with ANALYZE, the query too.
+    Explain { lines: Vec<String>, analyze: Option<Box<QueryWork>> },
+    /// A session statement.
+    Session(SessionStatement),
+    /// A write, which is refused when it runs.
+    Write(String),
+    /// A query that can only be planned once its parameters have values.
+    NeedsValues,
+}
+
+/// A query, ready to run.
+#[derive(Debug)]
+pub(super) struct QueryWork {
+    pub(super) rows: Rows,
+    /// Limits the run as a preview.
+    pub(super) is_preview: bool,
+}
+
+/// Where a query's rows come from.
+#[derive(Debug)]
+pub(super) enum Rows {
+    /// One store runs the whole query.
+    OnePiece(Arc<dyn PreparedPiece>),
+    /// This process runs it, over the rows of pieces or over rows that are here.
+    InProcess(PreparedLocal),
+}
+
+/// A prepared statement with values: a portal before its first Execute.
+#[derive(Debug)]
+pub struct Bound {
+    /// The columns of its rows; `None` for a statement without rows.
+    pub columns: Option<Vec<OutputColumn>>,
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) values: Arc<[ScalarValue]>,
+}
+
+/// The stages of one query, kept for `EXPLAIN` and `workflow_compile`.
+#[derive(Debug)]
+pub(super) struct Stages {
+    pub(super) plan: LogicalPlan,
+    pub(super) guarded: GuardedPlan,
+    pub(super) routed: RoutedPlan,
+    pub(super) statements: Vec<PieceStatement>,
+}
+
+/// One piece's final statement.
+#[derive(Debug)]
+pub(super) struct PieceStatement {
+    pub(super) piece: Arc<Piece>,
+    pub(super) dialect: Dialect,
+    pub(super) verified: VerifiedStatement,
+    pub(super) parameters: Vec<usize>,
+}
+
+/// A plan's way through guard, route, emit and verify. Pure: the same plan gives the same stages.
+///
+/// # Errors
+/// Whatever a stage says.
+pub(super) fn compile(plan: LogicalPlan, tenant: &Arc<Tenant>) -> Result<Stages, EngineError> {
+    let guarded = guard::apply(plan.clone(), tenant)?;
+    let routed = route(guarded.clone(), &Emitter)?;
+    let (routed, statements) = match write_pieces(&routed) {
+        Ok(statements) => (routed, statements),
+        // A dialect that cannot say a larger piece after all still gets its tables; the rest runs in process.
+        Err(EngineError::Emit(EmitError::Unsupported { .. })) => {
+            let routed = route(guarded.clone(), &LeavesOnly)?;
+            let statements = write_pieces(&routed)?;
+            (routed, statements)
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Stages { plan, guarded, routed, statements })
+}
+
+fn write_pieces(routed: &RoutedPlan) -> Result<Vec<PieceStatement>, EngineError> {
+    routed.pieces.iter().map(write_piece).collect()
+}
+
+fn write_piece(piece: &Arc<Piece>) -> Result<PieceStatement, EngineError> {
+    let dialect = Dialect::of(piece.store);
+    let emitted = emit(piece, dialect)?;
+    let verified = verify(emitted.statement, &piece.requirements)?;
+    Ok(PieceStatement { piece: Arc::clone(piece), dialect, verified, parameters: emitted.parameters })
+}
+
+/// Only the guarded table itself goes to its store.
+struct LeavesOnly;
+
+impl Capability for LeavesOnly {
+    fn supports(&self, store: StoreKind, node: &LogicalPlan) -> bool {
+        let is_guarded_leaf = match node {
+            LogicalPlan::TableScan(_) => true,
+            LogicalPlan::Filter(filter) => matches!(filter.input.as_ref(), LogicalPlan::TableScan(_)),
+            _ => false,
+        };
+        is_guarded_leaf && Emitter.supports(store, node)
+    }
+}
+
+impl Engine {
+    /// Plans a statement for a session. `values` are there when it is planned again at Bind.
+    pub(super) fn prepare(
+        &self,
+        session: &Session,
+        statement: &Statement,
+        declared_types: &[Option<SqlType>],
+        values: Option<&[ScalarValue]>,
+    ) -> Result<Arc<Prepared>, EngineError> {
+        let view = session.view();
+        let ready = match &statement.kind {
+            StatementKind::Query(query) => self.prepare_query(session, query, declared_types, values)?,
+            StatementKind::Explain { query, analyze } => {
+                self.prepare_explain(session, query, *analyze, declared_types, values)?
+            }
+            StatementKind::Session(inner) => {
+                let columns = Ok(session_columns(inner));
+                Ready::without_query(columns, Work::Session(inner.clone()))
+            }
+            StatementKind::Write(word) => Ready::without_query(Ok(None), Work::Write(word.clone())),
+        };
+        Ok(Arc::new(Prepared {
+            statement: statement.clone(),
+            parameter_types: ready.parameter_types,
+            columns: ready.columns,
+            work: ready.work,
+            catalog_version: view.version(),
+            declared_types: declared_types.to_vec(),
+            one_request_only: ready.one_request_only,
+        }))
+    }
+
+    /// Gives a prepared statement its values; plans again what needed them, or what the catalog has left behind.
+    pub(super) fn bind(
+        &self,
+        session: &Session,
+        prepared: &Arc<Prepared>,
+        values: Vec<ScalarValue>,
+    ) -> Result<Bound, EngineError> {
+        let mut prepared = Arc::clone(prepared);
+        if matches!(prepared.work, Work::NeedsValues) {
+            let types: Vec<Option<SqlType>> = prepared.parameter_types.iter().cloned().map(Some).collect();
+            prepared = self.prepare(session, &prepared.statement, &types, Some(&values))?;
+        } else if prepared.one_request_only || prepared.catalog_version != session.view().version() {
+            prepared = self.prepare_again(session, &prepared)?;
+        }
+        let columns = prepared.columns.clone()?;
+        Ok(Bound { columns, prepared, values: values.into() })
+    }
+
+    fn prepare_again(&self, session: &Session, old: &Arc<Prepared>) -> Result<Arc<Prepared>, EngineError> {
+        let new = self.prepare(session, &old.statement, &old.declared_types, None)?;
+        if new.columns != old.columns {
+            let message = "cached plan must not change result type";
+            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .with_hint("A table of the statement has changed. Prepare it again.")
+                .into());
+        }
+        Ok(new)
+    }
+
+    fn prepare_query(
+        &self,
+        session: &Session,
+        query: &sqlparser::ast::Query,
+        declared_types: &[Option<SqlType>],
+        values: Option<&[ScalarValue]>,
+    ) -> Result<Ready, EngineError> {
+        let planned = self.plan(session, query, declared_types, values)?;
+        if planned.query.needs_values {
+            return Ok(Ready::needs_values(planned.query.parameter_types));
+        }
+        let columns = output_columns(&planned.query)?;
+        let stages = compile(planned.query.plan, session.identity().tenant())?;
+        let work = self.ready(&stages, planned.is_preview)?;
+        Ok(Ready {
+            parameter_types: planned.query.parameter_types,
+            columns: Ok(Some(columns)),
+            work: Work::Query(Box::new(work)),
+            one_request_only: planned.reads_clock,
+        })
+    }
+
+    fn prepare_explain(
+        &self,
+        session: &Session,
+        query: &sqlparser::ast::Query,
+        analyze: bool,
+        declared_types: &[Option<SqlType>],
+        values: Option<&[ScalarValue]>,
+    ) -> Result<Ready, EngineError> {
+        let planned = self.plan(session, query, declared_types, values)?;
+        if planned.query.needs_values {
+            return Ok(Ready::needs_values(planned.query.parameter_types));
+        }
+        let stages = compile(planned.query.plan, session.identity().tenant())?;
+        let analyze = if analyze { Some(Box::new(self.ready(&stages, planned.is_preview)?)) } else { None };
+        Ok(Ready {
+            parameter_types: planned.query.parameter_types,
+            columns: Ok(Some(explain::columns())),
+            work: Work::Explain { lines: explain::lines(&stages), analyze },
+            one_request_only: planned.reads_clock,
+        })
+    }
+
+    fn plan(
+        &self,
+        session: &Session,
+        query: &sqlparser::ast::Query,
+        declared_types: &[Option<SqlType>],
+        values: Option<&[ScalarValue]>,
+    ) -> Result<Planned, EngineError> {
+        let view = session.view();
+        let search_path = session.settings().search_path();
+        let time_zone = session.time_zone();
+        let calls = WorkflowCalls::new(&view, &search_path, self.limits(), session.clock());
+        let settings = || system_settings(session.settings());
+        let context = PlanContext {
+            view: &view,
+            search_path: &search_path,
+            functions: self.functions(),
+            table_functions: &calls,
+            limits: self.limits(),
+            user: session.identity().user().as_str(),
+            database: self.database(),
+            time_zone: time_zone.name(),
+            session_id: session.key().id.0,
+            settings: &settings,
+            declared_types,
+            parameter_values: values,
+        };
+        let query = plan_query(query, &context)?;
+        Ok(Planned { query, is_preview: calls.was_preview(), reads_clock: calls.reads_clock() })
+    }
+
+    /// Gets every piece ready at its store.
+    pub(super) fn ready(&self, stages: &Stages, is_preview: bool) -> Result<QueryWork, EngineError> {
+        let pieces: Vec<Arc<dyn PreparedPiece>> =
+            stages.statements.iter().map(|statement| self.ready_piece(statement)).collect::<Result<_, _>>()?;
+        let rows = match (&stages.routed.local, pieces.as_slice()) {
+            (Some(plan), pieces) => Rows::InProcess(self.local().prepare(plan, &|leaf| piece_rows(leaf, pieces))?),
+            (None, [whole]) => Rows::OnePiece(Arc::clone(whole)),
+            (None, _) => return Err(InternalError::new("a plan without a local part has not exactly one piece").into()),
+        };
+        Ok(QueryWork { rows, is_preview })
+    }
+
+    fn ready_piece(&self, statement: &PieceStatement) -> Result<Arc<dyn PreparedPiece>, EngineError> {
+        let kind = statement.piece.store;
+        let store = self.store(kind).ok_or_else(|| InternalError::new(format!("no store {kind} is configured")))?;
+        Ok(store.prepare(&statement.piece, &statement.verified, &statement.parameters)?)
+    }
+}
+
+/// Where the rows of a piece's leaf come from.
+fn piece_rows(leaf: &Arc<dyn TableSource>, pieces: &[Arc<dyn PreparedPiece>]) -> Option<Arc<dyn TableProvider>> {
+    let piece = PieceLeaf::of(leaf)?.piece;
+    Some(piece_provider(Arc::clone(pieces.get(piece)?), leaf.schema()))
+}
+
+fn system_settings(settings: &Settings) -> Vec<Setting> {
+    let all = settings.all_with_reset();
+    all.map(|(name, value, reset_value)| Setting {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        reset_value: reset_value.to_owned(),
+        description: String::new(),
+    })
+    .collect()
+}
+
+struct Planned {
+    query: PlannedQuery,
+    is_preview: bool,
+    reads_clock: bool,
+}
+
+struct Ready {
+    parameter_types: Vec<SqlType>,
+    columns: Result<Option<Vec<OutputColumn>>, ErrorReport>,
+    work: Work,
+    one_request_only: bool,
+}
+
+impl Ready {
+    fn without_query(columns: Result<Option<Vec<OutputColumn>>, ErrorReport>, work: Work) -> Self {
+        Self { parameter_types: Vec::new(), columns, work, one_request_only: false }
+    }
+
+    fn needs_values(parameter_types: Vec<SqlType>) -> Self {
+        let message = "the columns of this statement depend on the values of its parameters";
+        let report = ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+            .with_hint("Describe the portal after Bind, give the graph as a literal, or call workflow_preview_json.");
+        Self { parameter_types, columns: Err(report), work: Work::NeedsValues, one_request_only: false }
+    }
+}
+
+fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
+    let fields = planned.plan.schema().fields();
+    fields.iter().zip(&planned.output_names).map(|(field, name)| output_column(name, field.data_type())).collect()
+}
+
+fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, EngineError> {
+    let sql_type = SqlType::from_arrow(data_type).map_err(|unmapped| {
+        ErrorReport::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("column \"{name}\" has a type without a PostgreSQL type"),
+        )
+        .with_detail(unmapped.to_string())
+    })?;
+    Ok(OutputColumn { name: name.to_owned(), sql_type })
+}

@@ -1,0 +1,158 @@
+//! What the front needs from the engine, as a trait, so that the protocol can be tested without one.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use datafusion::common::ScalarValue;
+
+use crate::base::{ErrorReport, SqlType, UserFacing};
+use crate::engine::{
+    Bound, Engine, EngineError, Outcome, OutputColumn, Prepared, Session, SessionKey, Statement, TransactionStatus,
+};
+use crate::tenancy::Identity;
+
+/// Opens sessions and cancels their statements.
+pub trait Backend: Send + Sync + 'static {
+    /// The session of one connection.
+    type Session: BackendSession;
+
+    /// Opens a session with the settings of the startup message.
+    ///
+    /// # Errors
+    /// `3D000` for an unknown database, `53300` for too many sessions, and the error of a refused setting.
+    fn connect(
+        &self,
+        identity: Identity,
+        database: &str,
+        settings: &[(String, String)],
+    ) -> Result<Self::Session, ErrorReport>;
+
+    /// Cancels what a session runs now. A wrong key does nothing.
+    fn cancel(&self, key: SessionKey);
+}
+
+/// The statements of one connection.
+pub trait BackendSession: Send {
+    /// One statement of a text.
+    type Statement: Send + Sync;
+    /// A planned statement.
+    type Prepared: Send + Sync;
+    /// A planned statement with its values.
+    type Bound: Send + Sync;
+
+    /// The key with which another connection may cancel.
+    fn key(&self) -> SessionKey;
+    /// Settings that the client is told of at the start.
+    fn reported_settings(&self) -> Vec<(String, String)>;
+    /// The zone for the text of `timestamptz`.
+    fn time_zone(&self) -> Tz;
+    /// Where the session stands.
+    fn transaction_status(&self) -> TransactionStatus;
+    /// An open block has failed.
+    fn fail(&mut self);
+
+    /// Reads a text that may hold several statements.
+    ///
+    /// # Errors
+    /// `42601` with the position.
+    fn parse(&self, text: &str) -> Result<Vec<Self::Statement>, ErrorReport>;
+
+    /// Plans a statement.
+    ///
+    /// # Errors
+    /// Whatever planning says.
+    fn prepare(
+        &self,
+        statement: &Self::Statement,
+        declared_types: &[Option<SqlType>],
+    ) -> Result<Arc<Self::Prepared>, ErrorReport>;
+
+    /// The types of `$1`, `$2` …
+    fn parameter_types(prepared: &Self::Prepared) -> &[SqlType];
+
+    /// The columns of a planned statement, `None` when it has no rows.
+    ///
+    /// # Errors
+    /// When they depend on the values of the parameters.
+    fn prepared_columns(prepared: &Self::Prepared) -> Result<Option<&[OutputColumn]>, ErrorReport>;
+
+    /// Gives a planned statement its values.
+    ///
+    /// # Errors
+    /// Planning errors of a statement whose columns depend on the values.
+    fn bind(&self, prepared: &Arc<Self::Prepared>, values: Vec<ScalarValue>) -> Result<Self::Bound, ErrorReport>;
+
+    /// The columns of a bound statement, `None` when it has no rows.
+    fn bound_columns(bound: &Self::Bound) -> Option<&[OutputColumn]>;
+
+    /// Runs a bound statement.
+    ///
+    /// # Errors
+    /// Whatever stops it before the first row.
+    fn execute(&mut self, bound: &Self::Bound) -> impl Future<Output = Result<Outcome, ErrorReport>> + Send;
+}
+
+impl Backend for Engine {
+    type Session = Session;
+
+    fn connect(
+        &self,
+        identity: Identity,
+        database: &str,
+        settings: &[(String, String)],
+    ) -> Result<Session, ErrorReport> {
+        Self::connect(self, identity, database, settings).map_err(|error| told(&error))
+    }
+
+    fn cancel(&self, key: SessionKey) {
+        Self::cancel(self, key);
+    }
+}
+
+impl BackendSession for Session {
+    type Statement = Statement;
+    type Prepared = Prepared;
+    type Bound = Bound;
+
+    fn key(&self) -> SessionKey {
+        Self::key(self)
+    }
+    fn reported_settings(&self) -> Vec<(String, String)> {
+        Self::reported_settings(self)
+    }
+    fn time_zone(&self) -> Tz {
+        Self::time_zone(self)
+    }
+    fn transaction_status(&self) -> TransactionStatus {
+        Self::transaction_status(self)
+    }
+    fn fail(&mut self) {
+        Self::fail(self);
+    }
+    fn parse(&self, text: &str) -> Result<Vec<Statement>, ErrorReport> {
+        Self::parse(self, text).map_err(|error| told(&error))
+    }
+    fn prepare(&self, statement: &Statement, declared_types: &[Option<SqlType>]) -> Result<Arc<Prepared>, ErrorReport> {
+        Self::prepare(self, statement, declared_types).map_err(|error| told(&error))
+    }
+    fn parameter_types(prepared: &Prepared) -> &[SqlType] {
+        &prepared.parameter_types
+    }
+    fn prepared_columns(prepared: &Prepared) -> Result<Option<&[OutputColumn]>, ErrorReport> {
+        prepared.columns.as_ref().map(Option::as_deref).map_err(Clone::clone)
+    }
+    fn bind(&self, prepared: &Arc<Prepared>, values: Vec<ScalarValue>) -> Result<Bound, ErrorReport> {
+        Self::bind(self, prepared, values).map_err(|error| told(&error))
+    }
+    fn bound_columns(bound: &Bound) -> Option<&[OutputColumn]> {
+        bound.columns.as_deref()
+    }
+    async fn execute(&mut self, bound: &Bound) -> Result<Outcome, ErrorReport> {
+        Self::execute(self, bound).await.map_err(|error| told(&error))
+    }
+}
+
+fn told(error: &EngineError) -> ErrorReport {
+    error.report()
+}

@@ -1,0 +1,85 @@
+//! The simple query protocol: a text with any number of statements.
+
+use crate::base::limits;
+use crate::base::{ErrorReport, SqlState};
+use crate::engine::Outcome;
+use crate::pg::backend::BackendSession;
+use crate::pg::encode::{Format, RowEncoder};
+use crate::pg::failure::Failure;
+use crate::pg::message::{Target, outgoing};
+
+use super::rows::{Pace, Rows, Stop};
+use super::{Connection, impossible};
+
+impl<S: BackendSession> Connection<S> {
+    /// Runs a text and tells that the server is ready again, whatever happened.
+    pub(super) async fn query(&mut self, text: &str) -> Result<(), Failure> {
+        match self.statements(text).await {
+            Ok(()) => {}
+            Err(Failure::Error(report)) => self.report(&report).await?,
+            Err(fatal) => return Err(fatal),
+        }
+        self.end_group();
+        self.ready().await
+    }
+
+    async fn statements(&mut self, text: &str) -> Result<(), Failure> {
+        // As in PostgreSQL, a simple query takes the place of the unnamed statement and portal.
+        self.store.close(&Target::Statement(String::new()));
+        self.store.close(&Target::Portal(String::new()));
+        let statements = self.session.parse(text)?;
+        if statements.is_empty() {
+            outgoing::empty(&mut self.socket.output, b'I');
+        }
+        for statement in &statements {
+            self.statement(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn statement(&mut self, statement: &S::Statement) -> Result<(), Failure> {
+        let prepared = self.session.prepare(statement, &[])?;
+        if !S::parameter_types(&prepared).is_empty() {
+            return Err(ErrorReport::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1").into());
+        }
+        let bound = self.session.bind(&prepared, Vec::new())?;
+        match self.run_bound(&bound).await? {
+            Outcome::Rows { tag, columns, stream } => {
+                let formats = vec![Format::Text; columns.len()];
+                outgoing::row_description(&mut self.socket.output, &columns, &formats);
+                let encoder = RowEncoder::new(&columns, &formats, self.session.time_zone());
+                self.send_all(Rows::new(tag, stream, encoder)).await
+            }
+            Outcome::Command { tag, notices, parameter_status, effect } => {
+                self.command_done(&notices, &parameter_status, effect)?;
+                outgoing::command_complete(&mut self.socket.output, &tag);
+                Ok(())
+            }
+            Outcome::Empty => {
+                outgoing::empty(&mut self.socket.output, b'I');
+                Ok(())
+            }
+        }
+    }
+
+    async fn send_all(&mut self, mut rows: Rows) -> Result<(), Failure> {
+        let pace = self.pace(None);
+        match rows.send(&mut self.socket, pace).await? {
+            (sent, Stop::End) => {
+                outgoing::command_complete(&mut self.socket.output, &rows.command_tag(sent));
+                Ok(())
+            }
+            (_, Stop::Paused) => Err(impossible("a result paused without a limit")),
+        }
+    }
+
+    pub(super) fn pace(&self, max_rows: Option<u64>) -> Pace {
+        Pace { max_rows, buffer_bytes: self.limits.of(limits::ROW_BUFFER_BYTES) }
+    }
+
+    /// Runs a statement up to its first rows, and stops when the client leaves meanwhile.
+    pub(super) async fn run_bound(&mut self, bound: &S::Bound) -> Result<Outcome, Failure> {
+        let Self { socket, session, .. } = self;
+        Ok(socket.while_connected(session.execute(bound)).await??)
+    }
+}

@@ -1,0 +1,108 @@
+//! The binary format: what PostgreSQL's send functions write.
+
+use bytes::BufMut;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
+};
+
+use crate::base::{ErrorReport, SqlType};
+
+use super::{ValueWriter, array, datetime, number, text};
+
+/// Days from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
+pub const EPOCH_DAYS: i32 = 10_957;
+/// Microseconds from 1970-01-01 to 2000-01-01.
+pub const EPOCH_US: i64 = EPOCH_DAYS as i64 * datetime::DAY_US;
+/// The version byte of `jsonb`.
+pub const JSONB_VERSION: u8 = 1;
+
+macro_rules! fixed {
+    ($array:expr, $arrow:ty, $put:ident $(, $value:ident => $changed:expr)?) => {{
+        let values = $array.as_primitive::<$arrow>().values().clone();
+        Box::new(move |row, out| {
+            let value = values[row];
+            $(let $value = value; let value = $changed;)?
+            out.$put(value);
+            Ok(())
+        })
+    }};
+}
+
+/// The writer for an array in its normal form.
+pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, ErrorReport> {
+    Ok(match sql_type {
+        SqlType::Bool => {
+            let values = array.as_boolean().clone();
+            Box::new(move |row, out| {
+                out.put_u8(u8::from(values.value(row)));
+                Ok(())
+            })
+        }
+        SqlType::Int2 => fixed!(array, Int16Type, put_i16),
+        SqlType::Int4 => fixed!(array, Int32Type, put_i32),
+        SqlType::Int8 => fixed!(array, Int64Type, put_i64),
+        SqlType::Oid => fixed!(array, UInt32Type, put_u32),
+        SqlType::Float4 => fixed!(array, Float32Type, put_f32),
+        SqlType::Float8 => fixed!(array, Float64Type, put_f64),
+        SqlType::Numeric { .. } => numeric(array)?,
+        SqlType::Text | SqlType::Varchar | SqlType::Json | SqlType::Bytea => {
+            text::bytes(array, |value, out| out.put_slice(value))?
+        }
+        SqlType::Jsonb => text::bytes(array, |value, out| {
+            out.put_u8(JSONB_VERSION);
+            out.put_slice(value);
+        })?,
+        SqlType::Date => fixed!(array, Date32Type, put_i32, days => days.saturating_sub(EPOCH_DAYS)),
+        SqlType::Time => fixed!(array, Time64MicrosecondType, put_i64),
+        SqlType::Timestamp | SqlType::Timestamptz => {
+            let values = array.as_primitive::<TimestampMicrosecondType>().values().clone();
+            Box::new(move |row, out| {
+                out.put_i64(datetime::checked(values[row])? - EPOCH_US);
+                Ok(())
+            })
+        }
+        SqlType::Interval => {
+            let values = array.as_primitive::<IntervalMonthDayNanoType>().values().clone();
+            Box::new(move |row, out| {
+                let (months, days, time_us) = datetime::interval_parts(values[row]);
+                out.put_i64(time_us);
+                out.put_i32(days);
+                out.put_i32(months);
+                Ok(())
+            })
+        }
+        SqlType::Uuid => {
+            let values = array.as_fixed_size_binary().clone();
+            Box::new(move |row, out| {
+                out.put_slice(values.value(row));
+                Ok(())
+            })
+        }
+        SqlType::Array(_) => array::binary(array, sql_type)?,
+    })
+}
+
+fn numeric(array: &ArrayRef) -> Result<ValueWriter, ErrorReport> {
+    match array.data_type() {
+        DataType::Decimal128(_, scale) => {
+            let (values, scale) = (array.as_primitive::<Decimal128Type>().values().clone(), *scale);
+            Ok(Box::new(move |row, out| {
+                let value = values[row];
+                number::put_numeric_binary(out, value < 0, number::Digits::of(value.unsigned_abs()).as_bytes(), scale);
+                Ok(())
+            }))
+        }
+        DataType::Decimal256(_, scale) => {
+            let (values, scale) = (array.as_primitive::<Decimal256Type>().values().clone(), *scale);
+            Ok(Box::new(move |row, out| {
+                let text = values[row].to_string();
+                let digits = text.strip_prefix('-').unwrap_or(&text);
+                number::put_numeric_binary(out, text.starts_with('-'), digits.as_bytes(), scale);
+                Ok(())
+            }))
+        }
+        other => Err(text::unexpected(other)),
+    }
+}

@@ -1,0 +1,211 @@
+//! One client's socket with its two buffers.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::failure::{Failure, violation};
+
+/// Bytes that one read asks for.
+const READ_BYTES: usize = 8 * 1024;
+/// Bytes that may wait unread while a statement runs; past it the client feels back-pressure.
+const READ_AHEAD_BYTES: usize = 64 * 1024;
+/// Bytes of a buffer that outlive a message; one huge row must not keep its memory for the rest of the session.
+const KEPT_BYTES: usize = 1024 * 1024;
+/// Bytes that PostgreSQL allows for messages that are never long.
+const SHORT_MESSAGE_BYTES: usize = 10_000;
+
+/// The bare or the encrypted connection.
+#[derive(Debug)]
+pub enum Transport {
+    /// As it was accepted.
+    Plain(TcpStream),
+    /// After the TLS handshake.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, data),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// One message as it came: its type byte and its body without the length.
+#[derive(Debug)]
+pub struct Frame {
+    /// The type byte.
+    pub kind: u8,
+    /// Everything after the length.
+    pub body: Bytes,
+}
+
+/// A socket with what was read and not yet understood, and what was written and not yet sent.
+#[derive(Debug)]
+pub struct Socket {
+    transport: Transport,
+    input: BytesMut,
+    /// What the next flush sends.
+    pub output: BytesMut,
+}
+
+impl Socket {
+    /// A socket with empty buffers.
+    pub fn new(transport: Transport) -> Self {
+        Self { transport, input: BytesMut::new(), output: BytesMut::new() }
+    }
+
+    /// Whether the bytes on the wire are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.transport, Transport::Tls(_))
+    }
+
+    /// Whether bytes wait that nobody asked for yet.
+    pub fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Gives the bare connection back, for the TLS handshake.
+    pub fn into_transport(self) -> Transport {
+        self.transport
+    }
+
+    /// Reads what has come; 0 when the client has closed. Dropping the future loses nothing.
+    async fn fill(&mut self) -> io::Result<usize> {
+        if self.input.capacity() - self.input.len() < READ_BYTES {
+            self.input.reserve(READ_BYTES.max(self.input.len().min(1024 * 1024)));
+        }
+        self.transport.read_buf(&mut self.input).await
+    }
+
+    /// Waits until at least `count` bytes are there.
+    async fn require(&mut self, count: usize) -> Result<(), Failure> {
+        while self.input.len() < count {
+            if self.fill().await? == 0 {
+                return Err(Failure::Gone);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a packet without a type byte, as they come before the start of a session.
+    pub async fn startup_packet(&mut self, limit_bytes: usize) -> Result<Bytes, Failure> {
+        self.require(4).await?;
+        let length = length_at(&self.input, 0).filter(|length| (8..=limit_bytes).contains(length));
+        let Some(length) = length else {
+            return Err(Failure::broken("invalid length of startup packet"));
+        };
+        self.require(length).await?;
+        let mut packet = self.input.split_to(length).freeze();
+        packet.advance(4);
+        Ok(packet)
+    }
+
+    /// Reads one message. Its length is checked before its body is waited for. Dropping the future loses nothing.
+    pub async fn frame(&mut self, limit_bytes: usize) -> Result<Frame, Failure> {
+        self.require(1).await?;
+        let kind = self.input[0];
+        let limit_bytes = frame_limit(kind, limit_bytes)?;
+        self.require(5).await?;
+        let length = length_at(&self.input, 1).filter(|length| *length >= 4);
+        let Some(length) = length else {
+            return Err(Failure::broken("invalid message length"));
+        };
+        if length > limit_bytes {
+            let detail = format!("The message has {length} bytes, at most {limit_bytes} are allowed.");
+            return Err(Failure::Fatal(violation("invalid message length").with_detail(detail)));
+        }
+        self.require(1 + length).await?;
+        let mut body = self.input.split_to(1 + length).freeze();
+        body.advance(5);
+        Ok(Frame { kind, body })
+    }
+
+    /// Sends what is in the output buffer.
+    pub async fn flush(&mut self) -> Result<(), Failure> {
+        if !self.output.is_empty() {
+            self.transport.write_all(&self.output).await?;
+            self.output.clear();
+            if self.output.capacity() > KEPT_BYTES {
+                self.output = BytesMut::new();
+            }
+        }
+        self.transport.flush().await?;
+        Ok(())
+    }
+
+    /// Ends this side and throws away what the client still sends. To close with unread bytes would reset the connection,
+    /// and the client might never see the last message.
+    pub async fn drain(&mut self) -> Result<(), Failure> {
+        self.transport.shutdown().await?;
+        self.input.clear();
+        while self.fill().await? > 0 {
+            self.input.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in order; a client that is gone already is no error.
+    pub async fn close(&mut self) {
+        let _ = self.transport.shutdown().await;
+    }
+
+    /// Waits for `work`, and stops when the client closes its side meanwhile.
+    pub async fn while_connected<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        loop {
+            let room = self.input.len() < READ_AHEAD_BYTES;
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                read = self.fill(), if room => if read? == 0 { return Err(Failure::Gone) },
+            }
+        }
+    }
+}
+
+/// The length field at an offset, as a number of bytes; `None` when it is negative.
+fn length_at(input: &[u8], offset: usize) -> Option<usize> {
+    let field = input.get(offset..offset + 4)?;
+    usize::try_from(i32::from_be_bytes(field.try_into().ok()?)).ok()
+}
+
+/// How long a message of this type may be.
+fn frame_limit(kind: u8, limit_bytes: usize) -> Result<usize, Failure> {
+    match kind {
+        b'Q' | b'P' | b'B' | b'F' | b'd' | b'p' => Ok(limit_bytes),
+        b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' => Ok(limit_bytes.min(SHORT_MESSAGE_BYTES)),
+        other => Err(Failure::broken(format!("invalid frontend message type {other}"))),
+    }
+}

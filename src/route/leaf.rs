@@ -1,0 +1,146 @@
+//! Cutting a piece out of a plan, and what stands in its place.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::expr::Alias;
+use datafusion::logical_expr::logical_plan::{Projection, TableScanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+
+use crate::base::{InternalError, StoreKind};
+use crate::catalog::TableLeaf;
+use crate::guard::{GuardedPlan, Requirement};
+
+use super::columns::ColumnSet;
+use super::piece::{Piece, PieceLeaf};
+
+/// The pieces cut so far.
+#[derive(Debug)]
+pub(super) struct Pieces<'a> {
+    guarded: &'a GuardedPlan,
+    pieces: Vec<Arc<Piece>>,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(guarded: &'a GuardedPlan) -> Self {
+        Self { guarded, pieces: Vec::new() }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Arc<Piece>> {
+        self.pieces
+    }
+
+    /// Makes a piece of a plan as it is.
+    pub(super) fn add(&mut self, store: StoreKind, plan: LogicalPlan, reason: String) -> Result<usize, InternalError> {
+        let requirements = requirements(&plan, self.guarded)?;
+        let id = self.pieces.len();
+        self.pieces.push(Arc::new(Piece { id, store, plan, requirements, reason }));
+        Ok(id)
+    }
+
+    /// Makes a piece of a plan's wanted columns, and gives back what stands in the plan's place: a plan with the very
+    /// same schema, in which the columns that nobody wants are constants.
+    pub(super) fn cut(
+        &mut self,
+        store: StoreKind,
+        plan: LogicalPlan,
+        wanted: &ColumnSet,
+        reason: String,
+    ) -> Result<LogicalPlan, InternalError> {
+        let schema = Arc::clone(plan.schema());
+        let (narrow, names) = narrowed(plan, wanted).map_err(InternalError::new)?;
+        let fields: Vec<Field> = wanted
+            .positions()
+            .zip(&names)
+            .map(|(position, name)| schema.field(position).as_ref().clone().with_name(name))
+            .collect();
+        let id = self.add(store, narrow, reason)?;
+        let leaf = PieceLeaf::new(id, Arc::new(Schema::new(fields)));
+        stand_in(leaf, &schema, wanted, &names).map_err(InternalError::new)
+    }
+}
+
+/// The plan with only the wanted columns, under names that are unique.
+fn narrowed(plan: LogicalPlan, wanted: &ColumnSet) -> Result<(LogicalPlan, Vec<String>), DataFusionError> {
+    let schema = Arc::clone(plan.schema());
+    let mut seen = HashSet::new();
+    let names: Vec<String> = wanted
+        .positions()
+        .map(|position| {
+            let name = schema.field(position).name();
+            if seen.insert(name.clone()) { name.clone() } else { format!("{name}_{position}") }
+        })
+        .collect();
+    let unique = names.iter().collect::<HashSet<_>>().len() == names.len();
+    let names = if unique { names } else { wanted.positions().map(|position| format!("c{position}")).collect() };
+    let renamed = wanted.positions().zip(&names).any(|(position, name)| schema.field(position).name() != name);
+    if wanted.is_all() && !renamed {
+        return Ok((plan, names));
+    }
+    let exprs: Vec<Expr> = wanted
+        .positions()
+        .zip(&names)
+        .map(|(position, name)| {
+            let (qualifier, field) = schema.qualified_field(position);
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            if field.name() == name { column } else { column.alias(name) }
+        })
+        .collect();
+    Ok((LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(plan))?), names))
+}
+
+/// A scan of the piece's rows under a projection that gives every column its old qualifier and name back.
+fn stand_in(
+    leaf: PieceLeaf,
+    schema: &Arc<DFSchema>,
+    wanted: &ColumnSet,
+    names: &[String],
+) -> Result<LogicalPlan, DataFusionError> {
+    let scan_name = format!("piece_{}", leaf.piece);
+    let source: Arc<dyn TableSource> = Arc::new(leaf);
+    let scan = TableScanBuilder::new(scan_name.clone(), source).build()?;
+    let mut names = names.iter();
+    let exprs = (0..schema.fields().len())
+        .map(|position| {
+            let (qualifier, field) = schema.qualified_field(position);
+            let read = wanted.contains(position).then(|| names.next()).flatten();
+            let expr = match read {
+                Some(name) => Expr::Column(Column::new(Some(scan_name.clone()), name)),
+                None => Expr::Literal(unwanted(field)?, None),
+            };
+            Ok(Expr::Alias(Alias::new(expr, qualifier.cloned(), field.name())))
+        })
+        .collect::<Result<Vec<_>, DataFusionError>>()?;
+    let input = Arc::new(LogicalPlan::TableScan(scan));
+    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(exprs, input, Arc::clone(schema))?))
+}
+
+/// Some value of the field's type. Nobody reads it.
+fn unwanted(field: &Field) -> Result<ScalarValue, DataFusionError> {
+    if field.is_nullable() {
+        ScalarValue::try_from(field.data_type())
+    } else {
+        ScalarValue::new_default(field.data_type())
+    }
+}
+
+/// What verification must find: one requirement a table, whether the table stands in the plan or in a subquery.
+fn requirements(plan: &LogicalPlan, guarded: &GuardedPlan) -> Result<Vec<Requirement>, InternalError> {
+    let mut found: Vec<Requirement> = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(leaf) = TableLeaf::of(&scan.source)
+        {
+            let requirement = Requirement::new(leaf.table().physical.clone(), leaf.policy(), guarded.tenant());
+            if !found.contains(&requirement) {
+                found.push(requirement);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(InternalError::new)?;
+    Ok(found)
+}

@@ -1,0 +1,124 @@
+//! Where a plan could run, told from the bottom up.
+
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::logical_plan::TableScan;
+
+use crate::base::StoreKind;
+use crate::catalog::TableLeaf;
+
+use super::piece::Capability;
+use super::subqueries;
+
+/// Where a plan could run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// It reads no table: anywhere that can say it.
+    Neutral,
+    /// In this store.
+    Store(StoreKind),
+    /// In process only.
+    Local,
+}
+
+impl Side {
+    /// Where two inputs of one node could run together.
+    pub(super) fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Neutral, side) | (side, Self::Neutral) => side,
+            (Self::Store(left), Self::Store(right)) if left == right => self,
+            (Self::Store(_) | Self::Local, Self::Store(_) | Self::Local) => Self::Local,
+        }
+    }
+}
+
+/// Whether a plan stands inside the query whose columns it may refer to, or is to run on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is a whole statement, or goes where its outer query goes.
+    Attached,
+    /// It is a subquery that was separated from its outer query: a node that reads an outer column cannot go to a store.
+    Detached,
+}
+
+/// The name of a scanned table in its store, part by part; `None` for what is no table of a store.
+#[must_use]
+pub fn physical_name(scan: &TableScan) -> Option<&[String]> {
+    TableLeaf::of(&scan.source).map(|leaf| leaf.table().physical.as_slice())
+}
+
+/// Where a scan's rows are.
+pub(super) fn of_scan(scan: &TableScan) -> Side {
+    match TableLeaf::of(&scan.source) {
+        Some(leaf) => Side::Store(leaf.table().store),
+        None => Side::Local,
+    }
+}
+
+/// Where the whole plan could run, its subqueries included.
+#[recursive::recursive]
+pub(super) fn of_plan(plan: &LogicalPlan, capability: &dyn Capability, standing: Standing) -> Side {
+    let inputs = plan.inputs();
+    let side = inputs
+        .iter()
+        .map(|input| of_plan(input, capability, standing))
+        .chain(subqueries_of(plan, capability))
+        .reduce(Side::with);
+    of_node(plan, side, capability, standing)
+}
+
+/// Where the node itself could run, when its inputs and subqueries could run at `inputs`.
+pub(super) fn of_node(
+    plan: &LogicalPlan,
+    inputs: Option<Side>,
+    capability: &dyn Capability,
+    standing: Standing,
+) -> Side {
+    let side = match (plan, inputs) {
+        (LogicalPlan::TableScan(scan), _) => of_scan(scan),
+        (_, Some(side)) => side,
+        (_, None) => Side::Neutral,
+    };
+    match side {
+        Side::Store(store) => {
+            let bound = standing == Standing::Attached || !subqueries::reads_outer(plan);
+            let said = bound && capability.supports(store, plan) && neutral_inputs_said(plan, store, capability);
+            if said { side } else { Side::Local }
+        }
+        Side::Neutral | Side::Local => side,
+    }
+}
+
+/// The sides of the subqueries in a node's own expressions.
+fn subqueries_of(plan: &LogicalPlan, capability: &dyn Capability) -> Vec<Side> {
+    let mut sides = Vec::new();
+    // The closure never fails.
+    drop(plan.apply_expressions(|expr| {
+        for subquery in subqueries::of_expr(expr) {
+            sides.push(of_plan(&subquery.subquery, capability, Standing::Attached));
+        }
+        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+    }));
+    sides
+}
+
+/// The side of all subqueries of a node together; `None` without one.
+pub(super) fn of_subqueries(plan: &LogicalPlan, capability: &dyn Capability) -> Option<Side> {
+    subqueries_of(plan, capability).into_iter().reduce(Side::with)
+}
+
+/// An input without tables goes where the other inputs go, if that store can say it.
+fn neutral_inputs_said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability) -> bool {
+    let inputs = plan.inputs();
+    if inputs.len() < 2 {
+        return true;
+    }
+    inputs.iter().all(|input| reads_table(input) || said(input, store, capability))
+}
+
+fn said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability) -> bool {
+    capability.supports(store, plan) && plan.inputs().iter().all(|input| said(input, store, capability))
+}
+
+fn reads_table(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::TableScan(_)) || plan.inputs().iter().any(|input| reads_table(input))
+}

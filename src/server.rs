@@ -1,0 +1,253 @@
+//! Putting it together: configuration → stores → engine → listeners, and the way back down.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::base::limits::LimitSet;
+use crate::base::{InternalError, StoreKind, TenantId, UserName};
+use crate::config::{Config, ConfigError};
+use crate::demo;
+use crate::engine::{Engine, EngineParts};
+use crate::live;
+use crate::pg;
+use crate::stores::StoreError;
+use crate::stores::hub::Hub;
+use crate::stores::local::LocalExecutor;
+use crate::tenancy::{Authenticators, MintError, PolicyBook};
+
+/// How often every store is asked for its tables.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Seconds that the tokens of the greeting live.
+const GREETING_TOKEN_SECONDS: u64 = 24 * 60 * 60;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration does not hold together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("cannot use the certificate: {0}")]
+    Certificate(String),
+    /// An embedded store could not be filled.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A defect.
+    #[error(transparent)]
+    Internal(#[from] InternalError),
+}
+
+/// A running server. Dropping it without [`Server::stop`] leaves its tasks to the runtime.
+#[derive(Debug)]
+pub struct Server {
+    engine: Engine,
+    authenticators: Authenticators,
+    pg_address: SocketAddr,
+    http_address: SocketAddr,
+    shutdown: CancellationToken,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts everything that the configuration asks for, and returns when both listeners accept connections.
+    ///
+    /// # Errors
+    /// [`StartError`]: an address in use, a certificate that cannot be used, stores that cannot be filled.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let limits = config.limit_set();
+        let authenticators = Authenticators::new(config)?;
+        let tls = tls_settings(config)?;
+        // The addresses first: a port in use is told before a week of data is made.
+        let pg_listener = listen(config.server.pg_listen).await?;
+        let http_listener = listen(config.server.http_listen).await?;
+        let (pg_address, http_address) = (address_of(&pg_listener)?, address_of(&http_listener)?);
+
+        let shutdown = CancellationToken::new();
+        let (engine, feed) = engine(config, &limits)?;
+        engine.discover().await;
+        tokio::spawn(rediscover(engine.clone(), shutdown.clone()));
+        if let Some(feed) = feed {
+            tokio::spawn(feed.run(shutdown.clone()));
+        }
+
+        let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+        let pg_context = pg::PgContext {
+            backend: engine.clone(),
+            authenticator: Arc::new(authenticators.clone()),
+            tls,
+            limits: Arc::new(limits),
+            shutdown_grace: grace,
+        };
+        let listeners = vec![
+            tokio::spawn(pg::serve(pg_listener, Arc::new(pg_context), shutdown.clone())),
+            tokio::spawn(serve_live(http_listener, live_context(config, &engine, &authenticators), shutdown.clone())),
+        ];
+        Ok(Self { engine, authenticators, pg_address, http_address, shutdown, listeners })
+    }
+
+    /// Where the PostgreSQL listener is.
+    #[must_use]
+    pub fn pg_address(&self) -> SocketAddr {
+        self.pg_address
+    }
+
+    /// Where the side listener is.
+    #[must_use]
+    pub fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// The engine behind both listeners.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Makes a token for development.
+    ///
+    /// # Errors
+    /// [`MintError`] when the tenant is unknown or tokens are not made with a shared secret.
+    pub fn mint_token(&self, tenant: &TenantId, user: &UserName, lifetime_seconds: u64) -> Result<String, MintError> {
+        self.authenticators.mint_token(tenant, user, lifetime_seconds)
+    }
+
+    /// Stops accepting, lets running statements end within the grace period, and returns when all connections are closed.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        for listener in self.listeners {
+            if let Err(error) = listener.await {
+                tracing::error!(%error, "a listener did not end well");
+            }
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, InternalError> {
+    listener.local_addr().map_err(InternalError::new)
+}
+
+/// The certificate and its key, when they are configured.
+fn tls_settings(config: &Config) -> Result<Option<pg::TlsSettings>, StartError> {
+    let Some(section) = &config.tls else { return Ok(None) };
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| StartError::Certificate(format!("{}: {error}", path.display())))
+    };
+    let settings = pg::TlsSettings::from_pem(&read(&section.certificate)?, &read(&section.key)?);
+    settings.map(Some).map_err(|error| StartError::Certificate(error.to_string()))
+}
+
+/// The engine over embedded stores, and the feed that goes on filling them.
+fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Feed>), StartError> {
+    let hub = Hub::default();
+    let local = LocalExecutor::new(limits)?;
+    let rates = demo::Rates {
+        trades_per_second: f64::from(config.demo.trades_per_second),
+        quotes_per_second: f64::from(config.demo.quotes_per_second),
+    };
+    let options = demo::DemoOptions { seed: config.demo.seed, rates };
+    let embedded = demo::start(options, &hub, limits, &local)?;
+    let engine = Engine::new(EngineParts {
+        database: config.server.database.clone(),
+        limits: limits.clone(),
+        stores: embedded.stores,
+        policies: Arc::new(PolicyBook::from_config(&config.policies)),
+        hub,
+        local,
+        search_path: config.session.search_path.clone(),
+        statement_timeout_ms: config.session.statement_timeout_ms,
+    });
+    Ok((engine, embedded.feed))
+}
+
+/// What the side listener is given.
+fn live_context(config: &Config, engine: &Engine, authenticators: &Authenticators) -> live::LiveContext {
+    let mut registry = Registry::default();
+    engine.metrics().register(&mut registry);
+    let metrics = live::Metrics::register(&mut registry);
+    live::LiveContext {
+        authenticators: authenticators.clone(),
+        policies: Arc::clone(engine.policies()),
+        hub: engine.hub().clone(),
+        channels: live::Channels::new(engine.limits()),
+        readiness: Arc::new(Stores(engine.clone())),
+        metrics,
+        registry: Arc::new(registry),
+        settings: live::LiveSettings::new(&config.live, engine.limits()),
+        limits: engine.limits().clone(),
+    }
+}
+
+struct Stores(Engine);
+
+#[async_trait]
+impl live::Readiness for Stores {
+    async fn unreachable(&self) -> Vec<StoreKind> {
+        self.0.unreachable_stores().await
+    }
+}
+
+async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown: CancellationToken) {
+    if let Err(error) = live::serve(listener, context, shutdown).await {
+        tracing::error!(%error, "the side listener ended");
+    }
+}
+
+async fn rediscover(engine: Engine, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(DISCOVERY_INTERVAL) => drop(engine.discover().await),
+        }
+    }
+}
+
+/// How to go on after `flowforge demo` has started.
+///
+/// # Errors
+/// [`MintError`] when the configuration has no shared secret for tokens.
+pub fn greeting(config: &Config, server: &Server) -> Result<String, MintError> {
+    let (pg, http) = (server.pg_address(), server.http_address());
+    let database = &config.server.database;
+    let mut text = format!("FlowForge is ready: PostgreSQL on {pg}, WebSocket and health on http://{http}\n\n");
+    for tenant in &config.tenants {
+        let users = config.auth.users.iter().filter(|user| user.tenant == tenant.id);
+        // The demo's users have their name as password.
+        for user in users.take(1) {
+            let name = &user.name;
+            let token = server.mint_token(&tenant.id, name, GREETING_TOKEN_SECONDS)?;
+            text.push_str(&format!(
+                "{name}\n  psql postgres://{name}:{name}@{pg}/{database}\n  ws://{http}/ws?token={token}\n\n"
+            ));
+        }
+    }
+    text.push_str(TRY);
+    Ok(text)
+}
+
+const TRY: &str = "\
+Worth trying:
+  SELECT symbol, count(*), sum(notional) FROM fct_trades GROUP BY symbol ORDER BY 3 DESC;
+  SELECT p.symbol, p.net_qty, q.mid_price FROM live_positions p JOIN live_quotes q USING (symbol);
+  EXPLAIN SELECT * FROM raw_trades WHERE side = 'BUY' ORDER BY event_time DESC LIMIT 5;
+Ctrl-C ends it.";

@@ -1,0 +1,273 @@
+//! One plan node: its subquery expressions become joins with its input.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result};
+use datafusion::logical_expr::expr::{AggregateFunction, Exists};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Projection, SortExpr, SubqueryAlias, Window, lit,
+};
+use datafusion::logical_expr::{Sort, Subquery};
+
+use super::domain::{Domain, join_null_safe, pick};
+use super::free::{self, subquery_of};
+use super::push::conditions_as_filter;
+use super::single_value::single_value;
+use super::{Decorrelator, quantified, shared, simple};
+
+impl Decorrelator {
+    /// Takes the subqueries of this node out, where the engine does not do it itself.
+    pub(super) fn lower(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        match plan {
+            LogicalPlan::Projection(projection) => self.lower_projection(projection),
+            LogicalPlan::Filter(filter) => self.lower_filter(filter),
+            LogicalPlan::Aggregate(aggregate) => self.lower_aggregate(aggregate),
+            LogicalPlan::Window(window) => self.lower_window(window),
+            LogicalPlan::Sort(sort) => self.lower_sort(sort),
+            LogicalPlan::Join(join) => self.lower_join(join),
+            LogicalPlan::Repartition(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::TableScan(_)
+            | LogicalPlan::EmptyRelation(_)
+            | LogicalPlan::Subquery(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Extension(_)
+            | LogicalPlan::Distinct(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::DescribeTable(_)
+            | LogicalPlan::Unnest(_)
+            | LogicalPlan::RecursiveQuery(_) => Ok(plan),
+        }
+    }
+
+    fn lower_projection(&mut self, projection: Projection) -> Result<LogicalPlan> {
+        let Projection { expr, input, .. } = projection;
+        let (input, expr) = self.attach_all(&input, expr, Place::Row)?;
+        Ok(LogicalPlan::Projection(Projection::try_new(expr, input)?))
+    }
+
+    fn lower_filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
+        let width = filter.input.schema().fields().len();
+        let mut outer = Attached::new(&filter.input);
+        let predicate = self.attach(filter.predicate, &mut outer, Place::Filter)?;
+        let joined = outer.is_joined();
+        let plan = LogicalPlan::Filter(Filter::try_new(predicate, outer.into_plan())?);
+        if joined { pick(plan, (0..width).map(|index| (index, None))) } else { Ok(plan) }
+    }
+
+    fn lower_aggregate(&mut self, aggregate: Aggregate) -> Result<LogicalPlan> {
+        let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
+        let keys = group_expr.len();
+        let all = group_expr.into_iter().chain(aggr_expr).collect();
+        let (joined, mut keys_expr) = self.attach_all(&input, all, Place::Row)?;
+        let aggregates = keys_expr.split_off(keys);
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::clone(&joined), keys_expr, aggregates)?);
+        if Arc::ptr_eq(&joined, &input) {
+            return Ok(plan);
+        }
+        pick(plan, schema.columns().into_iter().enumerate().map(|(index, name)| (index, Some(name))))
+    }
+
+    fn lower_window(&mut self, window: Window) -> Result<LogicalPlan> {
+        let width = window.input.schema().fields().len();
+        let (joined, expressions) = self.attach_all(&window.input, window.window_expr, Place::Row)?;
+        let added = joined.schema().fields().len() - width;
+        let plan = LogicalPlan::Window(Window::try_new(expressions, joined)?);
+        if added == 0 {
+            return Ok(plan);
+        }
+        let names = window.schema.columns().into_iter().enumerate();
+        pick(plan, names.map(|(index, name)| (if index < width { index } else { index + added }, Some(name))))
+    }
+
+    fn lower_sort(&mut self, sort: Sort) -> Result<LogicalPlan> {
+        let width = sort.input.schema().fields().len();
+        let keys = sort.expr.iter().map(|key| key.expr.clone()).collect();
+        let (input, keys) = self.attach_all(&sort.input, keys, Place::Order)?;
+        let joined = !Arc::ptr_eq(&input, &sort.input);
+        let expr = sort.expr.into_iter().zip(keys).map(|(old, key)| SortExpr { expr: key, ..old }).collect();
+        let plan = LogicalPlan::Sort(Sort { expr, input, fetch: sort.fetch });
+        if joined { pick(plan, (0..width).map(|index| (index, None))) } else { Ok(plan) }
+    }
+
+    /// LATERAL, and conditions of an inner join that have subqueries.
+    fn lower_join(&mut self, join: Join) -> Result<LogicalPlan> {
+        let has_subquery = join.filter.as_ref().is_some_and(|filter| contains_subquery(filter));
+        if has_subquery && join.join_type == JoinType::Inner {
+            let filter = join.filter.clone();
+            let plan = self.lower_join(Join { filter: None, ..join })?;
+            return match filter {
+                Some(filter) => self.lower_filter(Filter::try_new(filter, shared(plan))?),
+                None => Ok(plan),
+            };
+        }
+        let free = free::columns(&join.right)?;
+        let outer: Vec<Column> = free.into_iter().filter(|column| join.left.schema().has_column(column)).collect();
+        let right = match join.right.as_ref() {
+            LogicalPlan::Subquery(subquery) => Arc::clone(&subquery.subquery),
+            _ => Arc::clone(&join.right),
+        };
+        if outer.is_empty() {
+            return Ok(LogicalPlan::Join(Join { right, ..join }));
+        }
+        let names = join.schema.columns();
+        let width = names.len();
+        let domain = Domain::new(self, &join.left, outer)?;
+        let right = self.push(&right, &domain)?;
+        let pairs = domain.outer.clone().into_iter().zip(domain.columns_in(&right));
+        let filter = conditions_as_filter(&join);
+        let plan = join_null_safe(join.left.as_ref().clone(), right, pairs, filter, join.join_type)?;
+        pick(plan, (0..width).map(|index| (index, None)))
+    }
+
+    fn attach_all(
+        &mut self,
+        input: &Arc<LogicalPlan>,
+        expressions: Vec<Expr>,
+        place: Place,
+    ) -> Result<(Arc<LogicalPlan>, Vec<Expr>)> {
+        let mut outer = Attached::new(input);
+        let preserver = NamePreserver::new_for_projection();
+        let mut rewritten = Vec::with_capacity(expressions.len());
+        for expression in expressions {
+            let name = preserver.save(&expression);
+            let changed = self.attach(expression, &mut outer, place)?;
+            rewritten.push(if place == Place::Order { changed } else { name.restore(changed) });
+        }
+        Ok((outer.into_plan(), rewritten))
+    }
+
+    /// Replaces the subqueries of an expression by columns of plans that are joined to the outer rows.
+    fn attach(&mut self, expression: Expr, outer: &mut Attached, place: Place) -> Result<Expr> {
+        expression
+            .transform_down(|part| {
+                if subquery_of(&part).is_none() || simple::is_left_to_the_engine(&part, outer.rows(), place)? {
+                    return Ok(Transformed::no(part));
+                }
+                let column = match part {
+                    Expr::ScalarSubquery(subquery) => self.attach_scalar(&subquery, outer)?,
+                    Expr::Exists(exists) => self.attach_exists(&exists, outer)?,
+                    Expr::InSubquery(within) => {
+                        let as_exists = quantified::membership(self, within, outer.rows())?;
+                        self.attach(as_exists, outer, Place::Row)?
+                    }
+                    Expr::SetComparison(comparison) => {
+                        let as_exists = quantified::comparison(self, comparison, outer.rows())?;
+                        self.attach(as_exists, outer, Place::Row)?
+                    }
+                    other => other,
+                };
+                Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
+            })
+            .data()
+    }
+
+    fn attach_scalar(&mut self, subquery: &Subquery, outer: &mut Attached) -> Result<Expr> {
+        let (domain, pushed) = self.push_subquery(subquery, outer.rows())?;
+        let keys: Vec<Expr> = domain.columns_in(&pushed).into_iter().map(Expr::Column).collect();
+        let value = Expr::Column(Column::from(pushed.schema().qualified_field(0)));
+        let named = Projection::try_new([vec![value.alias("value")], keys].concat(), shared(pushed))?;
+        let named = LogicalPlan::Projection(named);
+        if subquery.subquery.max_rows().is_some_and(|rows| rows <= 1) {
+            return self.join_to(outer, &domain, named);
+        }
+        let keys = domain.columns_in(&named).into_iter().map(Expr::Column).collect();
+        let value = AggregateFunction::new_udf(
+            single_value(),
+            vec![Expr::Column(Column::from(named.schema().qualified_field(0)))],
+            false,
+            None,
+            vec![],
+            None,
+        );
+        let single = Expr::AggregateFunction(value).alias("value");
+        let grouped = LogicalPlan::Aggregate(Aggregate::try_new(shared(named), keys, vec![single])?);
+        let width = domain.width();
+        let value_first = std::iter::once(width).chain(0..width).map(|index| (index, None));
+        self.join_to(outer, &domain, pick(grouped, value_first)?)
+    }
+
+    fn attach_exists(&mut self, exists: &Exists, outer: &mut Attached) -> Result<Expr> {
+        let (domain, pushed) = self.push_subquery(&exists.subquery, outer.rows())?;
+        let keys: Vec<Expr> = domain.columns_in(&pushed).into_iter().map(Expr::Column).collect();
+        let marked = Projection::try_new([vec![lit(true).alias("value")], keys].concat(), shared(pushed))?;
+        let distinct = LogicalPlan::Distinct(Distinct::All(shared(LogicalPlan::Projection(marked))));
+        let found = self.join_to(outer, &domain, distinct)?;
+        Ok(if exists.negated { found.is_null() } else { found.is_not_null() })
+    }
+
+    fn push_subquery(&mut self, subquery: &Subquery, rows: &LogicalPlan) -> Result<(Domain, LogicalPlan)> {
+        let free = free::columns(&subquery.subquery)?;
+        let outer = free.into_iter().filter(|column| rows.schema().has_column(column)).collect();
+        let domain = Domain::new(self, rows, outer)?;
+        let pushed = if domain.width() == 0 {
+            subquery.subquery.as_ref().clone()
+        } else {
+            self.push(&subquery.subquery, &domain)?
+        };
+        Ok((domain, pushed))
+    }
+
+    /// Joins a plan (a value, then the domain's columns; at most one row each) and gives the column of the value.
+    fn join_to(&mut self, outer: &mut Attached, domain: &Domain, plan: LogicalPlan) -> Result<Expr> {
+        let alias = self.fresh("subquery");
+        let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(shared(plan), alias.as_str())?);
+        let pairs = domain.outer.clone().into_iter().zip(domain.columns_in(&plan));
+        let always = (domain.width() == 0).then(|| lit(true));
+        outer.joined = Some(join_null_safe(outer.plan().clone(), plan, pairs, always, JoinType::Left)?);
+        Ok(Expr::Column(Column::new(Some(alias), "value")))
+    }
+}
+
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A condition of a filter: the engine turns some subqueries there into semi-joins.
+    Filter,
+    /// A value of a row.
+    Row,
+    /// A key of a sort: it has no name that would have to stay.
+    Order,
+}
+
+/// Outer rows with what has been joined to them.
+struct Attached {
+    rows: Arc<LogicalPlan>,
+    joined: Option<LogicalPlan>,
+}
+
+impl Attached {
+    fn new(rows: &Arc<LogicalPlan>) -> Self {
+        Self { rows: Arc::clone(rows), joined: None }
+    }
+
+    /// The outer rows alone: every domain is made from these.
+    fn rows(&self) -> &LogicalPlan {
+        &self.rows
+    }
+
+    fn plan(&self) -> &LogicalPlan {
+        self.joined.as_ref().unwrap_or(&self.rows)
+    }
+
+    fn is_joined(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    fn into_plan(self) -> Arc<LogicalPlan> {
+        self.joined.map_or(self.rows, shared)
+    }
+}
+
+fn contains_subquery(expression: &Expr) -> bool {
+    expression.exists(|part| Ok(subquery_of(part).is_some())).unwrap_or(false)
+}

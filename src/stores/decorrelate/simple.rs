@@ -1,0 +1,94 @@
+//! Which subqueries the engine's own rules turn into joins, and well.
+
+use datafusion::common::Result;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator};
+
+use super::free::{self, subquery_of};
+use super::lower::Place;
+
+/// Aggregates whose value over no rows the engine knows how to restore.
+const PLAIN_AGGREGATES: [&str; 5] = ["count", "sum", "min", "max", "avg"];
+
+/// Whether a subquery expression over these outer rows can stay as it is.
+pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place: Place) -> Result<bool> {
+    let Some(subquery) = subquery_of(expression) else { return Ok(true) };
+    let free = free::columns(&subquery.subquery)?;
+    let bound_here = free.iter().all(|column| rows.schema().has_column(column));
+    let is_scalar = matches!(expression, Expr::ScalarSubquery(_));
+    if free.is_empty() {
+        return Ok(is_scalar || place == Place::Filter);
+    }
+    if !bound_here {
+        // Bound further out: here it becomes a plain part of the plan, in which the outer one finds it.
+        return Ok(false);
+    }
+    if is_scalar {
+        return Ok(place != Place::Order && is_plain_aggregate(&subquery.subquery)?);
+    }
+    Ok(place == Place::Filter
+        && !matches!(expression, Expr::SetComparison(_))
+        && is_filtered(&subquery.subquery, false)?)
+}
+
+/// Filters and projections over a plan without outer references; only the filters have some.
+fn is_filtered(plan: &LogicalPlan, only_equalities: bool) -> Result<bool> {
+    if free::columns(plan)?.is_empty() {
+        return Ok(true);
+    }
+    match plan {
+        LogicalPlan::Projection(projection) if !projection.expr.iter().any(Expr::contains_outer) => {
+            is_filtered(&projection.input, only_equalities)
+        }
+        LogicalPlan::SubqueryAlias(alias) => is_filtered(&alias.input, only_equalities),
+        LogicalPlan::Filter(filter) => {
+            let own = free::columns_of_expression(&filter.predicate, &[&filter.input])?;
+            let mut conjuncts = split_conjunction(&filter.predicate).into_iter();
+            let direct = conjuncts.all(|conjunct| !has_subquery(conjunct) && (!only_equalities || is_key(conjunct)));
+            Ok((own.is_empty() || direct) && is_filtered(&filter.input, only_equalities)?)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn is_plain_aggregate(plan: &LogicalPlan) -> Result<bool> {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let plain = projection.expr.iter().all(|expr| matches!(expr.clone().unalias(), Expr::Column(_)));
+            Ok(plain && is_plain_aggregate(&projection.input)?)
+        }
+        LogicalPlan::SubqueryAlias(alias) => is_plain_aggregate(&alias.input),
+        LogicalPlan::Aggregate(aggregate) => {
+            Ok(aggregate.group_expr.is_empty() && has_plain_calls(aggregate) && is_filtered(&aggregate.input, true)?)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn has_plain_calls(aggregate: &Aggregate) -> bool {
+    aggregate.aggr_expr.iter().all(|call| match call.clone().unalias() {
+        Expr::AggregateFunction(function) => {
+            PLAIN_AGGREGATES.contains(&function.func.name())
+                && function.params.filter.is_none()
+                && !function.params.args.iter().any(|argument| argument.contains_outer() || has_subquery(argument))
+        }
+        _ => false,
+    })
+}
+
+/// `inner = outer`, or a condition without outer columns.
+fn is_key(conjunct: &Expr) -> bool {
+    if !conjunct.contains_outer() {
+        return true;
+    }
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = conjunct else { return false };
+    let is_pair = |inner: &Expr, outer: &Expr| {
+        matches!(inner, Expr::Column(_)) && matches!(outer, Expr::OuterReferenceColumn(_, _))
+    };
+    is_pair(left, right) || is_pair(right, left)
+}
+
+fn has_subquery(expression: &Expr) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    expression.exists(|part| Ok(subquery_of(part).is_some())).unwrap_or(true)
+}

@@ -1,0 +1,297 @@
+//! Reading a table in memory, as the engine wants it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use parking_lot::Mutex;
+
+use super::table::{Contents, EmbeddedTable};
+
+/// The tables as one run first saw them, so that a query that names a table twice sees the same rows twice.
+#[derive(Debug, Default)]
+pub(in crate::stores) struct RunSnapshots {
+    seen: Mutex<HashMap<usize, Arc<Contents>>>,
+}
+
+impl RunSnapshots {
+    fn of(&self, table: &Arc<EmbeddedTable>) -> Arc<Contents> {
+        // The table outlives the run, so its address is its identity.
+        let address = Arc::as_ptr(table) as usize;
+        Arc::clone(self.seen.lock().entry(address).or_insert_with(|| table.snapshot()))
+    }
+}
+
+/// A table as the leaf that the engine reads. The guard is the business of the plan above it.
+#[must_use]
+pub fn provider(table: Arc<EmbeddedTable>) -> Arc<dyn TableProvider> {
+    Arc::new(EmbeddedProvider { table })
+}
+
+/// A table as a leaf of a physical plan.
+#[derive(Debug)]
+pub(in crate::stores) struct EmbeddedProvider {
+    table: Arc<EmbeddedTable>,
+}
+
+impl EmbeddedProvider {
+    fn batches(&self, contents: &Contents, filters: &[Expr]) -> Vec<Arc<RecordBatch>> {
+        let wanted = self.table.key().and_then(|key| wanted_keys(filters, self.table.schema().field(key).name()));
+        match wanted {
+            Some(keys) => contents.lookup(keys.iter().map(String::as_str)),
+            None => contents.batches(),
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for EmbeddedProvider {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.table.schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// The key's filters choose rows; the filter itself stays above and checks again.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let key = self.table.key().map(|key| self.table.schema().field(key).name().clone());
+        Ok(filters
+            .iter()
+            .map(|filter| match &key {
+                Some(key) if filter.column_refs().iter().all(|column| column.name == *key) => {
+                    TableProviderFilterPushDown::Inexact
+                }
+                Some(_) | None => TableProviderFilterPushDown::Unsupported,
+            })
+            .collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let contents = match state.config().get_extension::<RunSnapshots>() {
+            Some(snapshots) => snapshots.of(&self.table),
+            None => self.table.snapshot(),
+        };
+        let batches = self.batches(&contents, filters);
+        Ok(Arc::new(EmbeddedScan::new(self.table.schema(), batches, projection, limit)?))
+    }
+}
+
+/// The values that the key can have under the filters; `None` when they do not say.
+fn wanted_keys(filters: &[Expr], key: &str) -> Option<BTreeSet<String>> {
+    filters.iter().filter_map(|filter| keys_of(filter, key)).reduce(|one, other| &one & &other)
+}
+
+fn keys_of(filter: &Expr, key: &str) -> Option<BTreeSet<String>> {
+    if let Expr::InList(list) = filter {
+        let wanted = !list.negated && is_key(&list.expr, key);
+        return wanted.then(|| list.list.iter().map(key_value).collect::<Option<Vec<_>>>())?.map(flatten);
+    }
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
+    match op {
+        Operator::Eq if is_key(left, key) => key_value(right).map(|value| flatten(vec![value])),
+        Operator::Eq if is_key(right, key) => key_value(left).map(|value| flatten(vec![value])),
+        Operator::Or => Some(&keys_of(left, key)? | &keys_of(right, key)?),
+        Operator::And => match (keys_of(left, key), keys_of(right, key)) {
+            (Some(one), Some(other)) => Some(&one & &other),
+            (one, other) => one.or(other),
+        },
+        _ => None,
+    }
+}
+
+fn is_key(expression: &Expr, key: &str) -> bool {
+    matches!(expression, Expr::Column(column) if column.name == key)
+}
+
+/// The text of a literal; the inner `None` is NULL, which equals nothing.
+fn key_value(expression: &Expr) -> Option<Option<String>> {
+    match expression {
+        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text), _) => {
+            Some(text.clone())
+        }
+        Expr::Literal(ScalarValue::Null, _) => Some(None),
+        _ => None,
+    }
+}
+
+fn flatten(values: Vec<Option<String>>) -> BTreeSet<String> {
+    values.into_iter().flatten().collect()
+}
+
+/// The batches of one snapshot, in order.
+#[derive(Debug)]
+pub(in crate::stores) struct EmbeddedScan {
+    batches: Arc<[Arc<RecordBatch>]>,
+    projection: Option<Arc<[usize]>>,
+    limit: Option<usize>,
+    rows: usize,
+    properties: Arc<PlanProperties>,
+}
+
+impl EmbeddedScan {
+    /// How many rows it reads.
+    pub(in crate::stores) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn new(
+        schema: &SchemaRef,
+        batches: Vec<Arc<RecordBatch>>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Self> {
+        let schema = match projection {
+            Some(columns) => Arc::new(schema.project(columns)?),
+            None => Arc::clone(schema),
+        };
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        Ok(Self {
+            rows: limit.map_or(rows, |limit| rows.min(limit)),
+            batches: batches.into(),
+            projection: projection.map(|columns| columns.as_slice().into()),
+            limit,
+            properties: Arc::new(properties),
+        })
+    }
+}
+
+impl DisplayAs for EmbeddedScan {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EmbeddedScan: rows={}, batches={}", self.rows, self.batches.len())
+    }
+}
+
+impl ExecutionPlan for EmbeddedScan {
+    fn name(&self) -> &'static str {
+        "EmbeddedScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        statistics.num_rows = Precision::Exact(self.rows);
+        Ok(Arc::new(statistics))
+    }
+
+    fn execute(&self, _partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (batches, projection) = (Arc::clone(&self.batches), self.projection.clone());
+        let mut left = self.limit.unwrap_or(usize::MAX);
+        let rows = (0..batches.len()).map_while(move |number| {
+            let batch = batches.get(number).filter(|_| left > 0)?;
+            let taken = batch.num_rows().min(left);
+            left -= taken;
+            let batch = if taken < batch.num_rows() { &Arc::new(batch.slice(0, taken)) } else { batch };
+            Some(match &projection {
+                Some(columns) => batch.project(columns).map_err(DataFusionError::from),
+                None => Ok(batch.as_ref().clone()),
+            })
+        });
+        let stream = RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter(rows));
+        Ok(make_cooperative(Box::pin(stream)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::logical_expr::{col, lit};
+
+    fn keys(filters: &[Expr]) -> Option<Vec<String>> {
+        wanted_keys(filters, "k").map(|keys| keys.into_iter().collect())
+    }
+
+    #[tokio::test]
+    async fn one_run_sees_one_moment_of_a_table() {
+        let column = crate::catalog::Column {
+            name: "n".into(),
+            sql_type: crate::base::SqlType::Int8,
+            nullable: false,
+            store_type: "Int64".into(),
+        };
+        let definition = crate::catalog::Table {
+            name: crate::base::TableName::new("s", "t"),
+            store: crate::base::StoreKind::ClickHouse,
+            physical: vec![],
+            columns: vec![column],
+            key: None,
+            stale: false,
+        };
+        let table = Arc::new(EmbeddedTable::new(definition, super::super::Retention::rows(10)));
+        let row: datafusion::arrow::array::ArrayRef = Arc::new(datafusion::arrow::array::Int64Array::from(vec![1]));
+        let row = RecordBatch::try_new(Arc::clone(table.schema()), vec![row]).unwrap();
+
+        let (run, next_run) = (RunSnapshots::default(), RunSnapshots::default());
+        let before = run.of(&table).batches().len();
+        table.append(&row, chrono::Utc::now()).unwrap();
+        assert_eq!(run.of(&table).batches().len(), before);
+        assert_eq!(next_run.of(&table).batches().len(), before + 1);
+    }
+
+    #[test]
+    fn filters_on_the_key_say_which_rows_to_look_up() {
+        assert_eq!(keys(&[col("k").eq(lit("a"))]), Some(vec!["a".into()]));
+        assert_eq!(keys(&[lit("a").eq(col("k"))]), Some(vec!["a".into()]));
+        let guarded = [col("k").eq(lit("b")), col("k").in_list(vec![lit("a"), lit("b")], false)];
+        assert_eq!(keys(&guarded), Some(vec!["b".into()]));
+        assert_eq!(keys(&[col("k").eq(lit("a")).or(col("k").eq(lit("b")))]), Some(vec!["a".into(), "b".into()]));
+        assert_eq!(keys(&[col("k").eq(lit(ScalarValue::Utf8(None)))]), Some(vec![]));
+    }
+
+    #[test]
+    fn other_filters_say_nothing() {
+        assert_eq!(keys(&[]), None);
+        assert_eq!(keys(&[col("k").gt(lit("a"))]), None);
+        assert_eq!(keys(&[col("k").eq(col("v"))]), None);
+        assert_eq!(keys(&[col("k").in_list(vec![lit("a")], true)]), None);
+        assert_eq!(keys(&[col("k").eq(lit("a")).or(col("k").gt(lit("b")))]), None);
+        assert_eq!(keys(&[col("k").eq(lit("a")).and(col("k").gt(lit("b")))]), Some(vec!["a".into()]));
+    }
+}

@@ -1,0 +1,111 @@
+//! A piece's rows as a leaf of what runs in process.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::base::UserFacing;
+use crate::base::engine_error::wrap;
+use crate::stores::{PreparedPiece, RunContext};
+
+/// A leaf that runs the piece when its rows are first asked for, with the run's own values, clock and cancellation.
+/// The schema is the one that the plan was made with; the piece's rows are
+/// given its names, types and nullability.
+#[must_use]
+pub fn piece_provider(piece: Arc<dyn PreparedPiece>, schema: SchemaRef) -> Arc<dyn TableProvider> {
+    Arc::new(PieceProvider { rows: Arc::new(PieceRows { piece, schema }) })
+}
+
+#[derive(Debug)]
+pub(super) struct PieceProvider {
+    rows: Arc<PieceRows>,
+}
+
+#[async_trait]
+impl TableProvider for PieceProvider {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.rows.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partition: Arc<dyn PartitionStream> = Arc::<PieceRows>::clone(&self.rows);
+        let scan = StreamingTableExec::try_new(
+            Arc::clone(&self.rows.schema),
+            vec![partition],
+            projection,
+            None,
+            false,
+            limit,
+        )?;
+        Ok(Arc::new(scan))
+    }
+}
+
+struct PieceRows {
+    piece: Arc<dyn PreparedPiece>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for PieceRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PieceRows").field("piece", &self.piece).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for PieceRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let piece = Arc::clone(&self.piece);
+        let schema = Arc::clone(&self.schema);
+        let run = async move {
+            let Some(run) = context.session_config().get_extension::<RunContext>() else {
+                return Err(DataFusionError::Internal("a piece runs outside a run".to_owned()));
+            };
+            piece.run(&run).await.map_err(|error| wrap(error.report()))
+        };
+        let named = Arc::clone(&schema);
+        let rows = futures::stream::once(run).try_flatten().map(move |batch| conform(&batch?, &named));
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+}
+
+/// The same rows under the plan's schema. A store may say that a column can be NULL where the plan knows that it is not,
+/// and may hold text in another layout; the values are checked, not the claims.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| match column.data_type() == field.data_type() {
+            true => Ok(Arc::clone(column)),
+            false => cast(column, field.data_type()),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
+}

@@ -1,0 +1,94 @@
+//! No tenant sees another's row, whatever it asks.
+
+use std::collections::BTreeSet;
+
+use crate::support::{TestServer, rows, sqlstate, value};
+
+const SYMBOL_TABLES: &[&str] = &[
+    "flowforge.raw_trades",
+    "flowforge.raw_quotes",
+    "metrics.vwap_5min",
+    "metrics.rolling_volatility",
+    "metrics.hourly_rollup",
+    "metrics.daily_rollup",
+    "marts.fct_trades",
+    "marts.rpt_daily_pnl",
+    "materialize.live_positions",
+    "materialize.live_quotes",
+    "materialize.live_pnl",
+    "latest.vwap",
+    "latest.position",
+    "latest.volatility",
+];
+
+const ACME: &[&str] = &["AAPL", "AMZN", "GOOGL", "MSFT", "NVDA"];
+const GLOBEX: &[&str] = &["BAC", "GS", "JPM", "META", "TSLA"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_tenant_sees_its_own_symbols_in_every_table() {
+    let server = TestServer::start().await;
+    for (user, own) in [("acme", ACME), ("acme_viewer", ACME), ("globex", GLOBEX)] {
+        let client = server.connect(user).await;
+        for table in SYMBOL_TABLES {
+            let found: BTreeSet<String> = rows(&client, &format!("SELECT DISTINCT symbol FROM {table}"))
+                .await
+                .unwrap_or_else(|error| panic!("{table}: {error:?}"))
+                .into_iter()
+                .filter_map(|mut row| row.remove(0))
+                .collect();
+            let own: BTreeSet<String> = own.iter().map(|symbol| (*symbol).to_owned()).collect();
+            assert_eq!(found, own, "{user} in {table}");
+        }
+        assert_eq!(value(&client, "SELECT count(*) FROM marts.dim_instruments").await, "10", "shared by all");
+    }
+}
+
+/// Ways around a filter that was put in the wrong place. Each must give `f`, `0`, or no row of the other tenant.
+const ATTEMPTS: &[&str] = &[
+    "SELECT count(*) FROM raw_trades WHERE symbol = 'TSLA'",
+    "SELECT count(*) FROM raw_trades WHERE symbol = 'TSLA' OR true AND symbol = 'TSLA'",
+    "SELECT count(*) FROM dim_instruments d LEFT JOIN fct_trades t ON t.symbol = d.symbol WHERE t.tenant_id = 'globex'",
+    "SELECT count(*) FROM fct_trades a FULL JOIN fct_trades b ON a.trade_id = b.trade_id AND false WHERE coalesce(a.tenant_id, b.tenant_id) <> 'acme'",
+    "SELECT count(*) FROM dim_instruments d WHERE EXISTS (SELECT 1 FROM fct_trades t WHERE t.symbol = d.symbol AND d.symbol = 'TSLA')",
+    "SELECT count(*) FROM dim_instruments WHERE symbol IN (SELECT symbol FROM raw_trades) AND symbol = 'TSLA'",
+    "WITH t AS (SELECT * FROM fct_trades) SELECT count(*) FROM t WHERE tenant_id <> 'acme'",
+    "SELECT count(*) FROM (SELECT tenant_id FROM fct_trades UNION ALL SELECT tenant_id FROM live_positions) u WHERE tenant_id <> 'acme'",
+    "SELECT coalesce(max((SELECT max(t.price) FROM raw_trades t WHERE t.symbol = d.symbol)), 0)::int FROM dim_instruments d WHERE d.symbol = 'TSLA'",
+    "SELECT count(*) FROM live_pnl WHERE tenant_id = 'globex'",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_way_of_asking_finds_the_other_tenants_rows() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    let mut leaks = Vec::new();
+    for sql in ATTEMPTS {
+        let found = value(&client, sql).await;
+        if found != "0" {
+            leaks.push(format!("{found}: {sql}"));
+        }
+    }
+    assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn together_the_tenants_see_everything_once() {
+    let server = TestServer::start().await;
+    let (acme, globex) = (server.connect("acme").await, server.connect("globex").await);
+    for (table, total) in [("raw_trades", 50_000), ("raw_quotes", 100_000), ("fct_trades", 50_000)] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let sum: i64 =
+            value(&acme, &sql).await.parse::<i64>().unwrap() + value(&globex, &sql).await.parse::<i64>().unwrap();
+        assert_eq!(sum, total, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there_and_a_write_are_told_apart() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    assert_eq!(sqlstate(&client, "SELECT * FROM secrets").await, "42P01");
+    assert_eq!(sqlstate(&client, "SELECT * FROM system.tables").await, "42P01");
+    assert_eq!(sqlstate(&client, "INSERT INTO raw_trades VALUES (1)").await, "25006");
+    assert_eq!(sqlstate(&client, "DROP TABLE raw_trades").await, "25006");
+}
