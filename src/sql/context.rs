@@ -141,15 +141,6 @@ impl<'a> Provider<'a> {
     }
 }
 
-/// Aggregates that the catalogs' own queries need.
-fn catalog_aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
-    match name {
-        "array_agg" => Some(datafusion::functions_aggregate::array_agg::array_agg_udaf()),
-        "string_agg" => Some(datafusion::functions_aggregate::string_agg::string_agg_udaf()),
-        _ => None,
-    }
-}
-
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
         if let Some(leaf) = self.system_leaf(&name).map_err(wrap)? {
@@ -221,8 +212,7 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        let known = self.context.functions.aggregates.get(name).cloned();
-        known.or_else(|| catalog_aggregate(name))
+        self.context.functions.aggregates.get(name).cloned()
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
