@@ -421,10 +421,7 @@ mod tests {
                 "SELECT ARRAY(SELECT a FROM t ORDER BY b DESC)",
                 "SELECT (SELECT array_or_empty(array_agg(a ORDER BY b DESC)) FROM t)",
             ),
-            (
-                "SELECT * FROM generate_series(1, 3) s",
-                "SELECT * FROM (SELECT unnest(generate_series(1, 3)) AS \"s\") AS \"s\"",
-            ),
+            ("SELECT * FROM generate_series(1, 3) s", "SELECT * FROM generate_series(1, 3) s"),
             (
                 "SELECT * FROM t, pg_catalog.unnest(t.a) AS u(v)",
                 "SELECT * FROM t, LATERAL (SELECT unnest(t.a) AS \"v\") AS \"u\"",
