@@ -22,7 +22,7 @@ pub struct FunctionRegistry {
 }
 
 /// Names of PostgreSQL, the library's name for the same, and the result type where the library has another.
-const RENAMED: [(&str, &str, Option<DataType>); 24] = [
+const RENAMED: [(&str, &str, Option<DataType>); 25] = [
     ("length", "character_length", Some(DataType::Int32)),
     ("char_length", "character_length", Some(DataType::Int32)),
     ("character_length", "character_length", Some(DataType::Int32)),
@@ -42,6 +42,7 @@ const RENAMED: [(&str, &str, Option<DataType>); 24] = [
     ("split_part", "split_part", Some(DataType::Utf8)),
     ("regexp_count", "regexp_count", Some(DataType::Int32)),
     ("array_length", "array_length", Some(DataType::Int32)),
+    ("array_upper", "array_length", Some(DataType::Int32)),
     ("cardinality", "cardinality", Some(DataType::Int32)),
     ("array_position", "array_position", Some(DataType::Int32)),
     ("array_cat", "array_concat", None),

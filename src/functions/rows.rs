@@ -149,6 +149,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("array_prepend", Scalar, "array_prepend(any, any[]) → any[]", OTHER_RESULT, IN_PROCESS),
     row("array_cat", Scalar, "array_cat(any[], any[]) → any[]", OTHER_RESULT, IN_PROCESS),
     row("array_length", Scalar, "array_length(any[], integer) → integer", OTHER_RESULT, IN_PROCESS),
+    row("array_upper", Scalar, "array_upper(any[], integer) → integer", OTHER_RESULT, IN_PROCESS),
     row("cardinality", Scalar, "cardinality(any[]) → integer", OTHER_RESULT, IN_PROCESS),
     row("array_position", Scalar, "array_position(any[], any) → integer", OTHER_RESULT, IN_PROCESS),
     row("array_remove", Scalar, "array_remove(any[], any) → any[]", OTHER_RESULT, IN_PROCESS),

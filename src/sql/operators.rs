@@ -631,6 +631,13 @@ impl ExprPlanner for Operators {
         if raw.func.name() == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }
+        if raw.func.name() == "string_agg" {
+            // The library's is of another type of text, which here means json.
+            let RawAggregateExpr { func, args, distinct, filter, order_by, null_treatment } = raw;
+            let call = AggregateFunction::new_udf(func, args, distinct, filter, order_by, null_treatment);
+            let cast = Cast::new(Box::new(Expr::AggregateFunction(call)), DataType::Utf8);
+            return Ok(PlannerResult::Planned(Expr::Cast(cast)));
+        }
         let (true, Some(sum), Some(count)) = (raw.func.name() == "avg", &self.sum, &self.count) else {
             return Ok(PlannerResult::Original(raw));
         };

@@ -14,7 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use crate::base::limits::LimitSet;
 use crate::base::{ErrorReport, RequestClock, SqlType, StoreKind, TableName, TenantId, engine_error};
-use crate::catalog::{Column, Snapshot, Table, TableLeaf, TenantView};
+use crate::catalog::{Column, RowsLeaf, Snapshot, Table, TableLeaf, TenantView};
 use crate::functions::{self, FunctionRegistry};
 use crate::tenancy::{Policy, PolicyBook, Tenant};
 
@@ -150,10 +150,13 @@ pub(super) fn run_plan(plan: &LogicalPlan, values: &[ScalarValue]) -> Result<Vec
     let with_rows = bound
         .transform_up_with_subqueries(|node| match node {
             LogicalPlan::TableScan(mut scan) => {
-                let Some(leaf) = TableLeaf::of(&scan.source) else {
+                let batch = if let Some(leaf) = TableLeaf::of(&scan.source) {
+                    rows_of(leaf)
+                } else if let Some(leaf) = RowsLeaf::of(&scan.source) {
+                    leaf.rows().clone()
+                } else {
                     return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
                 };
-                let batch = rows_of(leaf);
                 let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
                 scan.source = provider_as_source(Arc::new(table));
                 Ok(Transformed::yes(LogicalPlan::TableScan(scan)))

@@ -83,10 +83,12 @@ fn figure(expr: &Expr) -> Option<String> {
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
         Expr::CompoundFieldAccess { root, .. } => figure(root),
-        Expr::Cast { expr: inner, data_type, .. } => figure(inner).or_else(|| type_name(data_type)),
+        Expr::Cast { expr: inner, data_type, .. } => {
+            let inner = if is_named(inner) { figure(inner) } else { None };
+            inner.or_else(|| type_name(data_type))
+        }
         Expr::TypedString(typed) => type_name(&typed.data_type),
         Expr::Interval(_) => fixed("interval"),
-        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => fixed("bool"),
         Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()).map(folded),
         Expr::Case { else_result, .. } => {
             let from_else = else_result.as_deref().filter(|expr| is_named(expr)).and_then(figure);
@@ -211,7 +213,8 @@ mod tests {
         let cases = [
             ("1", "?column?"),
             ("'a'", "?column?"),
-            ("true", "bool"),
+            ("true", "?column?"),
+            ("3.5::float8::int", "int4"),
             ("null", "?column?"),
             ("count(*)", "count"),
             ("pg_catalog.upper('a')", "upper"),

@@ -449,10 +449,7 @@ mod tests {
                 "SELECT ARRAY(SELECT a FROM t ORDER BY b DESC)",
                 "SELECT (SELECT array_or_empty(array_agg(a ORDER BY b DESC)) FROM t)",
             ),
-            (
-                "SELECT * FROM generate_series(1, 3) s",
-                "SELECT * FROM (SELECT unnest(generate_series(1, 3)) AS \"s\") AS \"s\"",
-            ),
+            ("SELECT * FROM generate_series(1, 3) s", "SELECT * FROM generate_series(1, 3) s"),
             (
                 "SELECT (information_schema._pg_expandarray(k)).n AS s, (r.keys).x AS x",
                 "SELECT get_field(unnest(_pg_expandarray(k)), 'n') AS s, get_field(r.keys, 'x') AS x",

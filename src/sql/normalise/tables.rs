@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query,
-    SelectItem, SetExpr, TableAlias, TableFactor,
+    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -39,8 +39,12 @@ pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Re
             if context.functions.scalars.contains_key(&known) {
                 let arguments = std::mem::take(&mut arguments.args);
                 *factor = scalar_in_from(name.clone(), arguments, alias.take(), &known)?;
-            } else if alias.is_none() {
-                *alias = Some(plain_alias(Ident::new(known)));
+            } else {
+                let alias = alias.get_or_insert_with(|| plain_alias(Ident::new(&known)));
+                if known == "generate_series" && alias.columns.is_empty() {
+                    // A function of one column gives it the name of the table.
+                    alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
+                }
             }
             Ok(())
         }
