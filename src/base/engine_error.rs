@@ -87,6 +87,13 @@ fn arrow_report(error: &ArrowError) -> ErrorReport {
 }
 
 fn cast_report(text: &str) -> ErrorReport {
+    if let Some((_, wanted)) = text.split_once("Can't cast value ") {
+        let name = [("Int16", "smallint"), ("Int32", "integer"), ("Int64", "bigint"), ("UInt32", "oid")]
+            .into_iter()
+            .find_map(|(arrow, name)| wanted.contains(arrow).then_some(name));
+        let message = format!("{} out of range", name.unwrap_or("value"));
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message);
+    }
     if text.contains("overflow") || text.contains("out of range") || text.contains("too large to store") {
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
             .with_detail(first_line(text));
@@ -129,8 +136,40 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, candidate)| candidate)
 }
 
+/// `function f(integer) does not exist`, wherever the library put it.
+fn undefined_function(text: &str) -> Option<ErrorReport> {
+    let (_, rest) = text.split_once("function ")?;
+    let (call, _) = rest.split_once(") does not exist")?;
+    if call.len() > 500 || !call.contains('(') {
+        return None;
+    }
+    let report = ErrorReport::new(SqlState::UNDEFINED_FUNCTION, format!("function {call}) does not exist"));
+    Some(
+        report.with_hint(
+            "No function matches the given name and argument types. You might need to add explicit type casts.",
+        ),
+    )
+}
+
+/// The first name in quotes of the library's text.
+fn quoted(text: &str) -> Option<&str> {
+    text.split(['\'', '"']).nth(1)
+}
+
+fn grouping_report(line: &str) -> ErrorReport {
+    let column = quoted(line).unwrap_or_default();
+    let message = format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
+    ErrorReport::new(SqlState::GROUPING_ERROR, message)
+}
+
 fn plan_report(text: &str) -> ErrorReport {
+    if let Some(report) = undefined_function(text) {
+        return report;
+    }
     let line = first_line(text);
+    if line.contains("must be in GROUP BY") || line.contains("must appear in the GROUP BY") {
+        return grouping_report(&line);
+    }
     let has = |needle: &str| line.contains(needle);
     let state = if has("must be in GROUP BY") || has("must appear in the GROUP BY") || has("non-aggregate") {
         SqlState::GROUPING_ERROR
@@ -149,6 +188,9 @@ fn plan_report(text: &str) -> ErrorReport {
 }
 
 fn execution_report(text: &str) -> ErrorReport {
+    if let Some(report) = undefined_function(text) {
+        return report;
+    }
     let lower = text.to_lowercase();
     let state = if lower.contains("divide by zero") || lower.contains("division by zero") {
         return ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");

@@ -39,6 +39,8 @@ limits! {
     STATEMENT_DEPTH = "statement_depth", 256, "every level costs stack in the parser and in the planner";
     /// Operators in one chain, such as `a OR b OR c …`.
     STATEMENT_CHAIN = "statement_chain", 2_000, "a chain of operators is a tree as deep as it is long";
+    /// Rows that `generate_series` makes.
+    GENERATED_ROWS = "generated_rows", 1_000_000, "they are made in memory before the query runs";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.

@@ -95,7 +95,8 @@ fn float_divide(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusi
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
         let divisors = cast(&arrays[1], &DataType::Float64)?;
         let divisors = divisors.as_primitive::<Float64Type>();
-        let hits = (0..divisors.len()).any(|row| !arrays[0].is_null(row) && divisors.is_valid(row) && divisors.value(row) == 0.0);
+        let hits = (0..divisors.len())
+            .any(|row| !arrays[0].is_null(row) && divisors.is_valid(row) && divisors.value(row) == 0.0);
         if hits {
             return Err(division_by_zero());
         }
@@ -132,7 +133,8 @@ fn decimal(array: &ArrayRef) -> Result<Decimal128Array, DataFusionError> {
 fn divide(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
     let (left, right) = (decimal(left)?, decimal(right)?);
     let scale = left.scale().max(right.scale()).max(QUOTIENT_SCALE);
-    let shift = u32::try_from(i32::from(scale) + i32::from(right.scale()) - i32::from(left.scale())).unwrap_or_default();
+    let shift =
+        u32::try_from(i32::from(scale) + i32::from(right.scale()) - i32::from(left.scale())).unwrap_or_default();
     let mut rows = Vec::with_capacity(left.len());
     for (dividend, divisor) in left.iter().zip(right.iter()) {
         rows.push(match (dividend, divisor) {
@@ -192,7 +194,9 @@ fn days(arguments: &ScalarFunctionArgs, sign: i32) -> Result<ColumnarValue, Data
             rows.push(match (date, offset) {
                 (Some(date), Some(offset)) => {
                     let moved = offset.checked_mul(sign).and_then(|offset| date.checked_add(offset));
-                    Some(moved.ok_or_else(|| wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range")))?)
+                    Some(moved.ok_or_else(|| {
+                        wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range"))
+                    })?)
                 }
                 (None, _) | (_, None) => None,
             });

@@ -83,7 +83,9 @@ fn run(
         DataType::Decimal128(_, scale) => round_decimals(arrays, *scale, decimals),
         _ => {
             let values = cast(&arrays[0], &DataType::Float64)?;
-            Ok(Arc::new(values.as_primitive::<Float64Type>().iter().map(|value| value.map(floats)).collect::<Float64Array>()))
+            Ok(Arc::new(
+                values.as_primitive::<Float64Type>().iter().map(|value| value.map(floats)).collect::<Float64Array>(),
+            ))
         }
     })
 }
@@ -107,7 +109,9 @@ fn round_decimals(arrays: &[ArrayRef], result_scale: i8, how: Decimals) -> Resul
             None => Some(0),
         };
         rows.push(match digits {
-            Some(digits) if values.is_valid(row) => Some(round_one(values.value(row), scale, digits, result_scale, how)),
+            Some(digits) if values.is_valid(row) => {
+                Some(round_one(values.value(row), scale, digits, result_scale, how))
+            }
             Some(_) | None => None,
         });
     }
@@ -129,9 +133,10 @@ fn sign(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError>
     let result = arguments.return_type().clone();
     by_arrays(&arguments, |arrays| {
         let values = cast(&arrays[0], &DataType::Float64)?;
-        let signs = values.as_primitive::<Float64Type>().iter().map(|value| {
-            value.map(|value| if value == 0.0 { 0.0 } else { value.signum() })
-        });
+        let signs = values
+            .as_primitive::<Float64Type>()
+            .iter()
+            .map(|value| value.map(|value| if value == 0.0 { 0.0 } else { value.signum() }));
         Ok(cast(&(Arc::new(signs.collect::<Float64Array>()) as ArrayRef), &result)?)
     })
 }

@@ -45,6 +45,14 @@ pub struct FunctionRow {
     pub postgresql: Rendering,
 }
 
+impl FunctionRow {
+    /// Whether a text may call it by its name. The others are operators, which the planner writes as calls.
+    #[must_use]
+    pub fn is_callable(&self) -> bool {
+        self.signature.strip_prefix(self.name).is_some_and(|rest| rest.starts_with('('))
+    }
+}
+
 /// Every row.
 #[must_use]
 pub fn rows() -> &'static [FunctionRow] {

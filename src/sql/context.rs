@@ -1,22 +1,24 @@
 //! What the planner may look up: a tenant's tables, the functions of the table, nothing else.
 
-use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::{ConfigOptions, Dialect};
-use datafusion::common::{DataFusionError, ScalarValue, TableReference};
+use datafusion::common::{DFSchema, DataFusionError, TableReference};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
-use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
 use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_function, is_system_table};
 use crate::catalog::{RowsLeaf, TableLeaf};
+use crate::functions::{FunctionKind, find, type_name, unknown_function};
 
 use super::array_literals::ArrayLiterals;
+use super::operators::Operators;
 use super::plan::PlanContext;
+use super::table_functions;
 use super::types::PostgresTypes;
 
 /// The planner's settings, the same for every session.
@@ -42,31 +44,41 @@ pub(super) fn options() -> &'static ConfigOptions {
 pub(super) struct Provider<'a> {
     context: &'a PlanContext<'a>,
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
+    operators: Arc<Operators>,
     types: Arc<PostgresTypes>,
     /// Made when a catalog is first asked for: most queries never do.
     system: OnceLock<System>,
     /// A table function was called with a parameter that has no value yet.
-    needs_values: AtomicBool,
+    needs_values: Cell<bool>,
 }
 
 impl<'a> Provider<'a> {
     pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
+        let operators = Arc::new(Operators::new(context.functions, context.time_zone));
         let expression_planners: Vec<Arc<dyn ExprPlanner>> = vec![
             Arc::new(ArrayLiterals),
+            Arc::clone(&operators) as Arc<dyn ExprPlanner>,
             Arc::new(datafusion::functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
-            Arc::new(datafusion::functions::datetime::planner::DatetimeFunctionPlanner),
-            Arc::new(datafusion::functions::unicode::planner::UnicodeFunctionPlanner),
-            Arc::new(datafusion::functions_aggregate::planner::AggregateFunctionPlanner),
-            Arc::new(datafusion::functions_window::planner::WindowFunctionPlanner),
         ];
         Self {
             context,
             expression_planners,
+            operators,
             types: Arc::new(PostgresTypes),
-            needs_values: AtomicBool::new(false),
             system: OnceLock::new(),
+            needs_values: Cell::new(false),
         }
+    }
+
+    /// The resolution of operators, which the typing after planning shares.
+    pub(super) fn operators(&self) -> &Operators {
+        &self.operators
+    }
+
+    /// Whether a table function could not say its columns because an argument has no value yet.
+    pub(super) fn needs_values(&self) -> bool {
+        self.needs_values.get()
     }
 
     fn system(&self) -> &System {
@@ -99,41 +111,6 @@ impl<'a> Provider<'a> {
         found.map_err(|error| error.report())
     }
 
-    /// Whether planning failed only because a parameter has no value yet.
-    pub(super) fn needs_values(&self) -> bool {
-        self.needs_values.load(Ordering::Relaxed)
-    }
-
-    /// The value of a table function's argument; `None` for a parameter without one.
-    fn argument(&self, argument: &Expr) -> Result<Option<ScalarValue>, DataFusionError> {
-        match argument {
-            Expr::Literal(value, _) => Ok(Some(value.clone())),
-            Expr::Cast(cast) => self.argument(&cast.expr),
-            Expr::TryCast(cast) => self.argument(&cast.expr),
-            Expr::Alias(alias) => self.argument(&alias.expr),
-            Expr::Negative(inner) => match self.argument(inner)? {
-                Some(value) => Ok(Some(value.arithmetic_negate()?)),
-                None => Ok(None),
-            },
-            Expr::Placeholder(placeholder) => {
-                let values = self.context.parameter_values.unwrap_or_default();
-                let index = placeholder.id.trim_start_matches('$').parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-                let value = index.and_then(|index| values.get(index)).cloned();
-                if value.is_none() {
-                    self.needs_values.store(true, Ordering::Relaxed);
-                }
-                Ok(value)
-            }
-            other => Err(wrap(
-                ErrorReport::new(
-                    SqlState::FEATURE_NOT_SUPPORTED,
-                    "the argument of a table function must be a literal or a parameter",
-                )
-                .with_detail(format!("It is {other}.")),
-            )),
-        }
-    }
-
     fn leaf(&self, name: &TableReference) -> Result<Arc<TableLeaf>, ErrorReport> {
         let view = self.context.view;
         match name {
@@ -164,29 +141,6 @@ impl<'a> Provider<'a> {
     }
 }
 
-/// A call of a table function: the plan that it stands for, which the planner puts in its place.
-struct Expansion {
-    plan: LogicalPlan,
-    schema: SchemaRef,
-}
-
-impl Expansion {
-    fn new(plan: LogicalPlan) -> Self {
-        let schema = Arc::new(plan.schema().as_arrow().clone());
-        Self { plan, schema }
-    }
-}
-
-impl TableSource for Expansion {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
-        Some(Cow::Borrowed(&self.plan))
-    }
-}
-
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
         if let Some(leaf) = self.system_leaf(&name).map_err(wrap)? {
@@ -198,21 +152,30 @@ impl ContextProvider for Provider<'_> {
         }
     }
 
-    fn get_table_function_source(
-        &self,
-        name: &str,
-        arguments: Vec<Expr>,
-    ) -> Result<Arc<dyn TableSource>, DataFusionError> {
-        let values = arguments.iter().map(|argument| self.argument(argument)).collect::<Result<Vec<_>, _>>()?;
-        if self.needs_values() {
-            return Err(wrap(ErrorReport::new(SqlState::INDETERMINATE_DATATYPE, "a parameter has no value yet")));
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
+        let name = name.trim_matches('"').to_lowercase();
+        let args = args
+            .into_iter()
+            .map(|arg| self.operators.settle(arg, &DFSchema::empty()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if name == "generate_series" {
+            return table_functions::generate_series(&args, self.context.limits);
         }
-        match self.context.table_functions.expand(name, &values) {
-            Some(plan) => Ok(Arc::new(Expansion::new(plan.map_err(wrap)?))),
-            None => Err(wrap(ErrorReport::new(
-                SqlState::UNDEFINED_FUNCTION,
-                format!("function {name} does not exist as a table"),
-            ))),
+        let values = table_functions::values(&args, self.context.parameter_values)?;
+        match self.context.table_functions.expand(&name, &values) {
+            Some(Ok(plan)) => Ok(Arc::new(table_functions::PlanSource::new(plan))),
+            Some(Err(report)) => {
+                self.needs_values.set(values.iter().any(Option::is_none));
+                Err(wrap(report))
+            }
+            None => {
+                let types = args.iter().map(|arg| arg.get_type(&DFSchema::empty()).map(|found| type_name(&found)));
+                let types = types.collect::<Result<Vec<_>, _>>()?.join(", ");
+                Err(wrap(ErrorReport::new(
+                    SqlState::UNDEFINED_FUNCTION,
+                    format!("function {name}({types}) does not exist"),
+                )))
+            }
         }
     }
 
@@ -230,8 +193,18 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        let known = self.context.functions.scalars.get(name).cloned();
-        known.or_else(|| is_system_function(name).then(|| self.system().scalar(name)).flatten())
+        if let Some(row) = find(name, FunctionKind::Scalar) {
+            return self.context.functions.scalars.get(name).filter(|_| row.is_callable()).cloned();
+        }
+        if is_system_function(name) {
+            return self.system().scalar(name);
+        }
+        let functions = self.context.functions;
+        let planner_knows = ["unnest", "make_map", "map", "unnest_outer"].contains(&name);
+        if planner_knows || functions.aggregates.contains_key(name) || functions.windows.contains_key(name) {
+            return None;
+        }
+        Some(Arc::new(unknown_function(name)))
     }
 
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {

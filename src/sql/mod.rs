@@ -9,11 +9,14 @@ mod context;
 mod errors;
 mod lexer;
 mod normalise;
+mod operators;
 mod parameters;
 mod plan;
 mod session;
+mod settle;
 mod statement;
 mod syntax;
+mod table_functions;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -9,10 +9,11 @@ use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+
 use sqlparser::ast::{self, Visit, Visitor};
 
 use crate::base::engine_error::wrap;
-use crate::base::limits::{self};
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::plan::PlanContext;

@@ -15,7 +15,7 @@ use crate::catalog::system::Setting;
 use crate::functions::FunctionRegistry;
 
 use super::context::{Provider, options};
-use super::{errors, normalise, parameters};
+use super::{errors, normalise, parameters, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -93,12 +93,10 @@ pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<Plann
     let provider = Provider::new(context);
     let mut normal = query.clone();
     normalise::query(&mut normal, context)?;
-    let raw = match raw_plan(normal, &provider, context) {
+    let (plan, parameter_types) = match typed_plan(normal, &provider, context) {
         Err(_) if provider.needs_values() => return Ok(later(query, context)),
-        raw => raw.map_err(|error| errors::report(&error, query))?,
+        planned => planned.map_err(|error| errors::report(&error, query))?,
     };
-    let typed = coerce(raw).map_err(|error| errors::report(&error, query))?;
-    let (plan, parameter_types) = parameters::resolve(typed, context).map_err(|error| errors::report(&error, query))?;
     check_columns(&plan)?;
     let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
     Ok(PlannedQuery { plan, output_names, parameter_types, needs_values: false })
@@ -114,6 +112,17 @@ fn later(query: &ast::Query, context: &PlanContext<'_>) -> PlannedQuery {
         parameter_types: (0..count).map(|index| declared(index).unwrap_or(SqlType::Text)).collect(),
         needs_values: true,
     }
+}
+
+fn typed_plan(
+    query: ast::Query,
+    provider: &Provider<'_>,
+    context: &PlanContext<'_>,
+) -> Result<(LogicalPlan, Vec<SqlType>), DataFusionError> {
+    let raw = raw_plan(query, provider, context)?;
+    let settled = settle::plan(raw, provider.operators())?;
+    let (filled, types) = parameters::resolve(settled, context)?;
+    Ok((coerce(filled)?, types))
 }
 
 /// The plan as the planner makes it, before types are coerced.

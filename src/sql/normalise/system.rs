@@ -278,7 +278,8 @@ fn set_returning(factor: &TableFactor) -> Option<TableFactor> {
     let lateral = arguments.iter().any(has_column);
     let value = match (name.as_str(), arguments.len()) {
         ("unnest", 1) => call("unnest", arguments),
-        ("generate_series", 2 | 3) => call("unnest", vec![call("generate_series", arguments)]),
+        // Over constants it is a table function of its own.
+        ("generate_series", 2 | 3) if lateral => call("unnest", vec![call("generate_series", arguments)]),
         ("generate_subscripts", 2) => {
             let upper = call("array_upper", arguments);
             call("unnest", vec![call("generate_series", vec![number("1"), upper])])

@@ -1,0 +1,421 @@
+//! `extract`, `date_part`, `date_trunc`, `timezone`, `to_timestamp`.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
+use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, TimestampMicrosecondArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+
+use crate::base::engine_error::wrap;
+use crate::base::types::UTC;
+use crate::base::{ErrorReport, SqlState, SqlType};
+
+use super::arithmetic::MICROSECOND;
+use super::function::{Function, by_arrays};
+use super::literal::in_zone;
+
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    vec![
+        Function::strict("extract", extract_type, |args| extract(&args)),
+        Function::strict("date_part", part_type, |args| extract(&args)),
+        Function::strict("date_trunc", truncated_type, date_trunc),
+        Function::strict("timezone", zoned_type, timezone),
+        Function::strict("to_timestamp", moment_type, to_timestamp),
+        Function::strict("make_date", |_, _| Some(DataType::Date32), make_date),
+    ]
+}
+
+fn text_of(literal: Option<&Option<&ScalarValue>>) -> Option<String> {
+    match literal {
+        Some(Some(ScalarValue::Utf8(Some(text)))) => Some(text.to_lowercase()),
+        _ => None,
+    }
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Date32 | DataType::Timestamp(_, _) | DataType::Interval(_) | DataType::Null | DataType::Time64(_)
+    )
+}
+
+/// Digits after the point that a field has.
+fn field_scale(field: &str) -> i8 {
+    match field {
+        "second" | "seconds" | "epoch" => 6,
+        "millisecond" | "milliseconds" => 3,
+        _ => 0,
+    }
+}
+
+fn extract_type(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    match types {
+        [_, moment] if is_time(moment) => {
+            Some(DataType::Decimal128(38, text_of(literals.first()).map_or(6, |field| field_scale(&field))))
+        }
+        _ => None,
+    }
+}
+
+fn part_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    matches!(types, [_, moment] if is_time(moment)).then_some(DataType::Float64)
+}
+
+fn unknown_field(field: &str, data_type: &DataType) -> DataFusionError {
+    let name = super::function::type_name(data_type);
+    wrap(ErrorReport::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("unit \"{field}\" not recognized for type {name}"),
+    ))
+}
+
+fn extract(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    let result = arguments.return_type().clone();
+    by_arrays(arguments, |arrays| {
+        let fields = cast(&arrays[0], &DataType::Utf8)?;
+        let fields = fields.as_string::<i32>();
+        let moments = Moments::of(&arrays[1])?;
+        let mut rows: Vec<Option<i128>> = Vec::with_capacity(arrays[1].len());
+        for row in 0..arrays[1].len() {
+            if fields.is_null(row) || arrays[1].is_null(row) {
+                rows.push(None);
+                continue;
+            }
+            let field = fields.value(row).to_lowercase();
+            let micros = moments.field(row, &field).ok_or_else(|| unknown_field(&field, arrays[1].data_type()))?;
+            rows.push(Some(micros));
+        }
+        match result {
+            DataType::Decimal128(precision, scale) => {
+                let unit = 10_i128.pow(u32::try_from(6 - scale).unwrap_or_default());
+                let rows = rows.into_iter().map(|micros| micros.map(|micros| micros / unit));
+                Ok(Arc::new(rows.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?) as ArrayRef)
+            }
+            #[expect(clippy::cast_precision_loss, reason = "date_part is double precision")]
+            _ => Ok(Arc::new(
+                rows.into_iter().map(|micros| micros.map(|micros| micros as f64 / 1e6)).collect::<Float64Array>(),
+            )),
+        }
+    })
+}
+
+/// What fields can be read from; every field comes in millionths.
+enum Moments {
+    Times { array: TimestampMicrosecondArray },
+    Spans { array: ArrayRef },
+}
+
+impl Moments {
+    fn of(array: &ArrayRef) -> Result<Self, DataFusionError> {
+        if matches!(array.data_type(), DataType::Interval(_)) {
+            return Ok(Self::Spans { array: Arc::clone(array) });
+        }
+        let plain = if matches!(array.data_type(), DataType::Time64(_)) {
+            cast(array, &DataType::Int64)?
+        } else {
+            cast(&cast(array, &SqlType::Timestamptz.arrow())?, &DataType::Int64)?
+        };
+        Ok(Self::Times { array: plain.as_primitive::<Int64Type>().reinterpret_cast() })
+    }
+
+    fn field(&self, row: usize, field: &str) -> Option<i128> {
+        match self {
+            Self::Times { array } => time_field(array.value(row), field),
+            Self::Spans { array } => span_field(array.as_primitive::<IntervalMonthDayNanoType>().value(row), field),
+        }
+    }
+}
+
+const MILLION: i128 = 1_000_000;
+
+fn time_field(micros: i64, field: &str) -> Option<i128> {
+    let moment = DateTime::<Utc>::from_timestamp_micros(micros)?;
+    let year = i128::from(moment.year());
+    let micros_of_minute = i128::from(micros.rem_euclid(60_000_000));
+    let whole = match field {
+        "epoch" => return Some(i128::from(micros)),
+        "second" | "seconds" => return Some(micros_of_minute),
+        "millisecond" | "milliseconds" => return Some(micros_of_minute * 1_000),
+        "microsecond" | "microseconds" => micros_of_minute,
+        "minute" | "minutes" => i128::from(moment.minute()),
+        "hour" | "hours" => i128::from(moment.hour()),
+        "day" | "days" => i128::from(moment.day()),
+        "dow" => i128::from(moment.weekday().num_days_from_sunday()),
+        "isodow" => i128::from(moment.weekday().number_from_monday()),
+        "doy" => i128::from(moment.ordinal()),
+        "week" | "weeks" => i128::from(moment.iso_week().week()),
+        "isoyear" => i128::from(moment.iso_week().year()),
+        "month" | "months" => i128::from(moment.month()),
+        "quarter" => i128::from(moment.month().div_ceil(3)),
+        "year" | "years" => year,
+        "decade" | "decades" => year.div_euclid(10),
+        "century" | "centuries" => (year + 99).div_euclid(100),
+        "millennium" | "millennia" => (year + 999).div_euclid(1_000),
+        "timezone" | "timezone_hour" | "timezone_minute" => 0,
+        _ => return None,
+    };
+    Some(whole * MILLION)
+}
+
+fn span_field(span: IntervalMonthDayNano, field: &str) -> Option<i128> {
+    let (months, days) = (i128::from(span.months), i128::from(span.days));
+    let micros = i128::from(span.nanoseconds / 1_000);
+    let whole = match field {
+        // A year has 365.25 days here, a month 30.
+        "epoch" => {
+            let years_micros = (months / 12) * 31_557_600 * MILLION;
+            return Some(years_micros + ((months % 12) * 30 + days) * 86_400 * MILLION + micros);
+        }
+        "second" | "seconds" => return Some(micros % 60_000_000),
+        "millisecond" | "milliseconds" => return Some(micros % 60_000_000 * 1_000),
+        "microsecond" | "microseconds" => micros % 60_000_000,
+        "minute" | "minutes" => micros / 60_000_000 % 60,
+        "hour" | "hours" => micros / 3_600_000_000,
+        "day" | "days" => days,
+        "month" | "months" => months % 12,
+        "quarter" => months % 12 / 3 + 1,
+        "year" | "years" => months / 12,
+        "decade" | "decades" => months / 120,
+        "century" | "centuries" => months / 1_200,
+        "millennium" | "millennia" => months / 12_000,
+        _ => return None,
+    };
+    Some(whole * MILLION)
+}
+
+fn truncated_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    match types {
+        [_, DataType::Date32 | DataType::Null] | [_, DataType::Date32 | DataType::Null, _] => {
+            Some(SqlType::Timestamptz.arrow())
+        }
+        [_, DataType::Timestamp(_, None)] => Some(SqlType::Timestamp.arrow()),
+        [_, DataType::Timestamp(_, Some(_))] | [_, DataType::Timestamp(_, Some(_)), _] => {
+            Some(SqlType::Timestamptz.arrow())
+        }
+        _ => None,
+    }
+}
+
+fn date_trunc(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    let result = arguments.return_type().clone();
+    by_arrays(&arguments, |arrays| {
+        let fields = cast(&arrays[0], &DataType::Utf8)?;
+        let fields = fields.as_string::<i32>();
+        let plain = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
+        let plain = plain.as_primitive::<Int64Type>();
+        let zones = match arrays.get(2) {
+            Some(zones) => Some(cast(zones, &DataType::Utf8)?),
+            None => None,
+        };
+        let mut rows: Vec<Option<i64>> = Vec::with_capacity(plain.len());
+        let mut last: Option<(String, Tz)> = None;
+        for row in 0..plain.len() {
+            if fields.is_null(row) || plain.is_null(row) {
+                rows.push(None);
+                continue;
+            }
+            let name = zones.as_ref().map(|zones| zones.as_string::<i32>().value(row));
+            let zone = match (name, &last) {
+                (None, _) => Tz::UTC,
+                (Some(name), Some((known, zone))) if known == name => *zone,
+                (Some(name), _) => {
+                    let zone = zone_of(name)?;
+                    last = Some((name.to_owned(), zone));
+                    zone
+                }
+            };
+            let field = fields.value(row);
+            let cut = truncate_in(plain.value(row), field, zone)
+                .ok_or_else(|| unknown_field(&field.to_lowercase(), &result))?;
+            rows.push(Some(cut));
+        }
+        stamped(rows, &result)
+    })
+}
+
+fn stamped(rows: Vec<Option<i64>>, result: &DataType) -> Result<ArrayRef, DataFusionError> {
+    let array = TimestampMicrosecondArray::from(rows);
+    match result {
+        DataType::Timestamp(_, Some(_)) => Ok(Arc::new(array.with_timezone(UTC))),
+        _ => Ok(cast(&array, &DataType::Timestamp(MICROSECOND, None))?),
+    }
+}
+
+fn truncate_in(micros: i64, field: &str, zone: Tz) -> Option<i64> {
+    if zone == Tz::UTC {
+        return truncate(micros, field);
+    }
+    let utc = DateTime::<Utc>::from_timestamp_micros(micros)?;
+    let local = utc.with_timezone(&zone).naive_local();
+    let cut = truncate(local.and_utc().timestamp_micros(), field)?;
+    Some(in_zone(DateTime::<Utc>::from_timestamp_micros(cut)?.naive_utc(), zone))
+}
+
+fn truncate(micros: i64, field: &str) -> Option<i64> {
+    let step = match field.to_ascii_lowercase().as_str() {
+        "microsecond" | "microseconds" => 1,
+        "millisecond" | "milliseconds" => 1_000,
+        "second" | "seconds" => 1_000_000,
+        "minute" | "minutes" => 60_000_000,
+        "hour" | "hours" => 3_600_000_000,
+        "day" | "days" => 86_400_000_000,
+        larger => return truncate_date(micros, larger),
+    };
+    Some(micros - micros.rem_euclid(step))
+}
+
+fn truncate_date(micros: i64, field: &str) -> Option<i64> {
+    let date = DateTime::<Utc>::from_timestamp_micros(micros)?.date_naive();
+    let year = date.year();
+    let first = match field {
+        "week" | "weeks" => date - chrono::Duration::days(i64::from(date.weekday().num_days_from_monday())),
+        "month" | "months" => date.with_day(1)?,
+        "quarter" => NaiveDate::from_ymd_opt(year, (date.month() - 1) / 3 * 3 + 1, 1)?,
+        "year" | "years" => NaiveDate::from_ymd_opt(year, 1, 1)?,
+        "decade" | "decades" => NaiveDate::from_ymd_opt(year.div_euclid(10) * 10, 1, 1)?,
+        "century" | "centuries" => NaiveDate::from_ymd_opt((year - 1).div_euclid(100) * 100 + 1, 1, 1)?,
+        "millennium" | "millennia" => NaiveDate::from_ymd_opt((year - 1).div_euclid(1_000) * 1_000 + 1, 1, 1)?,
+        _ => return None,
+    };
+    Some(first.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
+}
+
+fn zoned_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    match types {
+        [_, DataType::Timestamp(_, Some(_))] => Some(SqlType::Timestamp.arrow()),
+        [_, DataType::Timestamp(_, None) | DataType::Date32 | DataType::Null] => Some(SqlType::Timestamptz.arrow()),
+        _ => None,
+    }
+}
+
+/// A zone by its name or its offset. PostgreSQL counts POSIX offsets west of Greenwich; `+02` as a name does too.
+fn zone_of(name: &str) -> Result<Tz, DataFusionError> {
+    let any_case = || chrono_tz::TZ_VARIANTS.iter().copied().find(|zone| zone.name().eq_ignore_ascii_case(name));
+    name.parse::<Tz>().ok().or_else(any_case).ok_or_else(|| {
+        wrap(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized")))
+    })
+}
+
+fn timezone(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    let result = arguments.return_type().clone();
+    by_arrays(&arguments, |arrays| {
+        let zones = cast(&arrays[0], &DataType::Utf8)?;
+        let zones = zones.as_string::<i32>();
+        let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
+        let plain = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
+        let plain = plain.as_primitive::<Int64Type>();
+        let mut rows = Vec::with_capacity(plain.len());
+        for row in 0..plain.len() {
+            if zones.is_null(row) || plain.is_null(row) {
+                rows.push(None);
+                continue;
+            }
+            rows.push(shift(plain.value(row), zone_of(zones.value(row))?, to_wall));
+        }
+        stamped(rows, &result)
+    })
+}
+
+fn shift(micros: i64, zone: Tz, to_wall: bool) -> Option<i64> {
+    let utc = DateTime::<Utc>::from_timestamp_micros(micros)?;
+    if to_wall {
+        return Some(utc.with_timezone(&zone).naive_local().and_utc().timestamp_micros());
+    }
+    let wall: NaiveDateTime = utc.naive_utc();
+    Some(in_zone(wall, zone))
+}
+
+fn moment_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    matches!(types, [one] if one.is_numeric() || one.is_null()).then(|| SqlType::Timestamptz.arrow())
+}
+
+/// Seconds since 1970.
+#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+fn to_timestamp(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(&arguments, |arrays| {
+        let seconds = cast(&arrays[0], &DataType::Float64)?;
+        let rows =
+            seconds.as_primitive::<Float64Type>().iter().map(|value| value.map(|value| (value * 1e6).round() as i64));
+        stamped(rows.collect(), &SqlType::Timestamptz.arrow())
+    })
+}
+
+fn make_date(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(&arguments, |arrays| {
+        let parts: Vec<ArrayRef> =
+            arrays.iter().map(|array| cast(array, &DataType::Int64)).collect::<Result<_, _>>()?;
+        let [years, months, days] = parts.as_slice() else {
+            return Err(wrap(super::function::undefined("make_date", &[])));
+        };
+        let mut rows: Vec<Option<i32>> = Vec::with_capacity(years.len());
+        for row in 0..years.len() {
+            let part = |array: &ArrayRef| array.is_valid(row).then(|| array.as_primitive::<Int64Type>().value(row));
+            rows.push(match (part(years), part(months), part(days)) {
+                (Some(year), Some(month), Some(day)) => Some(day_number(year, month, day)?),
+                _ => None,
+            });
+        }
+        Ok(Arc::new(datafusion::arrow::array::Date32Array::from(rows)))
+    })
+}
+
+fn day_number(year: i64, month: i64, day: i64) -> Result<i32, DataFusionError> {
+    let date = i32::try_from(year).ok().zip(u32::try_from(month).ok()).zip(u32::try_from(day).ok());
+    let date = date.and_then(|((year, month), day)| NaiveDate::from_ymd_opt(year, month, day));
+    date.map(|date| date.num_days_from_ce() - 719_163).ok_or_else(|| {
+        let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
+        wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, message))
+    })
+}
+
+/// The wall clock of a moment in a zone, for texts.
+pub(super) fn wall_clock(micros: i64, zone: Tz) -> Option<(NaiveDateTime, i32)> {
+    use chrono::Offset;
+    let utc = DateTime::<Utc>::from_timestamp_micros(micros)?;
+    let local = zone.from_utc_datetime(&utc.naive_utc());
+    Some((local.naive_local(), local.offset().fix().local_minus_utc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> i64 {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
+    }
+
+    #[test]
+    fn fields_are_postgresqls() {
+        let moment = at("2021-01-03 10:20:30.5");
+        let fields = ["epoch", "second", "milliseconds", "dow", "isodow", "week", "isoyear", "quarter", "century"];
+        let values: Vec<i128> = fields.iter().map(|field| time_field(moment, field).unwrap()).collect();
+        let million = |value: i128| value * MILLION;
+        assert_eq!(
+            values,
+            [
+                1_609_669_230_500_000,
+                30_500_000,
+                30_500_000_000,
+                0,
+                million(7),
+                million(53),
+                million(2020),
+                million(1),
+                million(21)
+            ]
+        );
+        assert_eq!(time_field(moment, "fortnight"), None);
+    }
+
+    #[test]
+    fn truncation_goes_down_before_1970_too() {
+        assert_eq!(truncate(at("1960-01-15 10:00:00.123"), "second"), Some(at("1960-01-15 10:00:00")));
+        assert_eq!(truncate(at("1960-01-15 10:00:00.123"), "week"), Some(at("1960-01-11 00:00:00")));
+        assert_eq!(truncate(at("2000-12-31 23:59:59"), "century"), Some(at("1901-01-01 00:00:00")));
+        assert_eq!(truncate_in(at("2024-07-01 23:00:00"), "day", Tz::Europe__Berlin), Some(at("2024-07-01 22:00:00")));
+    }
+}

@@ -1,0 +1,515 @@
+//! Text constants read as values of a type, as PostgreSQL's input functions read them.
+
+use std::sync::Arc;
+
+use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike};
+use chrono_tz::Tz;
+use datafusion::arrow::datatypes::IntervalMonthDayNano;
+use datafusion::common::ScalarValue;
+
+use crate::base::types::{DEFAULT_NUMERIC, UTC};
+use crate::base::{ErrorReport, SqlState, SqlType};
+
+/// Reads a constant.
+///
+/// # Errors
+/// `22P02`, `22007`, `22008` or `22003` in PostgreSQL's words; `0A000` for a type that has no constants here.
+pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorReport> {
+    match sql_type {
+        SqlType::Bool => boolean(text).map(|value| ScalarValue::Boolean(Some(value))),
+        SqlType::Int2 => integer(text, sql_type).map(|value| ScalarValue::Int16(Some(value))),
+        SqlType::Int4 => integer(text, sql_type).map(|value| ScalarValue::Int32(Some(value))),
+        SqlType::Int8 => integer(text, sql_type).map(|value| ScalarValue::Int64(Some(value))),
+        SqlType::Oid => integer(text, sql_type).map(|value| ScalarValue::UInt32(Some(value))),
+        #[expect(clippy::cast_possible_truncation, reason = "a real has the digits that it has")]
+        SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value as f32))),
+        SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
+        SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
+        SqlType::Text | SqlType::Varchar => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
+        SqlType::Date => Ok(ScalarValue::Date32(Some(date(text)?))),
+        SqlType::Time => time(text),
+        SqlType::Timestamp => {
+            let moment = date_time(text, sql_type)?.0;
+            Ok(ScalarValue::TimestampMicrosecond(Some(moment.and_utc().timestamp_micros()), None))
+        }
+        SqlType::Timestamptz => timestamptz(text, zone),
+        SqlType::Interval => Ok(ScalarValue::IntervalMonthDayNano(Some(interval(text)?))),
+        SqlType::Uuid => uuid::Uuid::parse_str(text.trim())
+            .map(|value| ScalarValue::FixedSizeBinary(16, Some(value.as_bytes().to_vec())))
+            .map_err(|_| invalid(sql_type, text)),
+        SqlType::Json => json(text).map(|_| ScalarValue::LargeUtf8(Some(text.to_owned()))),
+        SqlType::Jsonb => json(text).map(|value| ScalarValue::LargeBinary(Some(jsonb_text(&value).into_bytes()))),
+        SqlType::Bytea => bytea(text).map(|value| ScalarValue::Binary(Some(value))),
+        SqlType::Array(element) => array(text, element, zone),
+    }
+}
+
+fn short_name(sql_type: &SqlType) -> String {
+    match sql_type {
+        SqlType::Numeric { .. } => "numeric".to_owned(),
+        other => other.name(),
+    }
+}
+
+fn invalid(sql_type: &SqlType, text: &str) -> ErrorReport {
+    let name = short_name(sql_type);
+    ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {name}: \"{text}\""))
+}
+
+fn invalid_time(sql_type: &SqlType, text: &str) -> ErrorReport {
+    ErrorReport { sqlstate: SqlState::INVALID_DATETIME_FORMAT, ..invalid(sql_type, text) }
+}
+
+fn field_out_of_range(text: &str) -> ErrorReport {
+    ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date/time field value out of range: \"{text}\""))
+}
+
+fn boolean(text: &str) -> Result<bool, ErrorReport> {
+    let word = text.trim().to_lowercase();
+    let begins = |full: &str| !word.is_empty() && full.starts_with(&word);
+    if begins("true") || begins("yes") || word == "on" || word == "1" {
+        Ok(true)
+    } else if begins("false") || begins("no") || word == "of" || word == "off" || word == "0" {
+        Ok(false)
+    } else {
+        Err(invalid(&SqlType::Bool, text))
+    }
+}
+
+fn integer<T: TryFrom<i128>>(text: &str, sql_type: &SqlType) -> Result<T, ErrorReport> {
+    let digits = text.trim();
+    let plain = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid(sql_type, text));
+    }
+    digits.parse::<i128>().ok().and_then(|value| T::try_from(value).ok()).ok_or_else(|| {
+        let name = sql_type.name();
+        let message = format!("value \"{text}\" is out of range for type {name}");
+        ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
+    })
+}
+
+fn float(text: &str, sql_type: &SqlType) -> Result<f64, ErrorReport> {
+    text.trim().parse().map_err(|_| invalid(sql_type, text))
+}
+
+/// Digits and exponent, rounded half away from zero to the scale. A numeric without digits of its own takes the scale
+/// of the text.
+fn numeric(text: &str, precision: u8, scale: i8) -> Result<ScalarValue, ErrorReport> {
+    let sql_type = SqlType::Numeric { precision, scale };
+    let (negative, digits, own_scale) = decimal_digits(text.trim()).ok_or_else(|| invalid(&sql_type, text))?;
+    let overflow = || ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
+    let (precision, scale) = if (precision, scale) == DEFAULT_NUMERIC {
+        (38, i8::try_from(own_scale.clamp(0, 38)).unwrap_or_default())
+    } else {
+        (precision, scale)
+    };
+    let mut digits = digits;
+    let mut own_scale = own_scale;
+    let mut round_up = false;
+    while own_scale > i64::from(scale) {
+        round_up = digits.pop().is_some_and(|digit| digit >= '5');
+        own_scale -= 1;
+    }
+    while own_scale < i64::from(scale) && digits.len() < 80 {
+        digits.push('0');
+        own_scale += 1;
+    }
+    let magnitude = if digits.is_empty() { 0 } else { digits.parse::<i128>().map_err(|_| overflow())? };
+    let magnitude = magnitude + i128::from(round_up);
+    if precision > 38 || magnitude >= 10_i128.pow(u32::from(precision.min(38))) {
+        return Err(overflow());
+    }
+    Ok(ScalarValue::Decimal128(Some(if negative { -magnitude } else { magnitude }), precision, scale))
+}
+
+/// Sign, digits without the point, and how many of them stand after it.
+fn decimal_digits(text: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok().filter(|e| e.abs() < 1_000)?),
+        None => (text, 0),
+    };
+    let negative = mantissa.starts_with('-');
+    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((negative, digits, i64::try_from(fraction.len()).ok()? - exponent))
+}
+
+/// Days since 1970.
+fn date(text: &str) -> Result<i32, ErrorReport> {
+    let (moment, _) = date_time(text, &SqlType::Date)?;
+    Ok(moment.date().num_days_from_ce() - 719_163)
+}
+
+/// A date with or without a time, and the rest of the text: a zone.
+fn date_time<'a>(text: &'a str, sql_type: &SqlType) -> Result<(NaiveDateTime, &'a str), ErrorReport> {
+    let trimmed = text.trim();
+    if trimmed.eq_ignore_ascii_case("epoch") {
+        return Ok((NaiveDate::default().and_time(NaiveTime::MIN), ""));
+    }
+    let end = trimmed.find([' ', 'T', 't']).unwrap_or(trimmed.len());
+    let (day, rest) = trimmed.split_at(end);
+    let day = calendar_day(day, text, sql_type)?;
+    let rest = rest.trim_start_matches([' ', 'T', 't']);
+    if rest.is_empty() {
+        return Ok((day.and_time(NaiveTime::MIN), ""));
+    }
+    if !rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok((day.and_time(NaiveTime::MIN), rest));
+    }
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at(end);
+    let (time, next_day) =
+        clock_time(clock).ok_or_else(|| invalid_time(sql_type, text))?.map_err(|()| field_out_of_range(text))?;
+    let day = if next_day { day.succ_opt().ok_or_else(|| field_out_of_range(text))? } else { day };
+    Ok((day.and_time(time), zone.trim()))
+}
+
+fn calendar_day(day: &str, text: &str, sql_type: &SqlType) -> Result<NaiveDate, ErrorReport> {
+    let parts: Vec<&str> = if day.contains('-') {
+        day.split('-').collect()
+    } else if day.contains('/') {
+        // PostgreSQL's default date style is month, day, year.
+        match day.split('/').collect::<Vec<_>>().as_slice() {
+            [month, day, year] => vec![year, month, day],
+            _ => Vec::new(),
+        }
+    } else if day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()) {
+        vec![&day[..4], &day[4..6], &day[6..]]
+    } else {
+        Vec::new()
+    };
+    let [year, month, day] = parts.as_slice() else { return Err(invalid_time(sql_type, text)) };
+    let number = |part: &str| part.parse::<u32>().map_err(|_| invalid_time(sql_type, text));
+    let year = i32::try_from(number(year)?).map_err(|_| field_out_of_range(text))?;
+    NaiveDate::from_ymd_opt(year, number(month)?, number(day)?).ok_or_else(|| field_out_of_range(text))
+}
+
+/// `None` when it is no time at all, an error when a field is too large; true when it is 24:00, the next day.
+fn clock_time(text: &str) -> Option<Result<(NaiveTime, bool), ()>> {
+    let mut parts = text.split(':');
+    let hour: u32 = parts.next()?.parse().ok()?;
+    let minute: u32 = parts.next()?.parse().ok()?;
+    let seconds = parts.next().unwrap_or("0");
+    if parts.next().is_some() {
+        return None;
+    }
+    let seconds: f64 = seconds.parse().ok()?;
+    let micros = fraction_micros(seconds);
+    if hour == 24 && minute == 0 && micros == 0 {
+        return Some(Ok((NaiveTime::MIN, true)));
+    }
+    let total = (u64::from(hour) * 60 + u64::from(minute)) * 60_000_000 + micros;
+    if hour > 23 || minute > 59 || micros > 60_000_000 {
+        return Some(Err(()));
+    }
+    let whole = u32::try_from(total / 1_000_000).ok()?;
+    let nanos = u32::try_from(total % 1_000_000 * 1_000).ok()?;
+    Some(NaiveTime::from_num_seconds_from_midnight_opt(whole, nanos).map(|time| (time, false)).ok_or(()))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a second has few microseconds")]
+fn fraction_micros(seconds: f64) -> u64 {
+    (seconds * 1e6).round() as u64
+}
+
+fn time(text: &str) -> Result<ScalarValue, ErrorReport> {
+    let (time, next_day) = clock_time(text.trim())
+        .ok_or_else(|| invalid_time(&SqlType::Time, text))?
+        .map_err(|()| field_out_of_range(text))?;
+    let micros = i64::from(time.num_seconds_from_midnight()) * 1_000_000 + i64::from(time.nanosecond() / 1_000);
+    Ok(ScalarValue::Time64Microsecond(Some(if next_day { 86_400_000_000 } else { micros })))
+}
+
+fn timestamptz(text: &str, zone: Tz) -> Result<ScalarValue, ErrorReport> {
+    let (moment, rest) = date_time(text, &SqlType::Timestamptz)?;
+    let micros = if rest.is_empty() {
+        in_zone(moment, zone)
+    } else if let Some(offset_seconds) = offset(rest) {
+        moment.and_utc().timestamp_micros() - offset_seconds * 1_000_000
+    } else {
+        let zone = rest.parse::<Tz>().map_err(|_| invalid_time(&SqlType::Timestamptz, text))?;
+        in_zone(moment, zone)
+    };
+    Ok(ScalarValue::TimestampMicrosecond(Some(micros), Some(Arc::from(UTC))))
+}
+
+/// The moment that a wall clock in a zone shows. In the hour that a clock skips, the time before the change counts.
+#[must_use]
+pub fn in_zone(moment: NaiveDateTime, zone: Tz) -> i64 {
+    match zone.from_local_datetime(&moment) {
+        LocalResult::Single(found) => found.timestamp_micros(),
+        LocalResult::Ambiguous(_, late) => late.timestamp_micros(),
+        LocalResult::None => {
+            let before = moment - chrono::Duration::hours(1);
+            zone.from_local_datetime(&before).earliest().map_or(0, |found| found.timestamp_micros() + 3_600_000_000)
+        }
+    }
+}
+
+/// Seconds east of UTC.
+fn offset(text: &str) -> Option<i64> {
+    if matches!(text.to_lowercase().as_str(), "z" | "utc" | "gmt") {
+        return Some(0);
+    }
+    let sign = match text.chars().next()? {
+        '+' => 1,
+        '-' => -1,
+        _ => return None,
+    };
+    let digits = &text[1..];
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes.split(':').next().unwrap_or("0")),
+        None if digits.len() == 4 => digits.split_at(2),
+        None => (digits, "0"),
+    };
+    Some(sign * (hours.parse::<i64>().ok()? * 3_600 + minutes.parse::<i64>().ok()? * 60))
+}
+
+/// `1 year 2 mons 3 days 04:05:06.7`, `-1.5 hours`, `2 weeks ago`.
+///
+/// # Errors
+/// `22007` when it is none.
+pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
+    let bad = || invalid_time(&SqlType::Interval, text);
+    let lower = text.trim().to_lowercase().replace('@', " ");
+    let spaced = separate(&lower);
+    let mut words = spaced.split_whitespace().peekable();
+    let mut total = Span::default();
+    let mut any = false;
+    let mut ago = false;
+    while let Some(word) = words.next() {
+        if word == "ago" {
+            ago = true;
+            continue;
+        }
+        any = true;
+        if word.contains(':') {
+            total.clock(word).ok_or_else(bad)?;
+            continue;
+        }
+        let number: f64 = word.parse().map_err(|_| bad())?;
+        match words.peek() {
+            Some(unit) if unit.starts_with(|c: char| c.is_ascii_alphabetic()) && *unit != "ago" => {
+                total.add(number, unit).ok_or_else(bad)?;
+                words.next();
+            }
+            // A number alone is seconds.
+            Some(_) | None => total.seconds += number,
+        }
+    }
+    if any { Ok(total.value(ago)) } else { Err(bad()) }
+}
+
+/// `1day` is `1 day`.
+fn separate(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len() + 8);
+    let mut before = ' ';
+    for c in text.chars() {
+        if c.is_ascii_alphabetic() && before.is_ascii_digit() {
+            spaced.push(' ');
+        }
+        spaced.push(c);
+        before = c;
+    }
+    spaced
+}
+
+#[derive(Default)]
+struct Span {
+    months: f64,
+    days: f64,
+    seconds: f64,
+}
+
+impl Span {
+    fn add(&mut self, number: f64, unit: &str) -> Option<()> {
+        match unit {
+            "microsecond" | "microseconds" | "us" | "usec" | "usecs" => self.seconds += number / 1e6,
+            "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" => self.seconds += number / 1e3,
+            "second" | "seconds" | "sec" | "secs" | "s" => self.seconds += number,
+            "minute" | "minutes" | "min" | "mins" | "m" => self.seconds += number * 60.0,
+            "hour" | "hours" | "hr" | "hrs" | "h" => self.seconds += number * 3_600.0,
+            "day" | "days" | "d" => self.days += number,
+            "week" | "weeks" | "w" => self.days += number * 7.0,
+            "month" | "months" | "mon" | "mons" => self.months += number,
+            "year" | "years" | "yr" | "yrs" | "y" => self.months += number * 12.0,
+            "decade" | "decades" => self.months += number * 120.0,
+            "century" | "centuries" => self.months += number * 1_200.0,
+            "millennium" | "millennia" => self.months += number * 12_000.0,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn clock(&mut self, word: &str) -> Option<()> {
+        let sign = if word.starts_with('-') { -1.0 } else { 1.0 };
+        let mut factor = 3_600.0;
+        for part in word.trim_start_matches(['+', '-']).split(':') {
+            self.seconds += sign * factor * part.parse::<f64>().ok()?;
+            factor /= 60.0;
+        }
+        Some(())
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, which is the range of an interval")]
+    fn value(&self, ago: bool) -> IntervalMonthDayNano {
+        let sign = if ago { -1.0 } else { 1.0 };
+        let months = self.months.trunc();
+        let days = self.days + (self.months - months) * 30.0;
+        let seconds = self.seconds + days.fract() * 86_400.0;
+        let micros = (seconds * 1e6).round() as i64;
+        IntervalMonthDayNano::new(
+            (months * sign) as i32,
+            (days.trunc() * sign) as i32,
+            if ago { -micros } else { micros }.saturating_mul(1_000),
+        )
+    }
+}
+
+fn json(text: &str) -> Result<serde_json::Value, ErrorReport> {
+    serde_json::from_str(text).map_err(|_| {
+        ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
+            .with_detail("The text is not valid JSON.")
+    })
+}
+
+/// The text that PostgreSQL shows for a jsonb: keys by length, then by bytes, a blank after colon and comma.
+fn jsonb_text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(jsonb_text).collect::<Vec<_>>().join(", "))
+        }
+        serde_json::Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+            let one = |(key, value): (&String, &serde_json::Value)| {
+                format!("{}: {}", serde_json::Value::String(key.clone()), jsonb_text(value))
+            };
+            format!("{{{}}}", fields.into_iter().map(one).collect::<Vec<_>>().join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+fn bytea(text: &str) -> Result<Vec<u8>, ErrorReport> {
+    let Some(digits) = text.strip_prefix("\\x") else {
+        return Ok(text.as_bytes().to_vec());
+    };
+    let bad = || invalid(&SqlType::Bytea, text);
+    if !digits.is_ascii() || digits.len() % 2 != 0 {
+        return Err(bad());
+    }
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| bad())).collect()
+}
+
+/// `{1,2,NULL,"a b"}`, of one dimension.
+fn array(text: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorReport> {
+    let bad =
+        || ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{text}\""));
+    let inner = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(bad)?;
+    let null = ScalarValue::try_from(&element.arrow()).map_err(|_| bad())?;
+    let mut values = Vec::new();
+    for item in array_items(inner).ok_or_else(bad)? {
+        values.push(match item {
+            Some(item) => parse(&item, element, zone)?,
+            None => null.clone(),
+        });
+    }
+    Ok(ScalarValue::List(ScalarValue::new_list(&values, &element.arrow(), true)))
+}
+
+fn array_items(inner: &str) -> Option<Vec<Option<String>>> {
+    let mut items = Vec::new();
+    if inner.trim().is_empty() {
+        return Some(items);
+    }
+    let mut current = String::new();
+    let (mut quoted, mut was_quoted) = (false, false);
+    let mut characters = inner.chars();
+    let finish = |current: &mut String, was_quoted: bool| {
+        let text = std::mem::take(current);
+        if was_quoted {
+            return Some(text);
+        }
+        let text = text.trim().to_owned();
+        if text.eq_ignore_ascii_case("null") { None } else { Some(text) }
+    };
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => current.push(characters.next()?),
+            '"' => {
+                quoted = !quoted;
+                was_quoted = true;
+            }
+            ',' if !quoted => {
+                items.push(finish(&mut current, was_quoted));
+                was_quoted = false;
+            }
+            '{' | '}' if !quoted => return None,
+            other => current.push(other),
+        }
+    }
+    if quoted {
+        return None;
+    }
+    items.push(finish(&mut current, was_quoted));
+    Some(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(text: &str, sql_type: SqlType) -> String {
+        format!("{:?}", parse(text, &sql_type, Tz::UTC).unwrap())
+    }
+
+    fn error(text: &str, sql_type: SqlType) -> (String, String) {
+        let report = parse(text, &sql_type, Tz::UTC).unwrap_err();
+        (report.sqlstate.to_string(), report.message)
+    }
+
+    #[test]
+    fn constants_are_read_as_postgresql_reads_them() {
+        assert_eq!(
+            parse("12.345", &SqlType::Numeric { precision: 10, scale: 2 }, Tz::UTC).unwrap(),
+            ScalarValue::Decimal128(Some(1235), 10, 2)
+        );
+        assert_eq!(
+            parse("1.50", &SqlType::Numeric { precision: 38, scale: 10 }, Tz::UTC).unwrap(),
+            ScalarValue::Decimal128(Some(150), 38, 2)
+        );
+        assert_eq!(parse(" t ", &SqlType::Bool, Tz::UTC).unwrap(), ScalarValue::Boolean(Some(true)));
+        assert_eq!(ok("2024-02-29", SqlType::Date), ok("20240229", SqlType::Date));
+        assert_eq!(
+            parse("2024-01-01 02:00+02", &SqlType::Timestamptz, Tz::UTC).unwrap(),
+            parse("2024-01-01T00:00:00Z", &SqlType::Timestamptz, Tz::UTC).unwrap()
+        );
+        assert_eq!(
+            parse("2024-01-01 01:00", &SqlType::Timestamptz, Tz::Europe__Berlin).unwrap(),
+            parse("2024-01-01 00:00 UTC", &SqlType::Timestamptz, Tz::UTC).unwrap()
+        );
+        assert_eq!(
+            interval("1 year 2 mons -3 days 04:05:06.5").unwrap(),
+            IntervalMonthDayNano::new(14, -3, 14_706_500_000_000)
+        );
+        assert_eq!(interval("1.5 days ago").unwrap(), IntervalMonthDayNano::new(0, -1, -43_200_000_000_000));
+        assert_eq!(jsonb_text(&serde_json::json!({"bb": [1, 2], "a": null})), "{\"a\": null, \"bb\": [1, 2]}");
+    }
+
+    #[test]
+    fn what_is_none_is_refused_in_postgresqls_words() {
+        let (code, message) = error("abc", SqlType::Int4);
+        assert_eq!((code.as_str(), message.as_str()), ("22P02", "invalid input syntax for type integer: \"abc\""));
+        assert_eq!(error("3000000000", SqlType::Int4).0, "22003");
+        assert_eq!(error("2024-13-01", SqlType::Date).0, "22008");
+        assert_eq!(error("yesterdayish", SqlType::Date).0, "22007");
+        assert_eq!(error("{", SqlType::Jsonb).0, "22P02");
+        assert_eq!(error("{1,{", SqlType::Array(Box::new(SqlType::Int4))).0, "22P02");
+    }
+}

@@ -1,0 +1,166 @@
+//! Number constants get PostgreSQL's types: integer where it fits, then bigint, then numeric.
+
+use sqlparser::ast::{
+    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, GroupByExpr, LimitClause, OrderByKind, Query,
+    Select, UnaryOperator, Value, ValueWithSpan, WindowFrameBound, WindowSpec, WindowType,
+};
+
+/// No text can write this type, so a cast to it is known to come from here.
+const INTEGER: DataType = DataType::Int4(Some(0));
+const BIGINT: DataType = DataType::Int8(Some(0));
+
+/// Puts a number constant under a cast to its type.
+pub(super) fn type_number(expr: &mut Expr) {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => {
+            if let Some(data_type) = type_of(digits) {
+                wrap(expr, data_type);
+            } else {
+                plain_digits(digits);
+            }
+        }
+        // The sign goes below the cast, where it becomes part of the constant.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if is_typed(inner) => {
+            let Expr::Cast { expr: number, data_type, .. } = std::mem::replace(inner.as_mut(), nothing()) else {
+                return;
+            };
+            *expr = Expr::UnaryOp { op: UnaryOperator::Minus, expr: number };
+            wrap(expr, data_type);
+        }
+        Expr::Interval(interval) => restore(&mut interval.value),
+        Expr::Function(function) => restore_frames(function),
+        _ => {}
+    }
+}
+
+fn nothing() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+fn wrap(expr: &mut Expr, data_type: DataType) {
+    let inner = Box::new(std::mem::replace(expr, nothing()));
+    *expr = Expr::Cast { kind: CastKind::Cast, expr: inner, data_type, array: false, format: None };
+}
+
+fn is_typed(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast { data_type, .. } if *data_type == INTEGER || *data_type == BIGINT)
+}
+
+fn type_of(digits: &str) -> Option<DataType> {
+    if digits.parse::<i32>().is_ok() {
+        Some(INTEGER)
+    } else if digits.parse::<i64>().is_ok() {
+        Some(BIGINT)
+    } else if digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.len() <= 38 {
+        Some(DataType::Numeric(ExactNumberInfo::PrecisionAndScale(digits.len() as u64, 0)))
+    } else {
+        None
+    }
+}
+
+/// `1.5e3` is 1500: the planner reads an exponent as a negative scale.
+fn plain_digits(digits: &mut String) {
+    let Some((mantissa, exponent)) = digits.split_once(['e', 'E']) else { return };
+    let Ok(exponent) = exponent.parse::<i32>() else { return };
+    if exponent.abs() > 76 {
+        return;
+    }
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let point = i32::try_from(whole.len()).unwrap_or_default() + exponent;
+    *digits = match usize::try_from(point) {
+        Ok(point) if point >= all.len() => format!("{all}{}.", "0".repeat(point - all.len())),
+        Ok(point) => format!("{}.{}", if point == 0 { "0" } else { &all[..point] }, &all[point..]),
+        Err(_) => format!("0.{}{all}", "0".repeat(usize::try_from(-point).unwrap_or_default())),
+    };
+}
+
+/// Takes the cast away again where a number is no value: a position, a count of rows.
+fn restore(expr: &mut Expr) {
+    if is_typed(expr)
+        && let Expr::Cast { expr: inner, .. } = std::mem::replace(expr, nothing())
+    {
+        *expr = *inner;
+    }
+}
+
+/// ORDER BY, LIMIT and OFFSET.
+pub(super) fn restore_in_query(query: &mut Query) {
+    if let Some(order_by) = &mut query.order_by
+        && let OrderByKind::Expressions(items) = &mut order_by.kind
+    {
+        items.iter_mut().for_each(|item| restore(&mut item.expr));
+    }
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+            limit.iter_mut().for_each(restore);
+            offset.iter_mut().for_each(|offset| restore(&mut offset.value));
+        }
+        Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
+            restore(offset);
+            restore(limit);
+        }
+        None => {}
+    }
+    query.fetch.iter_mut().filter_map(|fetch| fetch.quantity.as_mut()).for_each(restore);
+}
+
+/// GROUP BY and DISTINCT ON.
+pub(super) fn restore_in_select(select: &mut Select) {
+    if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
+        for expr in exprs {
+            restore(expr);
+            match expr {
+                Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+                    sets.iter_mut().flatten().for_each(restore);
+                }
+                _ => {}
+            }
+        }
+    }
+    if let Some(Distinct::On(exprs)) = &mut select.distinct {
+        exprs.iter_mut().for_each(restore);
+    }
+    for window in &mut select.named_window {
+        if let sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
+            restore_frame(spec);
+        }
+    }
+}
+
+fn restore_frames(function: &mut Function) {
+    if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
+        restore_frame(spec);
+    }
+}
+
+fn restore_frame(spec: &mut WindowSpec) {
+    let Some(frame) = &mut spec.window_frame else { return };
+    for bound in std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound) {
+        match bound {
+            WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) => restore(rows),
+            WindowFrameBound::CurrentRow | WindowFrameBound::Preceding(None) | WindowFrameBound::Following(None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponents_become_digits() {
+        for (text, plain) in [
+            ("1e5", "100000."),
+            ("1.5e3", "1500."),
+            ("1.25e1", "12.5"),
+            ("12e-1", "1.2"),
+            ("1e-3", "0.001"),
+            ("5e-1", "0.5"),
+        ] {
+            let mut digits = text.to_owned();
+            plain_digits(&mut digits);
+            assert_eq!(digits, plain);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What may stand in FROM.
+
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query,
+    SelectItem, SetExpr, TableAlias, TableFactor,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
+use crate::sql::plan::PlanContext;
+
+/// A query of our own text.
+fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
+    let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_query());
+    parsed.map_err(|error| InternalError::new(error).report())
+}
+
+/// Words that are no names in PostgreSQL unless they are quoted; the parser takes some of them for tables.
+const RESERVED: [&str; 24] = [
+    "where", "from", "select", "group", "order", "having", "limit", "union", "and", "or", "not", "on", "join", "as",
+    "case", "when", "then", "else", "end", "in", "is", "using", "with", "window",
+];
+
+/// Readies one item of FROM.
+pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+    match factor {
+        TableFactor::Table { name, alias, args: None, .. } => {
+            refuse_reserved(name)?;
+            if name.0.len() > 1 && alias.is_none() {
+                *alias = name.0.last().and_then(ObjectNamePart::as_ident).cloned().map(plain_alias);
+            }
+            Ok(())
+        }
+        TableFactor::Table { name, alias, args: Some(arguments), with_ordinality: false, .. } => {
+            strip_catalog(name);
+            let known = name.0.last().and_then(ObjectNamePart::as_ident).map(|ident| ident.value.to_lowercase());
+            let known = known.unwrap_or_default();
+            if context.functions.scalars.contains_key(&known) {
+                let arguments = std::mem::take(&mut arguments.args);
+                *factor = scalar_in_from(name.clone(), arguments, alias.take(), &known)?;
+            } else if alias.is_none() {
+                *alias = Some(plain_alias(Ident::new(known)));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn plain_alias(name: Ident) -> TableAlias {
+    TableAlias { explicit: true, name, columns: Vec::new(), at: None }
+}
+
+fn refuse_reserved(name: &ObjectName) -> Result<(), ErrorReport> {
+    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return Ok(()) };
+    if ident.quote_style.is_some() || !RESERVED.contains(&ident.value.to_lowercase().as_str()) {
+        return Ok(());
+    }
+    let report = ErrorReport::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{}\"", ident.value));
+    let position = usize::try_from(ident.span.start.column).unwrap_or_default();
+    Err(if position > 0 { report.with_position(position) } else { report })
+}
+
+/// `pg_catalog.f` is `f`.
+fn strip_catalog(name: &mut ObjectName) {
+    let is_catalog =
+        |part: &ObjectNamePart| part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case("pg_catalog"));
+    if name.0.len() == 2 && name.0.first().is_some_and(is_catalog) {
+        name.0.remove(0);
+    }
+}
+
+/// A scalar function in FROM is a table of one row and one column.
+fn scalar_in_from(
+    name: ObjectName,
+    arguments: Vec<FunctionArg>,
+    alias: Option<TableAlias>,
+    known: &str,
+) -> Result<TableFactor, ErrorReport> {
+    let mut subquery = template("SELECT 1")?;
+    let call = Expr::Function(Function {
+        name,
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments,
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    });
+    let column = alias.as_ref().map_or_else(|| Ident::new(known), |alias| alias.name.clone());
+    if let SetExpr::Select(select) = subquery.body.as_mut() {
+        select.projection = vec![SelectItem::ExprWithAlias { expr: call, alias: column }];
+    }
+    let alias = alias.unwrap_or_else(|| plain_alias(Ident::new(known)));
+    Ok(TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None })
+}

@@ -1,0 +1,682 @@
+//! Which operator is meant: PostgreSQL's resolution by the types of the operands.
+//!
+//! The library would wrap on overflow, compare text with numbers and divide by zero to infinity. Where it does what
+//! PostgreSQL does, the operator stays an operator; elsewhere it becomes a call of a function that does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, Placeholder, ScalarFunction, WindowFunction, WindowFunctionParams,
+};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawWindowExpr};
+use datafusion::logical_expr::utils::COUNT_STAR_EXPANSION;
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, Like, Operator, ScalarUDF, WindowFunctionDefinition, lit,
+};
+use parking_lot::Mutex;
+use sqlparser::ast::BinaryOperator;
+
+use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::functions::literal;
+use crate::functions::{differs_as_text, type_name};
+
+/// Resolves operators, aggregates and window functions while one query is planned.
+#[derive(Debug)]
+pub(super) struct Operators {
+    functions: HashMap<String, Arc<ScalarUDF>>,
+    sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    zone: Tz,
+    zone_name: String,
+    /// The types that parameters were given; the first use decides.
+    parameters: Mutex<HashMap<String, DataType>>,
+}
+
+/// An operand and what is known of its type.
+struct Operand {
+    expr: Expr,
+    /// `None` for a constant in quotes, NULL, or a parameter without type.
+    known: Option<DataType>,
+}
+
+type Planned = Result<Expr, DataFusionError>;
+
+impl Operators {
+    pub(super) fn new(registry: &crate::functions::FunctionRegistry, time_zone: &str) -> Self {
+        Self {
+            functions: registry.scalars.clone(),
+            sum: registry.aggregates.get("sum").cloned(),
+            count: registry.aggregates.get("count").cloned(),
+            zone: time_zone.parse().unwrap_or(Tz::UTC),
+            zone_name: time_zone.to_owned(),
+            parameters: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// A call of a function of the table.
+    pub(super) fn call(&self, name: &str, arguments: Vec<Expr>) -> Planned {
+        match self.functions.get(name) {
+            Some(function) => Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments))),
+            None => {
+                Err(wrap(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, format!("function {name} does not exist"))))
+            }
+        }
+    }
+
+    fn operand(&self, expr: Expr, schema: &DFSchema) -> Result<Operand, DataFusionError> {
+        let expr = self.settle(expr, schema)?;
+        let known = match &expr {
+            Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)
+            | Expr::Placeholder(Placeholder { field: None, .. }) => None,
+            other => match other.get_type(schema)? {
+                DataType::Null => None,
+                known => Some(known),
+            },
+        };
+        Ok(Operand { expr, known })
+    }
+
+    fn binary(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
+        let planned = match op {
+            BinaryOperator::And => self.logical(Operator::And, left, right, "AND"),
+            BinaryOperator::Or => self.logical(Operator::Or, left, right, "OR"),
+            BinaryOperator::Plus => self.add(left, right),
+            BinaryOperator::Minus => self.subtract(left, right),
+            BinaryOperator::Multiply => self.multiply(left, right),
+            BinaryOperator::Divide => self.divide(left, right),
+            BinaryOperator::Modulo => self.modulo(left, right),
+            BinaryOperator::Eq => self.compare(Operator::Eq, left, right),
+            BinaryOperator::NotEq => self.compare(Operator::NotEq, left, right),
+            BinaryOperator::Lt => self.compare(Operator::Lt, left, right),
+            BinaryOperator::LtEq => self.compare(Operator::LtEq, left, right),
+            BinaryOperator::Gt => self.compare(Operator::Gt, left, right),
+            BinaryOperator::GtEq => self.compare(Operator::GtEq, left, right),
+            BinaryOperator::StringConcat => return self.concat(left, right),
+            BinaryOperator::PGExp => {
+                let (left, right) = (self.number(left)?, self.number(right)?);
+                self.call("power", vec![left, right])
+            }
+            BinaryOperator::PGLikeMatch => self.like(left, right, false, false),
+            BinaryOperator::PGILikeMatch => self.like(left, right, false, true),
+            BinaryOperator::PGNotLikeMatch => self.like(left, right, true, false),
+            BinaryOperator::PGNotILikeMatch => self.like(left, right, true, true),
+            BinaryOperator::PGRegexMatch => self.texts(Operator::RegexMatch, left, right),
+            BinaryOperator::PGRegexIMatch => self.texts(Operator::RegexIMatch, left, right),
+            BinaryOperator::PGRegexNotMatch => self.texts(Operator::RegexNotMatch, left, right),
+            BinaryOperator::PGRegexNotIMatch => self.texts(Operator::RegexNotIMatch, left, right),
+            BinaryOperator::PGStartsWith => {
+                let (left, right) = (self.as_type(left, &DataType::Utf8)?, self.as_type(right, &DataType::Utf8)?);
+                self.call("starts_with", vec![left, right])
+            }
+            BinaryOperator::BitwiseAnd => self.integers(Operator::BitwiseAnd, left, right, "&"),
+            BinaryOperator::BitwiseOr => self.integers(Operator::BitwiseOr, left, right, "|"),
+            BinaryOperator::PGBitwiseXor => self.integers(Operator::BitwiseXor, left, right, "#"),
+            BinaryOperator::PGBitwiseShiftLeft => self.integers(Operator::BitwiseShiftLeft, left, right, "<<"),
+            BinaryOperator::PGBitwiseShiftRight => self.integers(Operator::BitwiseShiftRight, left, right, ">>"),
+            // What no type here has, or what the library knows how to plan.
+            _ => return Ok(None),
+        };
+        planned.map(Some)
+    }
+
+    fn logical(&self, op: Operator, left: Operand, right: Operand, word: &str) -> Planned {
+        let boolean = |operand: Operand| match &operand.known {
+            Some(DataType::Boolean) => Ok(operand.expr),
+            None => self.adopt(operand.expr, &DataType::Boolean),
+            Some(other) => Err(wrap(ErrorReport::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!("argument of {word} must be type boolean, not type {}", type_name(other)),
+            ))),
+        };
+        Ok(binary(boolean(left)?, op, boolean(right)?))
+    }
+
+    fn number(&self, operand: Operand) -> Planned {
+        match &operand.known {
+            None => self.adopt(operand.expr, &DataType::Float64),
+            Some(_) => Ok(operand.expr),
+        }
+    }
+
+    fn as_type(&self, operand: Operand, wanted: &DataType) -> Planned {
+        match &operand.known {
+            None => self.adopt(operand.expr, wanted),
+            Some(known) if known == wanted => Ok(operand.expr),
+            Some(_) => Ok(convert(operand.expr, wanted)),
+        }
+    }
+
+    /// An operand of unknown type becomes what the other one asks for.
+    fn pair(
+        &self,
+        symbol: &str,
+        left: Operand,
+        right: Operand,
+        unknown: impl Fn(&DataType) -> DataType,
+    ) -> Result<(Expr, DataType, Expr, DataType), DataFusionError> {
+        match (left.known, right.known) {
+            (Some(a), Some(b)) => Ok((left.expr, a, right.expr, b)),
+            (Some(a), None) => {
+                let wanted = unknown(&a);
+                let right = self.adopt(right.expr, &wanted)?;
+                let wanted = literal_type(&right).unwrap_or(wanted);
+                Ok((left.expr, a, right, wanted))
+            }
+            (None, Some(b)) => {
+                let wanted = unknown(&b);
+                let left = self.adopt(left.expr, &wanted)?;
+                let wanted = literal_type(&left).unwrap_or(wanted);
+                Ok((left, wanted, right.expr, b))
+            }
+            (None, None) => Err(wrap(
+                ErrorReport::new(
+                    SqlState::AMBIGUOUS_FUNCTION,
+                    format!("operator is not unique: unknown {symbol} unknown"),
+                )
+                .with_hint("Could not choose a best candidate operator. You might need to add explicit type casts."),
+            )),
+        }
+    }
+
+    fn add(&self, left: Operand, right: Operand) -> Planned {
+        let (left, a, right, b) = self.pair("+", left, right, |other| match other {
+            DataType::Date32 | DataType::Timestamp(_, _) => SqlType::Interval.arrow(),
+            other => other.clone(),
+        })?;
+        match (&a, &b) {
+            _ if is_number(&a) && is_number(&b) => self.arithmetic(Operator::Plus, left, &a, right, &b),
+            (DataType::Date32, b) if is_integer(b) => self.call("date_add_days", vec![left, right]),
+            (a, DataType::Date32) if is_integer(a) => self.call("date_add_days", vec![right, left]),
+            (DataType::Interval(_), DataType::Date32 | DataType::Timestamp(_, _)) => {
+                Ok(moved(right, &b, Operator::Plus, left))
+            }
+            (DataType::Date32 | DataType::Timestamp(_, _), DataType::Interval(_)) => {
+                Ok(moved(left, &a, Operator::Plus, right))
+            }
+            (DataType::Interval(_), DataType::Interval(_)) => Ok(binary(left, Operator::Plus, right)),
+            _ => Err(no_operator("+", &a, &b)),
+        }
+    }
+
+    fn subtract(&self, left: Operand, right: Operand) -> Planned {
+        let (left, a, right, b) = self.pair("-", left, right, DataType::clone)?;
+        match (&a, &b) {
+            _ if is_number(&a) && is_number(&b) => self.arithmetic(Operator::Minus, left, &a, right, &b),
+            (DataType::Date32, DataType::Date32) => self.call("date_difference", vec![left, right]),
+            (DataType::Date32, b) if is_integer(b) => self.call("date_subtract_days", vec![left, right]),
+            (DataType::Date32 | DataType::Timestamp(_, _), DataType::Interval(_)) => {
+                Ok(moved(left, &a, Operator::Minus, right))
+            }
+            (DataType::Date32 | DataType::Timestamp(_, _), DataType::Date32 | DataType::Timestamp(_, _)) => {
+                self.call("timestamp_difference", vec![left, right])
+            }
+            (DataType::Interval(_), DataType::Interval(_)) => Ok(binary(left, Operator::Minus, right)),
+            _ => Err(no_operator("-", &a, &b)),
+        }
+    }
+
+    fn multiply(&self, left: Operand, right: Operand) -> Planned {
+        let (left, a, right, b) = self.pair("*", left, right, |other| match other {
+            DataType::Interval(_) => DataType::Float64,
+            other => other.clone(),
+        })?;
+        match (&a, &b) {
+            _ if is_number(&a) && is_number(&b) => self.arithmetic(Operator::Multiply, left, &a, right, &b),
+            (DataType::Interval(_), b) if is_number(b) => self.call("interval_multiply", vec![left, right]),
+            (a, DataType::Interval(_)) if is_number(a) => self.call("interval_multiply", vec![right, left]),
+            _ => Err(no_operator("*", &a, &b)),
+        }
+    }
+
+    fn divide(&self, left: Operand, right: Operand) -> Planned {
+        let (left, a, right, b) = self.pair("/", left, right, |other| match other {
+            DataType::Interval(_) => DataType::Float64,
+            other => other.clone(),
+        })?;
+        if let (DataType::Interval(_), true) = (&a, is_number(&b)) {
+            return self.call("interval_divide", vec![left, right]);
+        }
+        if !is_number(&a) || !is_number(&b) {
+            return Err(no_operator("/", &a, &b));
+        }
+        let common = common_number(&a, &b);
+        let (left, right) = (widened(left, &a, &common), widened(right, &b, &common));
+        match common {
+            DataType::Float32 | DataType::Float64 => self.call("float_divide", vec![left, right]),
+            DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => self.call("numeric_divide", vec![left, right]),
+            _ => Ok(binary(left, Operator::Divide, right)),
+        }
+    }
+
+    fn modulo(&self, left: Operand, right: Operand) -> Planned {
+        let (left, a, right, b) = self.pair("%", left, right, DataType::clone)?;
+        let common = if is_number(&a) && is_number(&b) { common_number(&a, &b) } else { DataType::Null };
+        if common.is_null() || common.is_floating() {
+            return Err(no_operator("%", &a, &b));
+        }
+        Ok(binary(widened(left, &a, &common), Operator::Modulo, widened(right, &b, &common)))
+    }
+
+    fn arithmetic(&self, op: Operator, left: Expr, a: &DataType, right: Expr, b: &DataType) -> Planned {
+        let common = common_number(a, b);
+        let (left, right) = (widened(left, a, &common), widened(right, b, &common));
+        let checked = match (&common, op) {
+            (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Plus) => "int_add",
+            (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Minus) => "int_subtract",
+            (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Multiply) => "int_multiply",
+            (DataType::Decimal128(_, _), Operator::Multiply) if too_long(a, b) => {
+                return Ok(binary(long(left, a), op, long(right, b)));
+            }
+            _ => return Ok(binary(left, op, right)),
+        };
+        self.call(checked, vec![left, right])
+    }
+
+    /// Brings two operands to one type, as a comparison needs it.
+    pub(super) fn comparable(
+        &self,
+        symbol: &str,
+        left: Expr,
+        right: Expr,
+        schema: &DFSchema,
+    ) -> Result<(Expr, Expr), DataFusionError> {
+        let (left, right) = (self.operand(left, schema)?, self.operand(right, schema)?);
+        self.unified(symbol, left, right)
+    }
+
+    fn unified(&self, symbol: &str, left: Operand, right: Operand) -> Result<(Expr, Expr), DataFusionError> {
+        let (Some(a), Some(b)) = (&left.known, &right.known) else {
+            let wanted = left.known.clone().or_else(|| right.known.clone()).unwrap_or(DataType::Utf8);
+            let take = |operand: Operand| match operand.known {
+                Some(_) => Ok(operand.expr),
+                None => self.adopt(operand.expr, &wanted),
+            };
+            return Ok((take(left)?, take(right)?));
+        };
+        if a == b {
+            return Ok((left.expr, right.expr));
+        }
+        if is_number(a) && is_number(b) {
+            let (a, b) = (a.clone(), b.clone());
+            return Ok(unified_numbers(left.expr, &a, right.expr, &b));
+        }
+        let common = common_type(a, b).ok_or_else(|| no_operator(symbol, a, b))?;
+        let (a, b) = (a.clone(), b.clone());
+        let take = |expr: Expr, from: &DataType| if *from == common { expr } else { convert(expr, &common) };
+        Ok((take(left.expr, &a), take(right.expr, &b)))
+    }
+
+    fn compare(&self, op: Operator, left: Operand, right: Operand) -> Planned {
+        let (left, right) = self.unified(symbol_of(op), left, right)?;
+        Ok(binary(left, op, right))
+    }
+
+    /// Arrays are the library's own; text is joined, and NULL with anything is NULL.
+    fn concat(&self, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
+        let is_list = |operand: &Operand| matches!(&operand.known, Some(DataType::List(_)));
+        if is_list(&left) || is_list(&right) {
+            return Ok(None);
+        }
+        let texts = [&left, &right].iter().any(|operand| matches!(operand.known, None | Some(DataType::Utf8)));
+        if !texts {
+            let types = (left.known.unwrap_or(DataType::Null), right.known.unwrap_or(DataType::Null));
+            return Err(no_operator("||", &types.0, &types.1));
+        }
+        let (left, right) = (self.to_text(left)?, self.to_text(right)?);
+        Ok(Some(binary(left, Operator::StringConcat, right)))
+    }
+
+    fn to_text(&self, operand: Operand) -> Planned {
+        match operand.known {
+            None => self.adopt(operand.expr, &DataType::Utf8),
+            Some(DataType::Utf8) => Ok(operand.expr),
+            Some(known) => self.text_cast(operand.expr, &known),
+        }
+    }
+
+    /// A cast to text that writes what PostgreSQL writes.
+    pub(super) fn text_cast(&self, expr: Expr, from: &DataType) -> Planned {
+        if differs_as_text(from) {
+            return self.call("text_of", vec![expr, lit(self.zone_name.clone())]);
+        }
+        Ok(Expr::Cast(Cast::new(Box::new(expr), DataType::Utf8)))
+    }
+
+    fn text_operand(&self, operand: Operand, symbol: &str) -> Planned {
+        match &operand.known {
+            None => self.adopt(operand.expr, &DataType::Utf8),
+            Some(DataType::Utf8) => Ok(operand.expr),
+            Some(other) => Err(no_operator(symbol, other, &DataType::Utf8)),
+        }
+    }
+
+    fn like(&self, left: Operand, right: Operand, negated: bool, case_insensitive: bool) -> Planned {
+        let symbol = if case_insensitive { "~~*" } else { "~~" };
+        let (left, right) = (self.text_operand(left, symbol)?, self.text_operand(right, symbol)?);
+        Ok(Expr::Like(Like::new(negated, Box::new(left), Box::new(right), None, case_insensitive)))
+    }
+
+    fn texts(&self, op: Operator, left: Operand, right: Operand) -> Planned {
+        Ok(binary(self.text_operand(left, "~")?, op, self.text_operand(right, "~")?))
+    }
+
+    fn integers(&self, op: Operator, left: Operand, right: Operand, symbol: &str) -> Planned {
+        let (left, a, right, b) = self.pair(symbol, left, right, DataType::clone)?;
+        if !is_integer(&a) || !is_integer(&b) {
+            return Err(no_operator(symbol, &a, &b));
+        }
+        let common = common_number(&a, &b);
+        Ok(binary(widened(left, &a, &common), op, widened(right, &b, &common)))
+    }
+
+    /// Gives a type to a constant in quotes, to NULL, or to a parameter.
+    pub(super) fn adopt(&self, expr: Expr, wanted: &DataType) -> Planned {
+        match expr {
+            Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
+                if *wanted == DataType::Utf8 {
+                    return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
+                }
+                let sql_type = SqlType::from_arrow(wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+                Ok(Expr::Literal(literal::parse(&text, &quoted_type(&sql_type), self.zone).map_err(wrap)?, None))
+            }
+            Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) => {
+                Ok(Expr::Literal(ScalarValue::try_from(wanted)?, None))
+            }
+            Expr::Placeholder(Placeholder { id, field: None }) => {
+                let mut parameters = self.parameters.lock();
+                let known = parameters.entry(id.clone()).or_insert_with(|| parameter_type(wanted)).clone();
+                let field = datafusion::arrow::datatypes::Field::new("", known.clone(), true);
+                let placeholder = Expr::Placeholder(Placeholder::new_with_field(id, Some(Arc::new(field))));
+                Ok(if known == *wanted { placeholder } else { convert(placeholder, wanted) })
+            }
+            other => Ok(convert(other, wanted)),
+        }
+    }
+
+    /// The zone of the session.
+    pub(super) fn zone(&self) -> Tz {
+        self.zone
+    }
+}
+
+/// A quoted constant for a numeric column has digits of its own.
+fn quoted_type(sql_type: &SqlType) -> SqlType {
+    match sql_type {
+        SqlType::Numeric { .. } => {
+            let (precision, scale) = crate::base::types::DEFAULT_NUMERIC;
+            SqlType::Numeric { precision, scale }
+        }
+        other => other.clone(),
+    }
+}
+
+/// A parameter beside a numeric column may have more digits than the column.
+fn parameter_type(wanted: &DataType) -> DataType {
+    match wanted {
+        DataType::Decimal128(_, scale) => DataType::Decimal128(38, (*scale).max(crate::base::types::DEFAULT_NUMERIC.1)),
+        other => other.clone(),
+    }
+}
+
+fn literal_type(expr: &Expr) -> Option<DataType> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.data_type()),
+        _ => None,
+    }
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+/// A cast; a constant is cast at once where nothing is lost.
+pub(super) fn convert(expr: Expr, wanted: &DataType) -> Expr {
+    if let Expr::Literal(value, _) = &expr
+        && let Ok(cast) = value.cast_to(wanted)
+    {
+        return Expr::Literal(cast, None);
+    }
+    Expr::Cast(Cast::new(Box::new(expr), wanted.clone()))
+}
+
+/// A date or a time, plus or minus an interval: a date becomes a timestamp first.
+fn moved(moment: Expr, moment_type: &DataType, op: Operator, span: Expr) -> Expr {
+    let moment = if *moment_type == DataType::Date32 { convert(moment, &SqlType::Timestamp.arrow()) } else { moment };
+    binary(moment, op, span)
+}
+
+pub(super) fn is_integer(data_type: &DataType) -> bool {
+    data_type.is_integer()
+}
+
+pub(super) fn is_number(data_type: &DataType) -> bool {
+    data_type.is_numeric()
+}
+
+/// Where a type stands among the numbers.
+fn rank(data_type: &DataType) -> u8 {
+    match data_type {
+        DataType::Int8 | DataType::UInt8 | DataType::Int16 => 1,
+        DataType::UInt16 | DataType::Int32 => 2,
+        DataType::Int64 | DataType::UInt64 | DataType::UInt32 => 3,
+        DataType::Decimal32(_, _)
+        | DataType::Decimal64(_, _)
+        | DataType::Decimal128(_, _)
+        | DataType::Decimal256(_, _) => 4,
+        DataType::Float16 | DataType::Float32 => 5,
+        _ => 6,
+    }
+}
+
+/// The type in which two numbers meet. For decimals it says only that they are: their digits differ.
+pub(super) fn common_number(a: &DataType, b: &DataType) -> DataType {
+    match (rank(a), rank(b)) {
+        (5, 5) => DataType::Float32,
+        (a, b) if a >= 5 || b >= 5 => DataType::Float64,
+        (a, b) if a == 4 || b == 4 => DataType::Decimal128(38, 0),
+        (a, b) => match a.max(b) {
+            1 => DataType::Int16,
+            2 => DataType::Int32,
+            _ => DataType::Int64,
+        },
+    }
+}
+
+/// The decimal that holds every value of an integer type; decimals stay as they are.
+fn as_decimal(data_type: &DataType) -> DataType {
+    match rank(data_type) {
+        1 => DataType::Decimal128(5, 0),
+        2 => DataType::Decimal128(10, 0),
+        3 => DataType::Decimal128(20, 0),
+        _ => data_type.clone(),
+    }
+}
+
+fn widened(expr: Expr, from: &DataType, common: &DataType) -> Expr {
+    let wanted = if rank(common) == 4 { as_decimal(from) } else { common.clone() };
+    if wanted == *from { expr } else { convert(expr, &wanted) }
+}
+
+fn scale(data_type: &DataType) -> i16 {
+    match data_type {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => i16::from(*scale),
+        _ => 0,
+    }
+}
+
+fn too_long(a: &DataType, b: &DataType) -> bool {
+    scale(a) + scale(b) > 38
+}
+
+fn long(expr: Expr, from: &DataType) -> Expr {
+    match as_decimal(from) {
+        DataType::Decimal128(precision, scale) => convert(expr, &DataType::Decimal256(precision, scale)),
+        _ => expr,
+    }
+}
+
+/// Two numbers to compare. A constant takes the column's type where it fits exactly, so that the column stays bare.
+fn unified_numbers(left: Expr, a: &DataType, right: Expr, b: &DataType) -> (Expr, Expr) {
+    if let Some(exact) = exact(&right, a) {
+        return (left, exact);
+    }
+    if let Some(exact) = exact(&left, b) {
+        return (exact, right);
+    }
+    let common = common_number(a, b);
+    (widened(left, a, &common), widened(right, b, &common))
+}
+
+/// The constant as a value of the type, if it has the same value there.
+fn exact(expr: &Expr, wanted: &DataType) -> Option<Expr> {
+    let Expr::Literal(value, _) = expr else { return None };
+    let keeps_kind = rank(wanted) >= rank(&value.data_type()) && rank(wanted) <= 4;
+    if !keeps_kind {
+        return None;
+    }
+    let cast = value.cast_to(wanted).ok()?;
+    let back = cast.cast_to(&value.data_type()).ok()?;
+    (back == *value && !cast.is_null()).then_some(Expr::Literal(cast, None))
+}
+
+/// The type in which two values of different types meet, if they do.
+pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
+    let timestamp = SqlType::Timestamp.arrow();
+    let timestamptz = SqlType::Timestamptz.arrow();
+    Some(match (a, b) {
+        (a, b) if a == b => a.clone(),
+        (a, b) if is_number(a) && is_number(b) => common_number(a, b),
+        (DataType::Date32, DataType::Timestamp(_, None)) | (DataType::Timestamp(_, None), DataType::Date32) => {
+            timestamp
+        }
+        (DataType::Date32 | DataType::Timestamp(_, _), DataType::Date32 | DataType::Timestamp(_, _)) => timestamptz,
+        (DataType::List(x), DataType::List(y)) => {
+            let element = common_type(x.data_type(), y.data_type())?;
+            DataType::List(Arc::new(datafusion::arrow::datatypes::Field::new_list_field(element, true)))
+        }
+        (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, DataType::Utf8 | DataType::Utf8View) => {
+            DataType::Utf8
+        }
+        (DataType::Null, other) | (other, DataType::Null) => other.clone(),
+        _ => return None,
+    })
+}
+
+fn symbol_of(op: Operator) -> &'static str {
+    match op {
+        Operator::Eq => "=",
+        Operator::NotEq => "<>",
+        Operator::Lt => "<",
+        Operator::LtEq => "<=",
+        Operator::Gt => ">",
+        Operator::GtEq => ">=",
+        _ => "=",
+    }
+}
+
+/// `operator does not exist: text = integer`
+pub(super) fn no_operator(symbol: &str, a: &DataType, b: &DataType) -> DataFusionError {
+    let message = format!("operator does not exist: {} {symbol} {}", type_name(a), type_name(b));
+    wrap(
+        ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(
+            "No operator matches the given name and argument types. You might need to add explicit type casts.",
+        ),
+    )
+}
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(
+        &self,
+        raw: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>, DataFusionError> {
+        let left = self.operand(raw.left, schema)?;
+        let right = self.operand(raw.right, schema)?;
+        let (left_again, right_again) = (left.expr.clone(), right.expr.clone());
+        match self.binary(&raw.op, left, right)? {
+            Some(planned) => Ok(PlannerResult::Planned(planned)),
+            None => Ok(PlannerResult::Original(RawBinaryExpr { op: raw.op, left: left_again, right: right_again })),
+        }
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>, DataFusionError> {
+        let lower = args.into_iter().enumerate().map(|(index, arg)| match arg {
+            Expr::Literal(ScalarValue::Utf8(Some(field)), metadata) if index == 0 => {
+                Expr::Literal(ScalarValue::Utf8(Some(field.to_lowercase())), metadata)
+            }
+            other => other,
+        });
+        self.call("extract", lower.collect()).map(PlannerResult::Planned)
+    }
+
+    fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>, DataFusionError> {
+        self.call("position", args).map(PlannerResult::Planned)
+    }
+
+    fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>, DataFusionError> {
+        self.call("substring", args).map(PlannerResult::Planned)
+    }
+
+    fn plan_overlay(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>, DataFusionError> {
+        self.call("overlay", args).map(PlannerResult::Planned)
+    }
+
+    #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
+    fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>, DataFusionError> {
+        if raw.func.name() == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
+            raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
+        }
+        let (true, Some(sum), Some(count)) = (raw.func.name() == "avg", &self.sum, &self.count) else {
+            return Ok(PlannerResult::Original(raw));
+        };
+        let of = |function: &Arc<_>| {
+            Expr::AggregateFunction(AggregateFunction::new_udf(
+                Arc::clone(function),
+                raw.args.clone(),
+                raw.distinct,
+                raw.filter.clone(),
+                Vec::new(),
+                None,
+            ))
+        };
+        self.call("avg_of", vec![of(sum), of(count)]).map(PlannerResult::Planned)
+    }
+
+    #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
+    fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>, DataFusionError> {
+        let name = raw.func_def.name().to_owned();
+        if name == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
+            raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
+        }
+        let of = |function: WindowFunctionDefinition| {
+            Expr::WindowFunction(Box::new(WindowFunction {
+                fun: function,
+                params: WindowFunctionParams {
+                    args: raw.args.clone(),
+                    partition_by: raw.partition_by.clone(),
+                    order_by: raw.order_by.clone(),
+                    window_frame: raw.window_frame.clone(),
+                    filter: raw.filter.clone(),
+                    null_treatment: raw.null_treatment,
+                    distinct: raw.distinct,
+                },
+            }))
+        };
+        if let ("avg", Some(sum), Some(count)) = (name.as_str(), &self.sum, &self.count) {
+            let parts = [sum, count].map(|part| of(WindowFunctionDefinition::AggregateUDF(Arc::clone(part))));
+            return self.call("avg_of", parts.to_vec()).map(PlannerResult::Planned);
+        }
+        // The library counts ranks without sign.
+        let result = match name.as_str() {
+            "row_number" | "rank" | "dense_rank" => DataType::Int64,
+            "ntile" => DataType::Int32,
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
+        Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone())), result))))
+    }
+}

@@ -1,0 +1,326 @@
+//! What is left to type once the planner has done its part: casts, CASE, lists, and calls whose arguments must agree.
+//!
+//! It runs on every operand while the planner resolves operators, and once more over the finished plan.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::expr::{InList, Placeholder};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator};
+
+use crate::base::engine_error::wrap;
+use crate::base::types::DEFAULT_NUMERIC;
+use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::functions::literal;
+use crate::functions::type_name;
+
+use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
+
+type Rewritten = Result<Transformed<Expr>, DataFusionError>;
+
+/// Types every expression of a plan.
+pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPlan, DataFusionError> {
+    Ok(plan.transform_up_with_subqueries(|node| settle_node(node, operators))?.data)
+}
+
+fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
+    let mut schema = merge_schema(&node.inputs());
+    if let LogicalPlan::TableScan(scan) = &node {
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
+    }
+    let limit = matches!(node, LogicalPlan::Limit(_));
+    let names = NamePreserver::new(&node);
+    let settled = node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let expr = if limit { operators.adopt_parameter(expr, &DataType::Int64)? } else { expr };
+        let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
+        Ok(if settled.transformed { settled.update_data(|expr| name.restore(expr)) } else { settled })
+    })?;
+    if !settled.transformed && !matches!(settled.data, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) {
+        return Ok(settled);
+    }
+    settled.map_data(LogicalPlan::recompute_schema)
+}
+
+impl Operators {
+    /// Types an operand: only what the planner did not resolve by this planner's own rules.
+    pub(super) fn settle(&self, expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
+        match &expr {
+            Expr::BinaryExpr(_) | Expr::Column(_) | Expr::Literal(_, _) | Expr::Placeholder(_) => Ok(expr),
+            _ => Ok(expr.transform_up(|expr| settle_one(expr, schema, self))?.data),
+        }
+    }
+
+    fn adopt_parameter(&self, expr: Expr, wanted: &DataType) -> Result<Expr, DataFusionError> {
+        match expr {
+            Expr::Placeholder(Placeholder { field: None, .. }) => self.adopt(expr, wanted),
+            other => Ok(other),
+        }
+    }
+}
+
+fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    match expr {
+        Expr::Cast(cast) => settle_cast(cast, schema, operators),
+        Expr::Negative(inner) => Ok(settle_negative(*inner)),
+        Expr::InList(list) => settle_list(list, schema, operators),
+        Expr::Case(case) => settle_case(case, schema, operators),
+        Expr::Like(like) => settle_like(like, schema, operators, true),
+        Expr::SimilarTo(like) => settle_like(like, schema, operators, false),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: op @ (Operator::IsDistinctFrom | Operator::IsNotDistinctFrom),
+            right,
+        }) => {
+            let (left, right) = operators.comparable("IS DISTINCT FROM", *left, *right, schema)?;
+            Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))))
+        }
+        Expr::ScalarFunction(mut call) => match call.func.name() {
+            "coalesce" | "greatest" | "least" => {
+                let word = call.func.name().to_uppercase();
+                call.args = unify(call.args, &word, schema, operators)?;
+                Ok(Transformed::yes(Expr::ScalarFunction(call)))
+            }
+            "nullif" if call.args.len() == 2 => {
+                call.args = unify_nullif(call.args, schema, operators)?;
+                Ok(Transformed::yes(Expr::ScalarFunction(call)))
+            }
+            _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+        },
+        Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
+            let changed = widen_sum(&mut call.params.args, schema)?;
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
+        }
+        Expr::WindowFunction(mut call) if call.fun.name() == "sum" => {
+            let changed = widen_sum(&mut call.params.args, schema)?;
+            Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// A sum of bigints is numeric.
+fn widen_sum(arguments: &mut [Expr], schema: &DFSchema) -> Result<bool, DataFusionError> {
+    let Some(argument) = arguments.first_mut() else { return Ok(false) };
+    if !matches!(argument.get_type(schema)?, DataType::Int64 | DataType::UInt64) {
+        return Ok(false);
+    }
+    let bare = std::mem::replace(argument, Expr::Literal(ScalarValue::Null, None));
+    *argument = convert(bare, &DataType::Decimal128(20, 0));
+    Ok(true)
+}
+
+fn is_default_numeric(data_type: &DataType) -> bool {
+    *data_type == DataType::Decimal128(DEFAULT_NUMERIC.0, DEFAULT_NUMERIC.1)
+}
+
+fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let wanted = cast.field.data_type().clone();
+    let expr = *cast.expr;
+    match &expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => {
+            if wanted == DataType::Utf8 {
+                return Ok(Transformed::no(Expr::Cast(Cast::new(Box::new(expr), wanted))));
+            }
+            let sql_type = SqlType::from_arrow(&wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+            let value = literal::parse(text, &sql_type, operators.zone()).map_err(wrap)?;
+            return Ok(Transformed::yes(Expr::Literal(value, None)));
+        }
+        Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) => {
+            return Ok(Transformed::yes(Expr::Literal(ScalarValue::try_from(&wanted)?, None)));
+        }
+        Expr::Placeholder(Placeholder { field: None, .. }) => {
+            return Ok(Transformed::yes(operators.adopt(expr, &wanted)?));
+        }
+        _ => {}
+    }
+    let from = expr.get_type(schema)?;
+    if is_default_numeric(&wanted) && rank_is_exact(&from) {
+        let digits = plain_numeric(&from);
+        return Ok(Transformed::yes(if digits == from { expr } else { convert(expr, &digits) }));
+    }
+    if from == wanted {
+        return Ok(Transformed::yes(expr));
+    }
+    if wanted == DataType::Utf8 {
+        return Ok(Transformed::yes(operators.text_cast(expr, &from)?));
+    }
+    if is_integer(&wanted)
+        && !is_rounded(&expr)
+        && (from.is_floating() || matches!(from, DataType::Decimal128(_, _) | DataType::Decimal256(_, _)))
+    {
+        // The library would cut the digits off, PostgreSQL rounds.
+        let rounded = operators.call("round", vec![expr])?;
+        return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(rounded), wanted))));
+    }
+    refuse_cast(&from, &wanted)?;
+    Ok(Transformed::yes(convert(expr, &wanted)))
+}
+
+fn is_rounded(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if matches!(call.func.name(), "round" | "trunc" | "ceil" | "ceiling" | "floor"))
+}
+
+fn rank_is_exact(from: &DataType) -> bool {
+    is_integer(from) || matches!(from, DataType::Decimal128(_, _) | DataType::Decimal256(_, _))
+}
+
+/// `numeric` without digits keeps those that the value has.
+fn plain_numeric(from: &DataType) -> DataType {
+    match from {
+        DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => from.clone(),
+        DataType::Int64 | DataType::UInt64 | DataType::UInt32 => DataType::Decimal128(20, 0),
+        _ => DataType::Decimal128(10, 0),
+    }
+}
+
+/// Casts that PostgreSQL has not, and the library would do somehow.
+fn refuse_cast(from: &DataType, to: &DataType) -> Result<(), DataFusionError> {
+    let is_date = |one: &DataType| matches!(one, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_));
+    let wrong = (is_date(from) && is_number(to))
+        || (is_number(from) && is_date(to))
+        || (*from == DataType::Boolean && is_number(to) && *to != DataType::Int32)
+        || (*to == DataType::Boolean && is_number(from) && !is_integer(from));
+    if wrong {
+        let message = format!("cannot cast type {} to {}", type_name(from), type_name(to));
+        return Err(wrap(ErrorReport::new(SqlState::CANNOT_COERCE, message)));
+    }
+    Ok(())
+}
+
+fn settle_negative(inner: Expr) -> Transformed<Expr> {
+    if let Expr::Literal(value, _) = &inner
+        && is_number(&value.data_type())
+        && let Ok(negative) = value.arithmetic_negate()
+    {
+        return Transformed::yes(Expr::Literal(negative, None));
+    }
+    Transformed::no(Expr::Negative(Box::new(inner)))
+}
+
+/// Whether the type of an expression is still open.
+fn is_open(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) | Expr::Placeholder(Placeholder { field: None, .. })
+    )
+}
+
+fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+    if is_open(expr) {
+        return Ok(None);
+    }
+    Ok(Some(expr.get_type(schema)?).filter(|found| !found.is_null()))
+}
+
+/// The type that all of some expressions get; text when none says anything.
+fn agreed(exprs: &[Expr], word: &str, schema: &DFSchema) -> Result<DataType, DataFusionError> {
+    let mut found: Option<DataType> = None;
+    for expr in exprs {
+        let Some(one) = known_type(expr, schema)? else { continue };
+        found = Some(match found {
+            None => one,
+            Some(before) => meet(&before, &one).ok_or_else(|| {
+                let message = format!("{word} types {} and {} cannot be matched", type_name(&before), type_name(&one));
+                wrap(ErrorReport::new(SqlState::DATATYPE_MISMATCH, message))
+            })?,
+        });
+    }
+    Ok(found.unwrap_or(DataType::Utf8))
+}
+
+/// As `common_type`, with the digits of both decimals.
+fn meet(a: &DataType, b: &DataType) -> Option<DataType> {
+    if a != b && is_number(a) && is_number(b) && matches!(common_number(a, b), DataType::Decimal128(_, _)) {
+        let scale = |one: &DataType| match one {
+            DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
+            _ => 0,
+        };
+        return Some(DataType::Decimal128(38, scale(a).max(scale(b))));
+    }
+    common_type(a, b)
+}
+
+fn unify(exprs: Vec<Expr>, word: &str, schema: &DFSchema, operators: &Operators) -> Result<Vec<Expr>, DataFusionError> {
+    let wanted = agreed(&exprs, word, schema)?;
+    exprs.into_iter().map(|expr| fit(expr, &wanted, schema, operators)).collect()
+}
+
+fn fit(expr: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators) -> Result<Expr, DataFusionError> {
+    match known_type(&expr, schema)? {
+        None => {
+            let typed = operators.adopt(expr, wanted)?;
+            Ok(if typed.get_type(schema)? == *wanted { typed } else { convert(typed, wanted) })
+        }
+        Some(known) if known == *wanted => Ok(expr),
+        Some(_) => Ok(convert(expr, wanted)),
+    }
+}
+
+/// The result has the type of the first argument.
+fn unify_nullif(arguments: Vec<Expr>, schema: &DFSchema, operators: &Operators) -> Result<Vec<Expr>, DataFusionError> {
+    let mut arguments = arguments.into_iter();
+    let (Some(first), Some(second)) = (arguments.next(), arguments.next()) else { return Ok(Vec::new()) };
+    let (first, second) = operators.comparable("=", first, second, schema)?;
+    Ok(vec![first, second])
+}
+
+fn settle_list(list: InList, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let expr = *list.expr;
+    let Some(own) = known_type(&expr, schema)? else {
+        let mut all = vec![expr];
+        all.extend(list.list);
+        let mut all = unify(all, "IN", schema, operators)?;
+        let expr = all.remove(0);
+        return Ok(Transformed::yes(Expr::InList(InList::new(Box::new(expr), all, list.negated))));
+    };
+    // Constants take the type of what they are compared with, one by one where they fit.
+    let mut items = Vec::with_capacity(list.list.len());
+    let mut wanted = own.clone();
+    for item in list.list {
+        let (_, item) = match known_type(&item, schema)? {
+            None => (expr.clone(), operators.adopt(item, &own)?),
+            Some(known) if known == own => (expr.clone(), item),
+            Some(_) => operators.comparable("=", expr.clone(), item, schema)?,
+        };
+        let found = item.get_type(schema)?;
+        wanted = meet(&wanted, &found).ok_or_else(|| no_operator("=", &wanted, &found))?;
+        items.push(item);
+    }
+    let items = items.into_iter().map(|item| fit(item, &wanted, schema, operators)).collect::<Result<Vec<_>, _>>()?;
+    let expr = if wanted == own { expr } else { convert(expr, &wanted) };
+    Ok(Transformed::yes(Expr::InList(InList::new(Box::new(expr), items, list.negated))))
+}
+
+fn settle_case(case: Case, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let (mut whens, thens): (Vec<Expr>, Vec<Expr>) =
+        case.when_then_expr.into_iter().map(|(when, then)| (*when, *then)).unzip();
+    let mut results = thens;
+    let has_else = case.else_expr.is_some();
+    results.extend(case.else_expr.map(|expr| *expr));
+    let mut results = unify(results, "CASE", schema, operators)?;
+    let else_expr = if has_else { results.pop().map(Box::new) } else { None };
+    let mut operand = case.expr.map(|expr| *expr);
+    if let Some(expr) = operand {
+        let mut all = vec![expr];
+        all.append(&mut whens);
+        let mut all = unify(all, "CASE/WHEN", schema, operators)?;
+        operand = Some(all.remove(0));
+        whens = all;
+    }
+    let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
+    Ok(Transformed::yes(Expr::Case(Case::new(operand.map(Box::new), pairs.collect(), else_expr))))
+}
+
+fn settle_like(mut like: Like, schema: &DFSchema, operators: &Operators, is_like: bool) -> Rewritten {
+    let text = |expr: Expr| match known_type(&expr, schema)? {
+        None => operators.adopt(expr, &DataType::Utf8),
+        Some(DataType::Utf8) => Ok(expr),
+        Some(other) => Err(no_operator("~~", &other, &DataType::Utf8)),
+    };
+    like.expr = Box::new(text(*like.expr)?);
+    like.pattern = Box::new(text(*like.pattern)?);
+    Ok(Transformed::yes(if is_like { Expr::Like(like) } else { Expr::SimilarTo(like) }))
+}
