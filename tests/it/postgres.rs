@@ -117,7 +117,8 @@ fn start(programs: &Path) -> Postgres {
     let initdb = words(&programs.join("initdb"));
     let made = Command::new(&initdb[0])
         .args(&initdb[1..])
-        .args(["--locale=C", "-E", "UTF8", "-A", "trust", "-U", "postgres", "--no-sync", "-D"])
+        // Ordered by bytes, and still with the upper case of every letter.
+        .args(["--locale=C", "--lc-ctype=C.UTF-8", "-E", "UTF8", "-A", "trust", "-U", "postgres", "--no-sync", "-D"])
         .arg(&data)
         .current_dir(folder.path())
         .output()

@@ -218,9 +218,9 @@ fn conclude(findings: &Findings, update: bool) {
     if update && everything {
         known.write(&path);
         known = Known::read(&path);
-        findings.differences.iter().for_each(|(entry, _)| {
+        for (entry, _) in &findings.differences {
             known.expects(entry);
-        });
+        }
     }
     assert!(findings.stale.is_empty(), "PostgreSQL answers otherwise:\n{}", findings.stale.join("\n"));
     assert!(new.is_empty(), "{} answers are not PostgreSQL's:\n{}", new.len(), new.join("\n"));
