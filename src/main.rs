@@ -9,6 +9,7 @@ use flowforge::base::{TenantId, UserName};
 use flowforge::config::{Config, Override};
 use flowforge::server::{Server, greeting};
 use flowforge::tenancy::{Authenticators, ScramVerifier};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Deep expressions are planned recursively; the stack of a planning thread must hold them. In bytes.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -157,24 +158,41 @@ fn serve(config: &Config, greet: bool) -> Result<(), String> {
         .build()
         .map_err(text)?;
     runtime.block_on(async {
+        // Listened for before anybody is told that the server is there.
+        let mut interrupts = Interrupts::listen()?;
         let server = Server::start(config).await.map_err(text)?;
         if greet {
             print_line(&greeting(config, &server).map_err(text)?)?;
         }
-        interrupted().await?;
+        interrupts.next().await;
         eprintln!("flowforge: draining, once more to end at once");
         tokio::select! {
-            () = server.stop() => Ok(()),
-            result = interrupted() => result,
+            () = server.stop() => {}
+            () = interrupts.next() => {}
         }
+        Ok(())
     })
 }
 
-async fn interrupted() -> Result<(), String> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(text)?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.map_err(text),
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C, and what service managers send.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, String> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(text)?,
+            terminate: signal(SignalKind::terminate()).map_err(text)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
