@@ -339,7 +339,7 @@ impl Ready {
     fn needs_values(parameter_types: Vec<SqlType>) -> Self {
         let message = "the columns of this statement depend on the values of its parameters";
         let report = ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-            .with_hint("Describe the portal after Bind, give the graph as a literal, or call workflow_preview_json.");
+            .with_hint("Describe the portal after Bind, or give the graph as a literal.");
         Self { parameter_types, columns: Err(report), work: Work::NeedsValues, one_request_only: false }
     }
 }

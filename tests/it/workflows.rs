@@ -1,7 +1,6 @@
 //! The workflow calls through the wire.
 
 use serde_json::{Value, json};
-use tokio_postgres::types::Type;
 
 use crate::support::{TestServer, rows, sqlstate, value};
 
@@ -59,18 +58,14 @@ async fn a_linear_run_is_one_guarded_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_may_be_a_parameter_and_its_columns_are_told_at_the_portal() {
+async fn the_columns_of_a_graph_in_a_parameter_are_not_known_before_it_has_a_value() {
     let server = TestServer::start().await;
     let client = server.connect("acme").await;
-    // The driver describes the statement before it binds: the columns cannot be known then.
+    // The driver describes the statement before it binds: the columns cannot be known then. What a client that asks at the
+    // portal gets stands in `tests/wire/server/workflow.wire`.
     let error = client.prepare("SELECT * FROM workflow_preview($1, 'n6')").await.err().unwrap();
     assert_eq!(error.code().map(|code| code.code()), Some("0A000"));
-    // With the values known, one message later, they are.
-    let types = [(&graph() as &(dyn tokio_postgres::types::ToSql + Sync), Type::JSON)];
-    let found = client.query_typed("SELECT * FROM workflow_preview($1, 'n6')", &types).await.unwrap();
-    assert_eq!(found.len(), 7);
-    assert_eq!(found[0].columns()[1].name(), "price");
-    assert_eq!(*found[0].columns()[1].type_(), Type::NUMERIC);
+    assert!(error.as_db_error().unwrap().hint().unwrap().contains("portal"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
