@@ -217,7 +217,6 @@ fn print_line(line: &str) -> Result<(), String> {
     writeln!(std::io::stdout(), "{line}").map_err(text)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -84,11 +84,7 @@ pub enum RowsTag {
 ///
 /// # Errors
 /// An internal error when a row has not as many values as there are columns.
-pub(super) fn text_rows(
-    tag: RowsTag,
-    columns: &[OutputColumn],
-    rows: Vec<Vec<String>>,
-) -> Result<Outcome, ErrorReport> {
+pub(super) fn text_rows(tag: RowsTag, columns: &[OutputColumn], rows: &[Vec<String>]) -> Result<Outcome, ErrorReport> {
     let fields: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, DataType::Utf8, true)).collect();
     let arrays = (0..columns.len())
         .map(|index| {

@@ -43,8 +43,8 @@ impl Engine {
                     let stream = self.start(session, bound, query, cancel, started).await?;
                     lines.extend(measured(stream, started).await?);
                 }
-                let rows = lines.into_iter().map(|line| vec![line]).collect();
-                Ok(text_rows(RowsTag::Explain, &explain::columns(), rows)?)
+                let rows: Vec<Vec<String>> = lines.into_iter().map(|line| vec![line]).collect();
+                Ok(text_rows(RowsTag::Explain, &explain::columns(), &rows)?)
             }
             Work::Session(_) | Work::Write(_) | Work::NeedsValues => {
                 Err(InternalError::new("a statement without a query reached the run").into())

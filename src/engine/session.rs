@@ -280,13 +280,13 @@ impl Session {
 
     fn show(&self, name: &str) -> Result<Outcome, EngineError> {
         let value = self.settings.get(name)?.to_owned();
-        Ok(text_rows(RowsTag::Show, &show_columns(name), vec![vec![value]])?)
+        Ok(text_rows(RowsTag::Show, &show_columns(name), &[vec![value]])?)
     }
 
     fn show_all(&self) -> Outcome {
         let rows = self.settings.all().map(|(name, value)| vec![name.to_owned(), value.to_owned(), String::new()]);
         let columns = ["name", "setting", "description"].map(text_column);
-        match text_rows(RowsTag::Show, &columns, rows.collect()) {
+        match text_rows(RowsTag::Show, &columns, &rows.collect::<Vec<_>>()) {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Empty,
         }

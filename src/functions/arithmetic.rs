@@ -29,13 +29,13 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("int_add", same, |args| checked(&args, Operation::Add)),
         Function::strict("int_subtract", same, |args| checked(&args, Operation::Subtract)),
         Function::strict("int_multiply", same, |args| checked(&args, Operation::Multiply)),
-        Function::strict("float_divide", same, float_divide),
+        Function::strict("float_divide", same, |args| float_divide(&args)),
         Function::strict("numeric_divide", quotient, |args| by_arrays(&args, |arrays| divide(&arrays[0], &arrays[1]))),
         Function::strict("avg_of", average_type, |args| by_arrays(&args, |arrays| average(&arrays[0], &arrays[1]))),
         Function::strict("date_add_days", |_, _| Some(DataType::Date32), |args| days(&args, 1)),
         Function::strict("date_subtract_days", |_, _| Some(DataType::Date32), |args| days(&args, -1)),
-        Function::strict("date_difference", |_, _| Some(DataType::Int32), date_difference),
-        Function::strict("timestamp_difference", |_, _| Some(interval()), timestamp_difference),
+        Function::strict("date_difference", |_, _| Some(DataType::Int32), |args| date_difference(&args)),
+        Function::strict("timestamp_difference", |_, _| Some(interval()), |args| timestamp_difference(&args)),
         Function::strict("interval_multiply", |_, _| Some(interval()), |args| scale_interval(&args, false)),
         Function::strict("interval_divide", |_, _| Some(interval()), |args| scale_interval(&args, true)),
     ]
@@ -84,7 +84,7 @@ fn division_by_zero() -> DataFusionError {
     wrap(ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero"))
 }
 
-fn float_divide(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+fn float_divide(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     let [left, right] = arguments.args.as_slice() else { return Err(arity()) };
     let zero = match right {
         ColumnarValue::Scalar(value) => is_zero(value.to_array()?.as_ref())?,
@@ -205,8 +205,8 @@ fn days(arguments: &ScalarFunctionArgs, sign: i32) -> Result<ColumnarValue, Data
     })
 }
 
-fn date_difference(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(&arguments, |arrays| {
+fn date_difference(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(arguments, |arrays| {
         let left = cast(&arrays[0], &DataType::Date32)?;
         let right = cast(&arrays[1], &DataType::Date32)?;
         let pairs = left.as_primitive::<Date32Type>().iter().zip(right.as_primitive::<Date32Type>().iter());
@@ -223,8 +223,8 @@ fn micros(array: &ArrayRef) -> Result<TimestampMicrosecondArray, DataFusionError
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Days and the rest of the time, never months.
-fn timestamp_difference(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(&arguments, |arrays| {
+fn timestamp_difference(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(arguments, |arrays| {
         let (left, right) = (micros(&arrays[0])?, micros(&arrays[1])?);
         let rows = left.iter().zip(right.iter()).map(|(left, right)| {
             let difference = left?.wrapping_sub(right?);

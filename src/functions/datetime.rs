@@ -22,10 +22,10 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("extract", extract_type, |args| extract(&args)),
         Function::strict("date_part", part_type, |args| extract(&args)),
-        Function::strict("date_trunc", truncated_type, date_trunc),
-        Function::strict("timezone", zoned_type, timezone),
-        Function::strict("to_timestamp", moment_type, to_timestamp),
-        Function::strict("make_date", |_, _| Some(DataType::Date32), make_date),
+        Function::strict("date_trunc", truncated_type, |args| date_trunc(&args)),
+        Function::strict("timezone", zoned_type, |args| timezone(&args)),
+        Function::strict("to_timestamp", moment_type, |args| to_timestamp(&args)),
+        Function::strict("make_date", |_, _| Some(DataType::Date32), |args| make_date(&args)),
     ]
 }
 
@@ -200,9 +200,9 @@ fn truncated_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Opt
     }
 }
 
-fn date_trunc(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+fn date_trunc(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     let result = arguments.return_type().clone();
-    by_arrays(&arguments, |arrays| {
+    by_arrays(arguments, |arrays| {
         let fields = cast(&arrays[0], &DataType::Utf8)?;
         let fields = fields.as_string::<i32>();
         let plain = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
@@ -300,9 +300,9 @@ fn zone_of(name: &str) -> Result<Tz, DataFusionError> {
     })
 }
 
-fn timezone(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+fn timezone(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     let result = arguments.return_type().clone();
-    by_arrays(&arguments, |arrays| {
+    by_arrays(arguments, |arrays| {
         let zones = cast(&arrays[0], &DataType::Utf8)?;
         let zones = zones.as_string::<i32>();
         let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
@@ -335,8 +335,8 @@ fn moment_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option
 
 /// Seconds since 1970.
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-fn to_timestamp(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(&arguments, |arrays| {
+fn to_timestamp(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(arguments, |arrays| {
         let seconds = cast(&arrays[0], &DataType::Float64)?;
         let rows =
             seconds.as_primitive::<Float64Type>().iter().map(|value| value.map(|value| (value * 1e6).round() as i64));
@@ -344,8 +344,8 @@ fn to_timestamp(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusi
     })
 }
 
-fn make_date(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(&arguments, |arrays| {
+fn make_date(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(arguments, |arrays| {
         let parts: Vec<ArrayRef> =
             arrays.iter().map(|array| cast(array, &DataType::Int64)).collect::<Result<_, _>>()?;
         let [years, months, days] = parts.as_slice() else {

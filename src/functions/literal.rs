@@ -465,12 +465,12 @@ fn array_items(inner: &str) -> Option<Vec<Option<String>>> {
 mod tests {
     use super::*;
 
-    fn ok(text: &str, sql_type: SqlType) -> String {
-        format!("{:?}", parse(text, &sql_type, Tz::UTC).unwrap())
+    fn ok(text: &str, sql_type: &SqlType) -> String {
+        format!("{:?}", parse(text, sql_type, Tz::UTC).unwrap())
     }
 
-    fn error(text: &str, sql_type: SqlType) -> (String, String) {
-        let report = parse(text, &sql_type, Tz::UTC).unwrap_err();
+    fn error(text: &str, sql_type: &SqlType) -> (String, String) {
+        let report = parse(text, sql_type, Tz::UTC).unwrap_err();
         (report.sqlstate.to_string(), report.message)
     }
 
@@ -485,7 +485,7 @@ mod tests {
             ScalarValue::Decimal128(Some(150), 38, 2)
         );
         assert_eq!(parse(" t ", &SqlType::Bool, Tz::UTC).unwrap(), ScalarValue::Boolean(Some(true)));
-        assert_eq!(ok("2024-02-29", SqlType::Date), ok("20240229", SqlType::Date));
+        assert_eq!(ok("2024-02-29", &SqlType::Date), ok("20240229", &SqlType::Date));
         assert_eq!(
             parse("2024-01-01 02:00+02", &SqlType::Timestamptz, Tz::UTC).unwrap(),
             parse("2024-01-01T00:00:00Z", &SqlType::Timestamptz, Tz::UTC).unwrap()
@@ -504,12 +504,12 @@ mod tests {
 
     #[test]
     fn what_is_none_is_refused_in_postgresqls_words() {
-        let (code, message) = error("abc", SqlType::Int4);
+        let (code, message) = error("abc", &SqlType::Int4);
         assert_eq!((code.as_str(), message.as_str()), ("22P02", "invalid input syntax for type integer: \"abc\""));
-        assert_eq!(error("3000000000", SqlType::Int4).0, "22003");
-        assert_eq!(error("2024-13-01", SqlType::Date).0, "22008");
-        assert_eq!(error("yesterdayish", SqlType::Date).0, "22007");
-        assert_eq!(error("{", SqlType::Jsonb).0, "22P02");
-        assert_eq!(error("{1,{", SqlType::Array(Box::new(SqlType::Int4))).0, "22P02");
+        assert_eq!(error("3000000000", &SqlType::Int4).0, "22003");
+        assert_eq!(error("2024-13-01", &SqlType::Date).0, "22008");
+        assert_eq!(error("yesterdayish", &SqlType::Date).0, "22007");
+        assert_eq!(error("{", &SqlType::Jsonb).0, "22P02");
+        assert_eq!(error("{1,{", &SqlType::Array(Box::new(SqlType::Int4))).0, "22P02");
     }
 }

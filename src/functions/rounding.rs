@@ -18,7 +18,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("ceil", whole_type, |args| run(&args, upward, f64::ceil)),
         Function::strict("ceiling", whole_type, |args| run(&args, upward, f64::ceil)),
         Function::strict("floor", whole_type, |args| run(&args, downward, f64::floor)),
-        Function::strict("sign", whole_type, sign),
+        Function::strict("sign", whole_type, |args| sign(&args)),
     ]
 }
 
@@ -129,9 +129,9 @@ fn round_one(value: i128, scale: i8, digits: i64, result_scale: i8, how: Decimal
     if shift >= 0 { rounded.saturating_mul(factor) } else { rounded / factor }
 }
 
-fn sign(arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+fn sign(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     let result = arguments.return_type().clone();
-    by_arrays(&arguments, |arrays| {
+    by_arrays(arguments, |arrays| {
         let values = cast(&arrays[0], &DataType::Float64)?;
         let signs = values
             .as_primitive::<Float64Type>()

@@ -236,8 +236,8 @@ fn shown(array: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
 fn concat(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     by_arrays(arguments, |arrays| {
         let columns = arrays.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
-        let rows = (0..arrays.first().map_or(1, |array| array.len())).map(|row| {
-            let parts = columns.iter().map(|column| column.as_string::<i32>());
+        let rows = (0..arrays.first().map_or(1, Array::len)).map(|row| {
+            let parts = columns.iter().map(AsArray::as_string::<i32>);
             Some(parts.filter(|part| part.is_valid(row)).map(|part| part.value(row)).collect::<String>())
         });
         Ok(Arc::new(rows.collect::<StringArray>()))
@@ -255,7 +255,7 @@ fn concat_ws(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusion
             if separators.is_null(row) {
                 return None;
             }
-            let parts = columns.iter().map(|column| column.as_string::<i32>());
+            let parts = columns.iter().map(AsArray::as_string::<i32>);
             let parts: Vec<&str> = parts.filter(|part| part.is_valid(row)).map(|part| part.value(row)).collect();
             Some(parts.join(separators.value(row)))
         });

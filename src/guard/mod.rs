@@ -3,7 +3,7 @@
 //! Comes in: a plan over [`TableLeaf`](crate::catalog::TableLeaf)s and a tenant. Goes out: a [`GuardedPlan`], in which
 //! every leaf stands under its policy's filter; and, after emission, a [`VerifiedStatement`].
 //! Does not: route, emit, or run.
-//! Invariant: [`apply`] is the only way to a [`GuardedPlan`] and [`verify`] the only way to a [`VerifiedStatement`].
+//! Invariant: [`apply()`] is the only way to a [`GuardedPlan`] and [`verify()`] the only way to a [`VerifiedStatement`].
 
 mod apply;
 mod predicate;

@@ -103,7 +103,7 @@ fn series(literals: &[ScalarValue], limits: &LimitSet) -> Result<ArrayRef, DataF
         return time_series(literals, zoned, limits);
     }
     if types.iter().all(DataType::is_integer) {
-        let wide = types.iter().any(|one| *one == DataType::Int64);
+        let wide = types.contains(&DataType::Int64);
         return integer_series(literals, wide, limits);
     }
     if types.iter().all(|one| one.is_integer() || matches!(one, DataType::Decimal128(_, _))) {

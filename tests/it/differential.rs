@@ -229,12 +229,12 @@ impl Making<'_> {
 
     fn all(&mut self, mut plan: LogicalPlan, steps: &[Step]) -> LogicalPlan {
         for step in steps {
-            plan = self.one(plan, step);
+            plan = self.one(&plan, step);
         }
         plan
     }
 
-    fn one(&mut self, plan: LogicalPlan, step: &Step) -> LogicalPlan {
+    fn one(&mut self, plan: &LogicalPlan, step: &Step) -> LogicalPlan {
         let columns = plan.schema().columns();
         let column = |at: &u8| Expr::Column(columns[usize::from(*at) % columns.len()].clone());
         let is_number = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name.starts_with('n'));

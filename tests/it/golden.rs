@@ -116,7 +116,7 @@ fn workflow(input: &str) -> String {
 fn describe(piece: &Piece) -> String {
     let mut out = format!("piece {} on {} ({}):\n", piece.id, piece.store, piece.reason);
     if routed_whole(piece) {
-        write!(out, "{}\n", piece.plan.display_indent()).unwrap();
+        writeln!(out, "{}", piece.plan.display_indent()).unwrap();
     }
     let own = Dialect::of(piece.store);
     let mut dialects = vec![own];

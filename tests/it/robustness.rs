@@ -130,7 +130,7 @@ async fn a_query_that_would_take_hours_is_cancelled_from_another_connection() {
     };
     let (outcome, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(20), running), stopper);
     let error = outcome.expect("cancel came too late").unwrap_err();
-    assert_eq!(error.code().map(|code| code.code()), Some("57014"));
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("57014"));
     assert_eq!(value(&client, "SELECT 1").await, "1");
 }
 
@@ -158,7 +158,7 @@ async fn one_past_a_limit_of_the_configuration_is_refused_by_name() {
     let client = server.connect("acme").await;
     let _second = server.connect("acme").await;
     let third = server.try_connect("acme", "acme").await.err().unwrap();
-    assert_eq!(third.code().map(|code| code.code()), Some("53300"));
+    assert_eq!(third.code().map(tokio_postgres::error::SqlState::code), Some("53300"));
 
     assert_eq!(sqlstate(&client, &format!("SELECT '{}'", "x".repeat(1000))).await, "54000");
     assert_eq!(sqlstate(&client, "SELECT 1; SELECT 2; SELECT 3; SELECT 4").await, "54000");

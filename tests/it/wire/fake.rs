@@ -320,7 +320,7 @@ impl FakeSession {
             }
             ["set", name, value] => parameter_status.push(((*name).to_owned(), (*value).to_owned())),
             _ => {
-                notices.push(Notice { severity: "WARNING", report: ErrorReport::new(SqlState::WARNING, "be careful") })
+                notices.push(Notice { severity: "WARNING", report: ErrorReport::new(SqlState::WARNING, "be careful") });
             }
         }
         Outcome::Command { tag, notices, parameter_status, effect }

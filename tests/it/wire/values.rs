@@ -44,6 +44,7 @@ fn encoded(array: &ArrayRef, sql_type: &SqlType, format: Format, zone: Tz) -> Ve
         .collect()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers hand over an array just made, which coerces by value only")]
 fn texts(array: ArrayRef) -> Vec<Option<String>> {
     let sql_type = SqlType::from_arrow(array.data_type()).unwrap();
     encoded(&array, &sql_type, Format::Text, Tz::UTC)
