@@ -9,7 +9,7 @@ use super::prepare::{PieceStatement, Stages};
 
 /// The one column of `EXPLAIN`, as PostgreSQL names it.
 pub(super) fn columns() -> Vec<OutputColumn> {
-    vec![OutputColumn { name: "QUERY PLAN".to_owned(), sql_type: SqlType::Text }]
+    vec![OutputColumn { name: "QUERY PLAN".to_owned(), sql_type: SqlType::Text, type_modifier: -1 }]
 }
 
 /// The stages as lines of text.

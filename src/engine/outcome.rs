@@ -16,6 +16,8 @@ pub struct OutputColumn {
     pub name: String,
     /// The type that the wire announces. For a query with unmapped types planning already failed.
     pub sql_type: SqlType,
+    /// `atttypmod`: what a table's column, or a cast with digits, says of the values; -1 for what was computed.
+    pub type_modifier: i32,
 }
 
 /// Rows as they are made. After an error nothing follows. Dropping the stream stops the query.

@@ -12,7 +12,7 @@ use crate::catalog::system::Setting;
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
-use crate::sql::{PlanContext, PlannedQuery, SessionStatement, Statement, StatementKind, plan_query};
+use crate::sql::{Announced, PlanContext, PlannedQuery, SessionStatement, Statement, StatementKind, plan_query};
 use crate::stores::PreparedPiece;
 use crate::stores::local::{PreparedLocal, piece_provider};
 use crate::tenancy::Tenant;
@@ -345,11 +345,12 @@ impl Ready {
 }
 
 fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
-    let fields = planned.plan.schema().fields();
-    fields.iter().zip(&planned.output_names).map(|(field, name)| output_column(name, field.data_type())).collect()
+    let fields = planned.plan.schema().fields().iter().zip(&planned.output_names);
+    let announced = planned.announced.iter();
+    fields.zip(announced).map(|((field, name), announced)| output_column(name, field.data_type(), announced)).collect()
 }
 
-fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, EngineError> {
+fn output_column(name: &str, data_type: &DataType, announced: &Announced) -> Result<OutputColumn, EngineError> {
     let sql_type = SqlType::from_arrow(data_type).map_err(|unmapped| {
         ErrorReport::new(
             SqlState::FEATURE_NOT_SUPPORTED,
@@ -357,5 +358,6 @@ fn output_column(name: &str, data_type: &DataType) -> Result<OutputColumn, Engin
         )
         .with_detail(unmapped.to_string())
     })?;
-    Ok(OutputColumn { name: name.to_owned(), sql_type })
+    let sql_type = if announced.is_varchar { SqlType::Varchar } else { sql_type };
+    Ok(OutputColumn { name: name.to_owned(), sql_type, type_modifier: announced.type_modifier })
 }

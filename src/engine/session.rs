@@ -310,7 +310,7 @@ fn warning(state: SqlState, message: &str) -> Notice {
 }
 
 fn text_column(name: &str) -> OutputColumn {
-    OutputColumn { name: name.to_owned(), sql_type: SqlType::Text }
+    OutputColumn { name: name.to_owned(), sql_type: SqlType::Text, type_modifier: -1 }
 }
 
 /// The columns of a session statement's rows, or `None` where it has none.

@@ -49,6 +49,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("timestamp_difference", Scalar, "timestamp - timestamp → interval", OTHER_RESULT, Template("({0} - {1})")),
     row("interval_multiply", Scalar, "interval * double precision → interval", NONE, Template("({0} * {1})")),
     row("interval_divide", Scalar, "interval / double precision → interval", NONE, Template("({0} / {1})")),
+    row("interval_order", Scalar, "length of interval → numeric", IN_PROCESS, IN_PROCESS),
     row("text_of", Scalar, "CAST(any AS text) → text", OTHER_RESULT, IN_PROCESS),
     // Conditions.
     row("coalesce", Scalar, "coalesce(any, …) → any", Name("coalesce"), Name("coalesce")),

@@ -2,7 +2,7 @@
 
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, SqlState};
@@ -25,13 +25,29 @@ pub(super) fn split(text: &str, limits: &LimitSet) -> Result<Vec<Piece>, ErrorRe
     let tokens = tokenize(text)?;
     limits.check(limits::STATEMENT_TOKENS, tokens.len())?;
     let mut pieces = Vec::new();
-    let mut current = Vec::new();
+    let mut current: Vec<TokenWithSpan> = Vec::new();
+    let mut new_line = false;
     for token in tokens {
-        match token.token {
+        match &token.token {
             Token::SemiColon => finish(text, std::mem::take(&mut current), &mut pieces),
-            Token::Whitespace(_) | Token::EOF => {}
+            Token::Whitespace(space) => {
+                new_line |= matches!(space, Whitespace::Newline | Whitespace::SingleLineComment { .. });
+                continue;
+            }
+            Token::EOF => {}
+            Token::SingleQuotedString(more) => match current.last_mut() {
+                Some(TokenWithSpan { token: Token::SingleQuotedString(before), span }) => {
+                    if !new_line {
+                        return Err(adjacent_text(text, token.span));
+                    }
+                    before.push_str(more);
+                    span.end = token.span.end;
+                }
+                Some(_) | None => current.push(token),
+            },
             _ => current.push(token),
         }
+        new_line = false;
     }
     finish(text, current, &mut pieces);
     limits.check(limits::STATEMENTS_PER_QUERY, pieces.len())?;
@@ -39,6 +55,13 @@ pub(super) fn split(text: &str, limits: &LimitSet) -> Result<Vec<Piece>, ErrorRe
         check_shape(piece, limits)?;
     }
     Ok(pieces)
+}
+
+/// Two constants of text are one only where a line ends between them.
+fn adjacent_text(text: &str, span: Span) -> ErrorReport {
+    let start = column(span.start);
+    let near = slice(text, start.saturating_sub(1), column(span.end).saturating_sub(1));
+    ErrorReport::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{near}\"")).with_position(start)
 }
 
 /// Tokens with locations as character positions in the whole text.
@@ -258,6 +281,15 @@ mod tests {
         assert_eq!(split(&chain, &LimitSet::default()).unwrap_err().sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
         let joins = format!("select * from {}a", "((select * from ".repeat(30));
         assert!(split(&joins, &LimitSet::default()).is_err());
+    }
+
+    #[test]
+    fn texts_are_joined_across_lines_only() {
+        let pieces = split("select 'a'\n 'b' -- c\n'd'", &LimitSet::default()).unwrap();
+        assert_eq!(pieces[0].tokens[1].token, Token::SingleQuotedString("abd".to_owned()));
+        assert_eq!(pieces[0].tokens.len(), 2);
+        let report = split("select 'a' 'b'", &LimitSet::default()).unwrap_err();
+        assert_eq!((report.message.as_str(), report.position), ("syntax error at or near \"'b'\"", Some(12)));
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! Does not: guard, route, or keep a session's state.
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
+mod announced;
 mod array_literals;
 mod context;
 mod errors;
+mod finish;
 mod lexer;
 mod normalise;
 mod operators;
@@ -23,5 +25,6 @@ mod testing;
 mod tests;
 mod types;
 
+pub use announced::Announced;
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
 pub use statement::{SessionStatement, Statement, StatementKind, parse};

@@ -398,6 +398,11 @@ impl Operators {
         }
     }
 
+    /// Whether local time is UTC in this session.
+    pub(super) fn is_utc(&self) -> bool {
+        self.zone == Tz::UTC || self.zone_name.eq_ignore_ascii_case("etc/utc")
+    }
+
     /// The zone of the session.
     pub(super) fn zone(&self) -> Tz {
         self.zone
@@ -437,11 +442,19 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 /// A cast; a constant is cast at once where nothing is lost.
 pub(super) fn convert(expr: Expr, wanted: &DataType) -> Expr {
     if let Expr::Literal(value, _) = &expr
+        && !crosses_zones(&value.data_type(), wanted)
         && let Ok(cast) = value.cast_to(wanted)
     {
         return Expr::Literal(cast, None);
     }
     Expr::Cast(Cast::new(Box::new(expr), wanted.clone()))
+}
+
+/// Whether a cast goes between a moment and a local time: what it gives depends on the zone of the session.
+pub(super) fn crosses_zones(from: &DataType, to: &DataType) -> bool {
+    let local = |one: &DataType| matches!(one, DataType::Date32 | DataType::Timestamp(_, None) | DataType::Time64(_));
+    let moment = |one: &DataType| matches!(one, DataType::Timestamp(_, Some(_)));
+    (moment(from) && local(to)) || (local(from) && moment(to))
 }
 
 /// A date or a time, plus or minus an interval: a date becomes a timestamp first.
@@ -631,6 +644,10 @@ impl ExprPlanner for Operators {
         if raw.func.name() == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }
+        if raw.distinct && raw.order_by.is_empty() && matches!(raw.func.name(), "array_agg" | "string_agg") {
+            // PostgreSQL sorts to find what is distinct, and clients see that order.
+            raw.order_by = raw.args.first().map(|item| item.clone().sort(true, false)).into_iter().collect();
+        }
         if raw.func.name() == "string_agg" {
             // The library's is of another type of text, which here means json.
             let RawAggregateExpr { func, args, distinct, filter, order_by, null_treatment } = raw;
@@ -682,6 +699,7 @@ impl ExprPlanner for Operators {
         let result = match name.as_str() {
             "row_number" | "rank" | "dense_rank" => DataType::Int64,
             "ntile" => DataType::Int32,
+            "string_agg" => DataType::Utf8,
             _ => return Ok(PlannerResult::Original(raw)),
         };
         Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone())), result))))

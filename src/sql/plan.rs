@@ -14,8 +14,9 @@ use crate::catalog::TenantView;
 use crate::catalog::system::Setting;
 use crate::functions::FunctionRegistry;
 
+use super::announced::{self, Announced};
 use super::context::{Provider, options};
-use super::{errors, normalise, parameters, settle};
+use super::{errors, finish, normalise, parameters, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -59,6 +60,8 @@ pub struct PlannedQuery {
     pub plan: LogicalPlan,
     /// The names of the columns as the client sees them; the plan's own are unique where PostgreSQL's need not be.
     pub output_names: Vec<String>,
+    /// What the row description says of each column besides the type that its values have here.
+    pub announced: Vec<Announced>,
     /// The types of `$1`, `$2` …
     pub parameter_types: Vec<SqlType>,
     /// The row description cannot be told before the parameters have values: a table function's argument is one.
@@ -99,7 +102,8 @@ pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<Plann
     };
     check_columns(&plan)?;
     let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
-    Ok(PlannedQuery { plan, output_names, parameter_types, needs_values: false })
+    let announced = announced::of(query, &plan);
+    Ok(PlannedQuery { plan, output_names, announced, parameter_types, needs_values: false })
 }
 
 /// What can be told of a query that must wait for its parameters: their types, text where the client declared none.
@@ -109,6 +113,7 @@ fn later(query: &ast::Query, context: &PlanContext<'_>) -> PlannedQuery {
     PlannedQuery {
         plan: LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) }),
         output_names: Vec::new(),
+        announced: Vec::new(),
         parameter_types: (0..count).map(|index| declared(index).unwrap_or(SqlType::Text)).collect(),
         needs_values: true,
     }
@@ -122,7 +127,7 @@ fn typed_plan(
     let raw = raw_plan(query, provider, context)?;
     let settled = settle::plan(raw, provider.operators())?;
     let (filled, types) = parameters::resolve(settled, context)?;
-    Ok((coerce(filled)?, types))
+    Ok((finish::plan(coerce(filled)?, provider.operators())?, types))
 }
 
 /// The plan as the planner makes it, before types are coerced.

@@ -132,9 +132,7 @@ pub fn row_description(out: &mut BytesMut, columns: &[OutputColumn], formats: &[
             out.put_i16(0);
             out.put_u32(column.sql_type.oid());
             out.put_i16(column.sql_type.wire_length());
-            // The digits that the values have. PostgreSQL announces them for plain columns only; a plan does not say
-            // which of its columns are, and tools that ask for the scale of a column need it.
-            out.put_i32(column.sql_type.type_modifier());
+            out.put_i32(column.type_modifier);
             out.put_i16(format.code());
         }
     });

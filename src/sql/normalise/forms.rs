@@ -1,8 +1,8 @@
 //! Expressions in forms that the planner knows.
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query, Value, ValueWithSpan,
+    BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query, Value, ValueWithSpan,
 };
 
 use crate::base::{ErrorReport, SqlState};
@@ -41,7 +41,7 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
 }
 
 /// A call; its name keeps the place of what it stands for.
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
@@ -105,13 +105,30 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             }
         }
         Expr::Identifier(ident) if ident.quote_style.is_none() => {
-            if let Some(constant) = session_constant(&ident.value.to_lowercase(), context) {
+            let name = ident.value.to_lowercase();
+            if let Some(constant) = session_constant(&name, context) {
                 *expr = constant;
+            } else if name == "current_schema" {
+                *expr = call(&name, Vec::new());
             }
         }
         Expr::Function(function) => {
             if let Some(other) = rewrite_call(function, context)? {
                 *expr = other;
+            }
+        }
+        Expr::Cast { expr: operand, data_type, .. } => {
+            if let Some(cut) = cut_cast(operand, data_type) {
+                *expr = cut;
+            }
+        }
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
+            if let Expr::Array(array) = right.as_mut()
+                && !array.elem.is_empty()
+                && !array.elem.iter().any(|item| matches!(item, Expr::Array(_)))
+            {
+                let list = std::mem::take(&mut array.elem);
+                *expr = Expr::InList { expr: Box::new(take(left)), list, negated: false };
             }
         }
         Expr::IsNormalized { .. } => return Err(unsupported("IS NORMALIZED")),
@@ -129,6 +146,25 @@ fn plain_text(value: &mut Value) {
         }
         Value::DollarQuotedString(inner) => *value = Value::SingleQuotedString(std::mem::take(&mut inner.value)),
         _ => {}
+    }
+}
+
+/// A cast to `varchar(n)` cuts, one to `timestamp(n)` rounds.
+fn cut_cast(operand: &mut Expr, data_type: &DataType) -> Option<Expr> {
+    match data_type {
+        DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. }))
+        | DataType::CharVarying(Some(CharacterLength::IntegerLength { length, .. }))
+        | DataType::CharacterVarying(Some(CharacterLength::IntegerLength { length, .. })) => {
+            let length = Expr::Value(Value::Number(length.to_string(), false).into());
+            Some(call("left", vec![cast(take(operand), DataType::Text), length]))
+        }
+        DataType::Timestamp(Some(digits @ (0 | 3)), zone) => {
+            let (unit, half) = if *digits == 0 { ("second", "500 ms") } else { ("milliseconds", "500 us") };
+            let half = cast(text(half), DataType::Interval { fields: None, precision: None });
+            let full = cast(take(operand), DataType::Timestamp(None, *zone));
+            Some(call("date_trunc", vec![text(unit), nested(binary(full, BinaryOperator::Plus, half))]))
+        }
+        _ => None,
     }
 }
 

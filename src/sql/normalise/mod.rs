@@ -8,6 +8,7 @@
 mod forms;
 mod names;
 mod numbers;
+mod selects;
 mod system;
 mod tables;
 
@@ -50,12 +51,13 @@ impl VisitorMut for Normaliser<'_> {
 
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
         numbers::restore_in_query(query);
-        flow(forms::fetch_to_limit(query))
+        flow(selects::refuse_all(&query.body).and_then(|()| forms::fetch_to_limit(query)))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
         numbers::restore_in_select(select);
-        ControlFlow::Continue(())
+        selects::star_of_using(select);
+        flow(selects::check_items(select))
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {

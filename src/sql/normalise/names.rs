@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use crate::catalog::system::is_system_function;
 use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitMut, VisitorMut};
 
 /// Stands between a repeated name and its number. A character that cannot be seen and that no name needs.
@@ -44,7 +45,12 @@ fn name_item(item: &mut SelectItem, taken: &mut HashSet<String>) {
         SelectItem::UnnamedExpr(expr) => {
             let name = figure(expr).unwrap_or_else(|| NAMELESS.to_owned());
             let unique = unique(&name, taken);
-            let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+            let is_column = match expr {
+                // A call without parentheses is no column.
+                Expr::Identifier(ident) => ident.quote_style.is_some() || !is_system_function(&folded(ident)),
+                Expr::CompoundIdentifier(_) => true,
+                _ => false,
+            };
             if !is_column || unique != name {
                 let expr = std::mem::replace(expr, Expr::Value(Value::Null.into()));
                 *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };

@@ -120,7 +120,7 @@ fn numeric(sql: &str, expected: &str, got: &str) -> usize {
     let digits = got.split_once('.').map_or(0, |(_, after)| after.len());
     let (Ok(exact), Ok(close)) = (expected.parse::<f64>(), got.parse::<f64>()) else { return 4 };
     let unit = 2.0 * 10_f64.powi(-i32::try_from(digits).unwrap_or(i32::MAX));
-    if (exact - close).abs() <= unit { 3 } else { 4 }
+    if (exact - close).abs() < unit { 3 } else { 4 }
 }
 
 fn without_zeros(number: &str) -> &str {

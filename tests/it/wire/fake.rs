@@ -173,7 +173,8 @@ pub struct BoundPlan {
 }
 
 fn column(name: &str, sql_type: SqlType) -> OutputColumn {
-    OutputColumn { name: name.to_owned(), sql_type }
+    let type_modifier = sql_type.type_modifier();
+    OutputColumn { name: name.to_owned(), sql_type, type_modifier }
 }
 
 fn type_named(name: &str) -> SqlType {

@@ -26,7 +26,7 @@ const NUMERIC: SqlType = SqlType::Numeric { precision: 38, scale: 10 };
 fn encoded(array: &ArrayRef, sql_type: &SqlType, format: Format, zone: Tz) -> Vec<Option<Vec<u8>>> {
     let schema = Arc::new(Schema::new(vec![Field::new("c", array.data_type().clone(), true)]));
     let batch = RecordBatch::try_new(schema, vec![Arc::clone(array)]).unwrap();
-    let columns = [OutputColumn { name: "c".to_owned(), sql_type: sql_type.clone() }];
+    let columns = [OutputColumn { name: "c".to_owned(), sql_type: sql_type.clone(), type_modifier: -1 }];
     let encoder = RowEncoder::new(&columns, &[format], zone).batch(&batch).unwrap();
     (0..encoder.rows())
         .map(|row| {
@@ -216,7 +216,7 @@ fn a_number_outside_its_announced_type_is_an_error() {
     let array: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
     let schema = Arc::new(Schema::new(vec![Field::new("c", array.data_type().clone(), true)]));
     let batch = RecordBatch::try_new(schema, vec![array]).unwrap();
-    let columns = [OutputColumn { name: "c".to_owned(), sql_type: SqlType::Int8 }];
+    let columns = [OutputColumn { name: "c".to_owned(), sql_type: SqlType::Int8, type_modifier: -1 }];
     let report = RowEncoder::new(&columns, &[Format::Text], Tz::UTC).batch(&batch).err().unwrap();
     assert_eq!(report.sqlstate.code(), "22003");
 }
@@ -254,7 +254,7 @@ fn arrays_of_arrays_have_dimensions() {
     let ragged = list(list(Arc::new(inner), &[1, 3]), &[2]);
     let schema = Arc::new(Schema::new(vec![Field::new("c", ragged.data_type().clone(), true)]));
     let batch = RecordBatch::try_new(schema, vec![ragged]).unwrap();
-    let columns = [OutputColumn { name: "c".to_owned(), sql_type }];
+    let columns = [OutputColumn { name: "c".to_owned(), sql_type, type_modifier: -1 }];
     let encoder = RowEncoder::new(&columns, &[Format::Binary], Tz::UTC).batch(&batch).unwrap();
     let mut out = BytesMut::new();
     assert_eq!(encoder.write_row(0, &mut out).unwrap_err().sqlstate.code(), "22P03");

@@ -1,0 +1,322 @@
+//! The last pass over a typed plan: what PostgreSQL decides by the zone of the session, by the order of intervals, or by
+//! a NULL in an array, and the library in another way. What cannot be put right is refused.
+//!
+//! It runs once, when every cast is explicit.
+
+use datafusion::arrow::array::Array;
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
+
+use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, SqlState, SqlType};
+
+use super::operators::{Operators, crosses_zones};
+
+type Rewritten = Result<Transformed<Expr>, DataFusionError>;
+
+/// Finishes every expression of a plan.
+pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPlan, DataFusionError> {
+    Ok(plan.transform_up_with_subqueries(|node| finish_node(node, operators))?.data)
+}
+
+fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
+    refuse_interval_keys(&node)?;
+    let mut schema = merge_schema(&node.inputs());
+    if let LogicalPlan::TableScan(scan) = &node {
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
+    }
+    let is_sort = matches!(node, LogicalPlan::Sort(_));
+    let names = NamePreserver::new(&node);
+    let finished = node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let done = expr.transform_up(|expr| finish_one(expr, &schema, operators))?;
+        if is_sort {
+            return done.transform_data(|expr| ordered(expr, &schema, operators));
+        }
+        Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
+    })?;
+    if !finished.transformed {
+        return Ok(finished);
+    }
+    finished.map_data(LogicalPlan::recompute_schema)
+}
+
+fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    match expr {
+        Expr::Cast(cast) => finish_cast(cast, schema, operators),
+        Expr::ScalarFunction(call) => finish_call(call, schema, operators),
+        Expr::BinaryExpr(operation) if is_comparison(operation.op) => compare(operation, schema, operators),
+        Expr::BinaryExpr(operation) if matches!(operation.op, Operator::Plus | Operator::Minus) => {
+            moved(operation, schema, operators)
+        }
+        Expr::WindowFunction(call) => order_window(call, schema, operators),
+        Expr::AggregateFunction(call) => {
+            let keyed = call.params.distinct || matches!(call.func.name(), "min" | "max");
+            if keyed && any_interval(&call.params.args, schema)? {
+                return Err(no_interval_key(call.func.name()));
+            }
+            Ok(Transformed::no(Expr::AggregateFunction(call)))
+        }
+        Expr::InList(list) if is_interval(&list.expr, schema)? => Err(no_interval_key("IN")),
+        Expr::Case(case) => match &case.expr {
+            Some(operand) if is_interval(operand, schema)? => Err(no_interval_key("CASE")),
+            Some(_) | None => Ok(Transformed::no(Expr::Case(case))),
+        },
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
+
+fn is_interval(expr: &Expr, schema: &DFSchema) -> Result<bool, DataFusionError> {
+    Ok(matches!(expr.get_type(schema)?, DataType::Interval(_)))
+}
+
+fn any_interval<'a>(exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> Result<bool, DataFusionError> {
+    for expr in exprs {
+        if is_interval(expr, schema)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn refused(message: String, hint: &str) -> DataFusionError {
+    wrap(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(hint))
+}
+
+/// The library takes `1 day` and `24 hours` for different values.
+fn no_interval_key(place: &str) -> DataFusionError {
+    refused(format!("{place} is not supported on values of type interval"), "Use extract(epoch FROM …) instead.")
+}
+
+fn refuse_interval_keys(node: &LogicalPlan) -> Result<(), DataFusionError> {
+    let place = match node {
+        LogicalPlan::Aggregate(aggregate) if any_interval(&aggregate.group_expr, aggregate.input.schema())? => {
+            "GROUP BY"
+        }
+        LogicalPlan::Distinct(distinct)
+            if distinct
+                .input()
+                .schema()
+                .fields()
+                .iter()
+                .any(|field| matches!(field.data_type(), DataType::Interval(_))) =>
+        {
+            "DISTINCT"
+        }
+        LogicalPlan::Join(join) if any_interval(join.on.iter().map(|(left, _)| left), join.left.schema())? => "JOIN",
+        _ => return Ok(()),
+    };
+    Err(no_interval_key(place))
+}
+
+/// Intervals are compared by their length: a month has 30 days, a day 24 hours.
+fn ordered(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    if !is_interval(&expr, schema)? {
+        return Ok(Transformed::no(expr));
+    }
+    Ok(Transformed::yes(operators.call("interval_order", vec![expr])?))
+}
+
+fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    if !is_interval(&operation.left, schema)? || !is_interval(&operation.right, schema)? {
+        return Ok(Transformed::no(Expr::BinaryExpr(operation)));
+    }
+    let BinaryExpr { left, op, right } = operation;
+    let (left, right) = (ordered(*left, schema, operators)?.data, ordered(*right, schema, operators)?.data);
+    Ok(Transformed::yes(binary(left, op, right)))
+}
+
+fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    if any_interval(&call.params.partition_by, schema)? {
+        return Err(no_interval_key("PARTITION BY"));
+    }
+    let mut changed = false;
+    for key in &mut call.params.order_by {
+        let bare = std::mem::replace(&mut key.expr, Expr::Literal(ScalarValue::Null, None));
+        let done = ordered(bare, schema, operators)?;
+        changed |= done.transformed;
+        key.expr = done.data;
+    }
+    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+/// A cast between local time and a moment goes through the zone of the session.
+fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let wanted = cast.field.data_type().clone();
+    if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
+        return Ok(Transformed::no(Expr::Cast(cast)));
+    }
+    let from = cast.expr.get_type(schema)?;
+    if operators.is_utc() {
+        if let (Expr::Literal(value, _), true) = (cast.expr.as_ref(), crosses_zones(&from, &wanted))
+            && let Ok(value) = value.cast_to(&wanted)
+        {
+            return Ok(Transformed::yes(Expr::Literal(value, None)));
+        }
+        return Ok(Transformed::no(Expr::Cast(cast)));
+    }
+    let to_moment = matches!(wanted, DataType::Timestamp(_, Some(_)));
+    if to_moment && matches!(from, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+        return Err(refused(
+            "a cast of text that is no constant to timestamp with time zone is not supported in this time zone".into(),
+            "Cast to timestamp without time zone first, or SET TIME ZONE 'UTC'.",
+        ));
+    }
+    if !crosses_zones(&from, &wanted) {
+        return Ok(Transformed::no(Expr::Cast(cast)));
+    }
+    let plain = SqlType::Timestamp.arrow();
+    let shifted = if to_moment {
+        in_zone(as_type(*cast.expr, &from, &plain), operators)?
+    } else {
+        as_type(in_zone(*cast.expr, operators)?, &plain, &wanted)
+    };
+    Ok(Transformed::yes(shifted))
+}
+
+fn as_type(expr: Expr, from: &DataType, wanted: &DataType) -> Expr {
+    if from == wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) }
+}
+
+/// Between a moment and its local time in the zone of the session, in either direction.
+fn in_zone(expr: Expr, operators: &Operators) -> Result<Expr, DataFusionError> {
+    operators.call("timezone", vec![lit(operators.zone().name()), expr])
+}
+
+fn is_moment(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, Some(_)))
+}
+
+fn finish_call(mut call: ScalarFunction, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let name = call.func.name().to_owned();
+    match (name.as_str(), call.args.as_slice()) {
+        ("array_has", [array, item]) => return any_of(call.clone(), array, item, schema, operators),
+        ("greatest" | "least" | "nullif", [first, ..]) if is_interval(first, schema)? => {
+            return Err(no_interval_key(&name));
+        }
+        ("date_trunc", [_, moment]) if !operators.is_utc() => match moment.get_type(schema)? {
+            DataType::Date32 => {
+                let midnight =
+                    in_zone(as_type(moment.clone(), &DataType::Date32, &SqlType::Timestamp.arrow()), operators)?;
+                call.args = vec![call.args.swap_remove(0), midnight, lit(operators.zone().name())];
+            }
+            found if is_moment(&found) => call.args.push(lit(operators.zone().name())),
+            _ => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+        },
+        ("extract" | "date_part", [field, moment]) if !operators.is_utc() && is_moment(&moment.get_type(schema)?) => {
+            if needs_moment(field)? {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            }
+            call.args = vec![field.clone(), in_zone(moment.clone(), operators)?];
+        }
+        ("timestamp_difference", [left, right]) if !operators.is_utc() => {
+            let (a, b) = (left.get_type(schema)?, right.get_type(schema)?);
+            if is_moment(&a) == is_moment(&b) {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            }
+            let plain = SqlType::Timestamp.arrow();
+            let moment = |expr: &Expr, found: &DataType| match is_moment(found) {
+                true => Ok(expr.clone()),
+                false => in_zone(as_type(expr.clone(), found, &plain), operators),
+            };
+            call.args = vec![moment(left, &a)?, moment(right, &b)?];
+        }
+        _ => return Ok(Transformed::no(Expr::ScalarFunction(call))),
+    }
+    Ok(Transformed::yes(Expr::ScalarFunction(call)))
+}
+
+/// Whether a field is read from the moment itself, not from its local time.
+fn needs_moment(field: &Expr) -> Result<bool, DataFusionError> {
+    let known = match field {
+        Expr::Literal(ScalarValue::Utf8(Some(field)), _) => Some(field.to_lowercase()),
+        _ => None,
+    };
+    match known {
+        Some(field) if field == "epoch" => Ok(true),
+        Some(field) if !field.starts_with("timezone") => Ok(false),
+        Some(_) | None => Err(refused(
+            "this field of a timestamp with time zone is not supported in this time zone".into(),
+            "SET TIME ZONE 'UTC', or use AT TIME ZONE.",
+        )),
+    }
+}
+
+/// `item = ANY (array)` is NULL where the item is not found and the array has a NULL.
+fn any_of(call: ScalarFunction, array: &Expr, item: &Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    if is_interval(item, schema)? {
+        return Err(no_interval_key("ANY"));
+    }
+    if has_no_null(array) {
+        return Ok(Transformed::no(Expr::ScalarFunction(call)));
+    }
+    let null = Expr::Literal(ScalarValue::try_from(item.get_type(schema)?)?, None);
+    let null_place = operators.call("array_position", vec![array.clone(), null])?;
+    let found = Expr::ScalarFunction(call);
+    let whens = vec![
+        (Box::new(found.clone()), Box::new(lit(true))),
+        (Box::new(null_place.is_not_null()), Box::new(Expr::Literal(ScalarValue::Boolean(None), None))),
+    ];
+    Ok(Transformed::yes(Expr::Case(Case::new(None, whens, Some(Box::new(found))))))
+}
+
+fn has_no_null(array: &Expr) -> bool {
+    match array {
+        Expr::Literal(ScalarValue::List(list), _) => list.values().null_count() == 0,
+        Expr::ScalarFunction(call) if call.func.name() == "make_array" => {
+            call.args.iter().all(|item| matches!(item, Expr::Literal(value, _) if !value.is_null()))
+        }
+        _ => false,
+    }
+}
+
+/// Days and months are added to the local time, what is shorter to the moment.
+fn moved(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let unchanged =
+        operators.is_utc() || !is_interval(&operation.right, schema)? || !is_moment(&operation.left.get_type(schema)?);
+    if unchanged {
+        return Ok(Transformed::no(Expr::BinaryExpr(operation)));
+    }
+    let Expr::Literal(ScalarValue::IntervalMonthDayNano(span), _) = operation.right.as_ref() else {
+        return Err(refused(
+            "timestamp with time zone and an interval that is no constant is not supported in this time zone".into(),
+            "SET TIME ZONE 'UTC', or use AT TIME ZONE.",
+        ));
+    };
+    let span = match span {
+        Some(span) if span.months != 0 || span.days != 0 => *span,
+        Some(_) | None => return Ok(Transformed::no(Expr::BinaryExpr(operation))),
+    };
+    let constant = |span: IntervalMonthDayNano| Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(span)), None);
+    let days = constant(IntervalMonthDayNano::new(span.months, span.days, 0));
+    let local = binary(in_zone(*operation.left, operators)?, operation.op, days);
+    let moment = in_zone(local, operators)?;
+    if span.nanoseconds == 0 {
+        return Ok(Transformed::yes(moment));
+    }
+    let rest = constant(IntervalMonthDayNano::new(0, 0, span.nanoseconds));
+    Ok(Transformed::yes(binary(moment, operation.op, rest)))
+}
