@@ -1,7 +1,7 @@
 //! Everything that a client can make large, with a name, a default and a reason, in one place.
 //!
 //! A [`Limit`] is a constant; the `[limits]` section of the configuration may change its value, and [`LimitSet`] holds
-//! the values in force. A test in `tests/` goes one past each.
+//! the values in force. `protocol/limits.md` is the same table for people.
 
 use std::collections::BTreeMap;
 

@@ -223,7 +223,7 @@ impl Session {
                 done("RESET")
             }
             SessionStatement::Show(name) => return self.show(name),
-            SessionStatement::ShowAll => return Ok(self.show_all()),
+            SessionStatement::ShowAll => return self.show_all(),
             SessionStatement::Discard { all, what } => self.discard(*all, what),
             SessionStatement::Deallocate(Some(name)) => {
                 Ok(Done::with_effect("DEALLOCATE", SessionEffect::Deallocate(name.clone())))
@@ -283,13 +283,10 @@ impl Session {
         Ok(text_rows(RowsTag::Show, &show_columns(name), &[vec![value]])?)
     }
 
-    fn show_all(&self) -> Outcome {
+    fn show_all(&self) -> Result<Outcome, EngineError> {
         let rows = self.settings.all().map(|(name, value)| vec![name.to_owned(), value.to_owned(), String::new()]);
         let columns = ["name", "setting", "description"].map(text_column);
-        match text_rows(RowsTag::Show, &columns, &rows.collect::<Vec<_>>()) {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::Empty,
-        }
+        Ok(text_rows(RowsTag::Show, &columns, &rows.collect::<Vec<_>>())?)
     }
 }
 
