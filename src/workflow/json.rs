@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value;
 
 use crate::base::limits::{self, LimitSet};
+use crate::base::nesting_depth;
 
 use super::problem::{Problem, ProblemCode, WorkflowError};
 
@@ -50,7 +51,7 @@ pub(super) struct RawGraph {
 /// Reads the text of a graph.
 pub(super) fn read(text: &str, limits: &LimitSet) -> Result<RawGraph, WorkflowError> {
     limits.check(limits::GRAPH_BYTES, text.len()).map_err(WorkflowError::TooLarge)?;
-    limits.check(limits::JSON_DEPTH, depth(text)).map_err(WorkflowError::TooLarge)?;
+    limits.check(limits::JSON_DEPTH, nesting_depth(text)).map_err(WorkflowError::TooLarge)?;
     let seed = GraphSeed { nodes: limits.of(limits::GRAPH_NODES), edges: limits.of(limits::GRAPH_EDGES) };
     let mut parser = serde_json::Deserializer::from_str(text);
     let (graph, node_count, edge_count) = seed
@@ -60,33 +61,6 @@ pub(super) fn read(text: &str, limits: &LimitSet) -> Result<RawGraph, WorkflowEr
     limits.check(limits::GRAPH_NODES, node_count).map_err(WorkflowError::TooLarge)?;
     limits.check(limits::GRAPH_EDGES, edge_count).map_err(WorkflowError::TooLarge)?;
     Ok(graph)
-}
-
-/// The deepest nesting of brackets outside of texts. One pass, no stack.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let (mut in_text, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        if in_text {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_text = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_text = true,
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 fn unreadable(text: &str, error: &serde_json::Error) -> WorkflowError {
@@ -279,6 +253,6 @@ mod tests {
         assert_eq!(state(&format!("{{\"x\":{}}}", "[".repeat(5_000))), "54000");
         assert_eq!(state(&" ".repeat(10 << 20)), "54000");
         assert_eq!(state(&format!("{{\"nodes\":[{}]}}", vec!["{\"id\":\"a\"}"; 10_000].join(","))), "54000");
-        assert_eq!(depth("{\"a\":\"[[[\\\"[\"}"), 1);
+        assert_eq!(nesting_depth("{\"a\":\"[[[\\\"[\"}"), 1);
     }
 }

@@ -1,10 +1,10 @@
 //! The binary format: what PostgreSQL's send functions write.
 
 use bytes::BufMut;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
+    Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
 
 use crate::base::{ErrorReport, SqlType};
@@ -46,7 +46,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         SqlType::Oid => fixed!(array, UInt32Type, put_u32),
         SqlType::Float4 => fixed!(array, Float32Type, put_f32),
         SqlType::Float8 => fixed!(array, Float64Type, put_f64),
-        SqlType::Numeric { .. } => numeric(array)?,
+        SqlType::Numeric { .. } => text::numeric(array, number::put_numeric_binary)?,
         SqlType::Text | SqlType::Varchar | SqlType::Json | SqlType::Bytea => {
             text::bytes(array, |value, out| out.put_slice(value))?
         }
@@ -82,27 +82,4 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         }
         SqlType::Array(_) => array::binary(array, sql_type)?,
     })
-}
-
-fn numeric(array: &ArrayRef) -> Result<ValueWriter, ErrorReport> {
-    match array.data_type() {
-        DataType::Decimal128(_, scale) => {
-            let (values, scale) = (array.as_primitive::<Decimal128Type>().values().clone(), *scale);
-            Ok(Box::new(move |row, out| {
-                let value = values[row];
-                number::put_numeric_binary(out, value < 0, number::Digits::of(value.unsigned_abs()).as_bytes(), scale);
-                Ok(())
-            }))
-        }
-        DataType::Decimal256(_, scale) => {
-            let (values, scale) = (array.as_primitive::<Decimal256Type>().values().clone(), *scale);
-            Ok(Box::new(move |row, out| {
-                let text = values[row].to_string();
-                let digits = text.strip_prefix('-').unwrap_or(&text);
-                number::put_numeric_binary(out, text.starts_with('-'), digits.as_bytes(), scale);
-                Ok(())
-            }))
-        }
-        other => Err(text::unexpected(other)),
-    }
 }

@@ -43,7 +43,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType, zone: Tz) -> Result<ValueWri
                 Ok(())
             })
         }
-        SqlType::Numeric { .. } => numeric(array)?,
+        SqlType::Numeric { .. } => numeric(array, number::put_decimal)?,
         SqlType::Text | SqlType::Varchar | SqlType::Json | SqlType::Jsonb => {
             bytes(array, |value, out| out.put_slice(value))?
         }
@@ -95,13 +95,14 @@ fn integer<T: ArrowNativeType + Into<i64>>(values: ScalarBuffer<T>) -> ValueWrit
     })
 }
 
-fn numeric(array: &ArrayRef) -> Result<ValueWriter, ErrorReport> {
+/// The writer of a decimal, whose sign, digits and scale `put` writes in its format.
+pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i8)) -> Result<ValueWriter, ErrorReport> {
     match array.data_type() {
         DataType::Decimal128(_, scale) => {
             let (values, scale) = (array.as_primitive::<Decimal128Type>().values().clone(), *scale);
             Ok(Box::new(move |row, out| {
                 let value = values[row];
-                number::put_decimal(out, value < 0, number::Digits::of(value.unsigned_abs()).as_bytes(), scale);
+                put(out, value < 0, number::Digits::of(value.unsigned_abs()).as_bytes(), scale);
                 Ok(())
             }))
         }
@@ -110,7 +111,7 @@ fn numeric(array: &ArrayRef) -> Result<ValueWriter, ErrorReport> {
             Ok(Box::new(move |row, out| {
                 let text = values[row].to_string();
                 let digits = text.strip_prefix('-').unwrap_or(&text);
-                number::put_decimal(out, text.starts_with('-'), digits.as_bytes(), scale);
+                put(out, text.starts_with('-'), digits.as_bytes(), scale);
                 Ok(())
             }))
         }
