@@ -136,7 +136,7 @@ fn widen_sum(arguments: &mut [Expr], schema: &DFSchema) -> Result<bool, DataFusi
         return Ok(false);
     }
     let bare = std::mem::replace(argument, Expr::Literal(ScalarValue::Null, None));
-    *argument = convert(bare, &DataType::Decimal128(20, 0));
+    *argument = convert(bare, &DataType::Decimal128(38, 0));
     Ok(true)
 }
 
