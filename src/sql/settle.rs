@@ -3,7 +3,7 @@
 //! It runs on every operand while the planner resolves operators, and once more over the finished plan.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -49,8 +49,28 @@ impl Operators {
     pub(super) fn settle(&self, expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
         match &expr {
             Expr::BinaryExpr(_) | Expr::Column(_) | Expr::Literal(_, _) | Expr::Placeholder(_) => Ok(expr),
-            _ => Ok(expr.transform_up(|expr| settle_one(expr, schema, self))?.data),
+            _ => Ok(expr
+                .transform_down_up(
+                    |part| self.settle_aggregate(part, schema),
+                    |part| settle_outside(part, schema, self),
+                )?
+                .data),
         }
+    }
+
+    /// An aggregate stays as it is until the plan is finished, or it would be another one than the same call in the
+    /// SELECT list; what is around it sees the type that it will have.
+    fn settle_aggregate(&self, part: Expr, schema: &DFSchema) -> Rewritten {
+        if !is_aggregate(&part) {
+            return Ok(Transformed::no(part));
+        }
+        let settled = part.clone().transform_up(|inner| settle_one(inner, schema, self))?.data;
+        let wanted = settled.get_type(schema)?;
+        let as_it_will_be = match part.get_type(schema) {
+            Ok(now) if now == wanted => part,
+            Ok(_) | Err(_) => Expr::Cast(Cast::new(Box::new(part), wanted)),
+        };
+        Ok(Transformed::new(as_it_will_be, true, TreeNodeRecursion::Jump))
     }
 
     fn adopt_parameter(&self, expr: Expr, wanted: &DataType) -> Result<Expr, DataFusionError> {
@@ -59,6 +79,14 @@ impl Operators {
             other => Ok(other),
         }
     }
+}
+
+fn is_aggregate(expr: &Expr) -> bool {
+    matches!(expr, Expr::AggregateFunction(_) | Expr::WindowFunction(_))
+}
+
+fn settle_outside(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    if is_aggregate(&expr) { Ok(Transformed::no(expr)) } else { settle_one(expr, schema, operators) }
 }
 
 fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
@@ -108,7 +136,7 @@ fn widen_sum(arguments: &mut [Expr], schema: &DFSchema) -> Result<bool, DataFusi
         return Ok(false);
     }
     let bare = std::mem::replace(argument, Expr::Literal(ScalarValue::Null, None));
-    *argument = convert(bare, &DataType::Decimal128(20, 0));
+    *argument = convert(bare, &DataType::Decimal128(38, 0));
     Ok(true)
 }
 

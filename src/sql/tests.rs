@@ -224,6 +224,7 @@ fn casts_round_and_refuse_as_postgresql() {
 #[test]
 fn queries_of_every_shape_run() {
     assert_eq!(rows("table t limit 0"), "");
+    assert_eq!(rows("select id from t order by id limit 0"), "");
     assert_eq!(rows("select a.id from t a left join t b on a.id = b.id + 1 where b.id is null order by 1"), "1\nNULL");
     assert_eq!(
         rows("select flag, sum(id) from t group by rollup (flag) order by flag, 2"),
@@ -260,4 +261,28 @@ fn queries_of_every_shape_run() {
     );
     assert_eq!(rows("select unnest(array[1,2]) as x order by x"), "1\n2");
     assert_eq!(rows("select a.x from unnest(array['p','q']) as a(x) order by 1"), "p\nq");
+}
+
+#[test]
+fn a_call_of_an_aggregate_may_come_twice() {
+    assert_eq!(kinds("sum(1::bigint), sum(1::bigint) + 1"), "numeric(38,0), numeric(38,0)");
+    assert_eq!(
+        rows(
+            "select sum(id::bigint), sum(id::bigint) + 1, sum(id::bigint) / 2.0 > 1 from t having sum(id::bigint) > 2"
+        ),
+        "3|4|true"
+    );
+    assert_eq!(
+        rows(
+            "select flag, sum(id::bigint) from t group by flag having sum(id::bigint) > 1 order by sum(id::bigint) * 2"
+        ),
+        "false|2"
+    );
+    assert_eq!(
+        rows(
+            "select sum(case when flag then id else '0' end), sum(case when flag then id else '0' end)::int + 1 from t"
+        ),
+        "1|2"
+    );
+    assert_eq!(rows("select sum(id::bigint) over (), sum(id::bigint) over () + 1 from t where id = 2"), "2|3");
 }

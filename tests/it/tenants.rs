@@ -55,6 +55,8 @@ const ATTEMPTS: &[&str] = &[
     "SELECT count(*) FROM (SELECT tenant_id FROM fct_trades UNION ALL SELECT tenant_id FROM live_positions) u WHERE tenant_id <> 'acme'",
     "SELECT coalesce(max((SELECT max(t.price) FROM raw_trades t WHERE t.symbol = d.symbol)), 0)::int FROM dim_instruments d WHERE d.symbol = 'TSLA'",
     "SELECT count(*) FROM live_pnl WHERE tenant_id = 'globex'",
+    "SELECT count(*) FROM (SELECT symbol FROM raw_trades UNION SELECT symbol FROM live_quotes) u WHERE symbol = 'TSLA'",
+    "SELECT count(*) FROM (SELECT tenant_id FROM live_positions EXCEPT SELECT 'acme' UNION ALL SELECT tenant_id FROM fct_trades) u WHERE tenant_id <> 'acme'",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

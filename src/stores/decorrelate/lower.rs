@@ -51,7 +51,7 @@ impl Decorrelator {
 
     fn lower_projection(&mut self, projection: Projection) -> Result<LogicalPlan> {
         let Projection { expr, input, .. } = projection;
-        let (input, expr) = self.attach_all(&input, expr, Place::Row)?;
+        let (input, expr) = self.attach_all(&input, expr, Place::Output)?;
         Ok(LogicalPlan::Projection(Projection::try_new(expr, input)?))
     }
 
@@ -233,7 +233,9 @@ impl Decorrelator {
 pub(super) enum Place {
     /// A condition of a filter: the engine turns some subqueries there into semi-joins.
     Filter,
-    /// A value of a row.
+    /// A column of a projection: the engine turns some scalar subqueries there into joins.
+    Output,
+    /// Any other value of a row, such as an argument of an aggregate.
     Row,
     /// A key of a sort: it has no name that would have to stay.
     Order,

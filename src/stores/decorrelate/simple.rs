@@ -24,7 +24,7 @@ pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place
         return Ok(false);
     }
     if is_scalar {
-        return Ok(place != Place::Order && is_plain_aggregate(&subquery.subquery)?);
+        return Ok(matches!(place, Place::Filter | Place::Output) && is_plain_aggregate(&subquery.subquery)?);
     }
     Ok(place == Place::Filter
         && !matches!(expression, Expr::SetComparison(_))

@@ -69,6 +69,18 @@ async fn aggregates_over_no_rows() {
 }
 
 #[tokio::test]
+async fn as_an_argument_of_an_aggregate_or_a_window() {
+    check("select max((select sum(w) from u where u.g = t.g)) from t", &["3"]).await;
+    check(
+        "select id, count((select max(w) from u where u.g = t.g)) over () from t where id > 2",
+        &["3|1", "4|1", "5|1"],
+    )
+    .await;
+    check("select (select count(*) from u where u.g = t.g) as k, count(*) from t group by 1", &["0|2", "1|1", "2|2"])
+        .await;
+}
+
+#[tokio::test]
 async fn groups_limits_and_distinct_inside() {
     check(
         "select id, (select w from u where u.g = t.g order by w desc limit 1) from t",

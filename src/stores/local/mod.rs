@@ -131,8 +131,9 @@ impl LocalExecutor {
         let with_rows = decorrelate(plan.clone())
             .and_then(not_in::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
-            .map_err(|error| failed(&error))?
-            .data;
+            // What was a branch of a union still has the union's columns, which are nobody's; the engine would refuse its own.
+            .and_then(|plan| plan.data.recompute_schema())
+            .map_err(|error| failed(&error))?;
         let plan = self
             .state
             .optimizer()
