@@ -151,6 +151,11 @@ fn date_time<'a>(text: &'a str, sql_type: &SqlType) -> Result<(NaiveDateTime, &'
     if trimmed.eq_ignore_ascii_case("epoch") {
         return Ok((NaiveDate::default().and_time(NaiveTime::MIN), ""));
     }
+    if let Some(before) = before_christ(trimmed) {
+        let (moment, zone) = date_time(before, sql_type)?;
+        // There is no year 0: 1 BC is the year before 1.
+        return Ok((moment.with_year(1 - moment.year()).ok_or_else(|| field_out_of_range(text))?, zone));
+    }
     let end = trimmed.find([' ', 'T', 't']).unwrap_or(trimmed.len());
     let (day, rest) = trimmed.split_at(end);
     let day = calendar_day(day, text, sql_type)?;
@@ -167,6 +172,12 @@ fn date_time<'a>(text: &'a str, sql_type: &SqlType) -> Result<(NaiveDateTime, &'
         clock_time(clock).ok_or_else(|| invalid_time(sql_type, text))?.map_err(|()| field_out_of_range(text))?;
     let day = if next_day { day.succ_opt().ok_or_else(|| field_out_of_range(text))? } else { day };
     Ok((day.and_time(time), zone.trim()))
+}
+
+/// The text before `BC`.
+fn before_christ(text: &str) -> Option<&str> {
+    let (before, era) = text.split_at_checked(text.len().checked_sub(3)?)?;
+    era.eq_ignore_ascii_case(" bc").then_some(before)
 }
 
 fn calendar_day(day: &str, text: &str, sql_type: &SqlType) -> Result<NaiveDate, ErrorReport> {
@@ -500,6 +511,12 @@ mod tests {
         );
         assert_eq!(interval("1.5 days ago").unwrap(), IntervalMonthDayNano::new(0, -1, -43_200_000_000_000));
         assert_eq!(jsonb_text(&serde_json::json!({"bb": [1, 2], "a": null})), "{\"a\": null, \"bb\": [1, 2]}");
+    }
+
+    #[test]
+    fn years_before_christ_have_no_year_0() {
+        let days = NaiveDate::from_ymd_opt(-43, 3, 15).unwrap().num_days_from_ce() - 719_163;
+        assert_eq!(parse("0044-03-15 BC", &SqlType::Date, Tz::UTC).unwrap(), ScalarValue::Date32(Some(days)));
     }
 
     #[test]

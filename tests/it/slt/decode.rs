@@ -1,6 +1,6 @@
 //! Whether a value in PostgreSQL's binary format says the same as its text.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use tokio_postgres::types::{Kind, Type};
 
 /// Nothing when both say the same.
@@ -37,7 +37,7 @@ fn scalar_agrees(type_: &Type, binary: &[u8], text: &str) -> Option<bool> {
         Type::JSONB => binary.strip_prefix(&[1])? == text.as_bytes(),
         Type::BYTEA => format!("\\x{}", hexadecimal(binary)) == text,
         Type::UUID => hexadecimal(binary) == text.replace('-', ""),
-        Type::DATE => date(i32::from_be_bytes(binary.try_into().ok()?))?.format("%Y-%m-%d").to_string() == text,
+        Type::DATE => shown_date(date(i32::from_be_bytes(binary.try_into().ok()?))?)? == text,
         Type::TIME => {
             let parsed = NaiveTime::parse_from_str(text, "%H:%M:%S%.f").ok()?;
             (parsed - NaiveTime::MIN).num_microseconds()? == i64::from_be_bytes(binary.try_into().ok()?)
@@ -57,6 +57,14 @@ fn scalar_agrees(type_: &Type, binary: &[u8], text: &str) -> Option<bool> {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// PostgreSQL has no year 0: the one before 1 is 1 BC.
+fn shown_date(date: NaiveDate) -> Option<String> {
+    if date.year() > 0 {
+        return Some(date.format("%Y-%m-%d").to_string());
+    }
+    Some(format!("{:04}-{} BC", 1 - date.year(), date.format("%m-%d")))
 }
 
 fn date(days: i32) -> Option<NaiveDate> {
