@@ -64,7 +64,7 @@ async fn the_columns_of_a_graph_in_a_parameter_are_not_known_before_it_has_a_val
     // The driver describes the statement before it binds: the columns cannot be known then. What a client that asks at the
     // portal gets stands in `tests/wire/server/workflow.wire`.
     let error = client.prepare("SELECT * FROM workflow_preview($1, 'n6')").await.err().unwrap();
-    assert_eq!(error.code().map(|code| code.code()), Some("0A000"));
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("0A000"));
     assert!(error.as_db_error().unwrap().hint().unwrap().contains("portal"));
 }
 
