@@ -116,6 +116,8 @@ fn context() -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(1);
     config.options_mut().sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
     let context = SessionContext::new_with_config(config);
+    // It moves conditions without columns below aggregates without keys, and gives a row too many (see `local::one_row`).
+    context.remove_optimizer_rule("push_down_filter");
     let catalog = context.catalog("datafusion").unwrap();
     catalog.register_schema("marts", Arc::new(MemorySchemaProvider::new())).unwrap();
     for (table, _) in &TABLES[..2] {

@@ -6,6 +6,7 @@
 
 mod bounded;
 mod not_in;
+mod one_row;
 mod piece;
 mod session;
 
@@ -130,6 +131,7 @@ impl LocalExecutor {
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
         let with_rows = decorrelate(plan.clone())
             .and_then(not_in::shield)
+            .and_then(one_row::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
             // What was a branch of a union still has the union's columns, which are nobody's; the engine would refuse its own.
             .and_then(|plan| plan.data.recompute_schema())

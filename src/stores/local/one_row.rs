@@ -1,0 +1,46 @@
+//! An aggregate without keys gives one row whatever it reads.
+//!
+//! The optimizer (`push_down_filter` in DataFusion 55.2) moves a condition without columns below such an aggregate: the
+//! row then comes although the condition is false. A limit of one row changes nothing above it, and no condition passes it.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::{Limit, LogicalPlan, lit};
+
+/// The plan, in which every aggregate without keys stands under a limit of one row. Subqueries in expressions stay as they
+/// are: there the optimizer looks for the aggregate itself.
+pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up(|node| {
+        let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
+        if !aggregate.group_expr.is_empty() {
+            return Ok(Transformed::no(node));
+        }
+        let fetch = Some(Box::new(lit(1_i64)));
+        Ok(Transformed::yes(LogicalPlan::Limit(Limit { skip: None, fetch, input: Arc::new(node) })))
+    })
+    .map(|shielded| shielded.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::common::ScalarValue;
+    use datafusion::functions_aggregate::expr_fn::count;
+    use datafusion::logical_expr::LogicalPlanBuilder;
+    use datafusion::prelude::{SessionContext, col};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_condition_without_columns_stays_above_the_aggregate() {
+        let values = LogicalPlanBuilder::values(vec![vec![lit(1_i64)], vec![lit(2_i64)]]).unwrap();
+        let total =
+            values.aggregate(Vec::<datafusion::logical_expr::Expr>::new(), vec![count(col("column1"))]).unwrap();
+        let nothing = datafusion::logical_expr::Expr::Literal(ScalarValue::Utf8(None), None);
+        let named = total.project(vec![nothing.alias("name"), col("count(column1)").alias("n")]).unwrap();
+        let plan = named.filter(col("name").is_not_null()).unwrap().build().unwrap();
+        let frame = SessionContext::new().execute_logical_plan(shield(plan).unwrap()).await.unwrap();
+        assert_eq!(frame.count().await.unwrap(), 0);
+    }
+}
