@@ -284,7 +284,8 @@ fn slot(writer: &mut Writer, expr: &Expr, block: &Block, scope: &Scope<'_>) -> R
         };
     }
     let written = writer.alone(expr, scope)?;
-    if is_plain(expr) {
+    let is_negative_literal = matches!(expr, Expr::Negative(inner) if matches!(unnamed(inner), Expr::Literal(..)));
+    if is_plain(expr) || is_negative_literal {
         return Ok(Slot { expr: written, kind: Kind::Constant, weight: 0 });
     }
     let uses = Uses::of([expr], scope.schema)?;
@@ -328,6 +329,7 @@ fn sort(writer: &mut Writer, mut block: Block, node: &Sort, outer: Outer<'_>) ->
 fn is_constant(expr: &Expr, scope: &Scope<'_>) -> bool {
     match unnamed(expr) {
         Expr::Literal(..) | Expr::Placeholder(_) => true,
+        Expr::Negative(inner) => is_constant(inner, scope),
         Expr::Column(column) => {
             matches!(scope.slot(column), Ok(Some(slot)) if slot.kind == Kind::Constant)
         }
