@@ -634,7 +634,11 @@ fn postgresql_gives_the_plans_rows_for_the_statement() {
         let Emittable { plan, text } =
             emitted(plan).map_err(|error| TestCaseError::fail(format!("{error}\n{shown}")))?;
         runtime.block_on(async {
-            let Ok(expected) = bag(&context(), grounded(plan)).await else { return Ok(()) };
+            let context = context();
+            // It moves a condition without columns below an aggregate without keys, and gives a row too many; the server's
+            // own executor is shielded from it (`stores::local`, `one_row`).
+            context.remove_optimizer_rule("push_down_filter");
+            let Ok(expected) = bag(&context, grounded(plan)).await else { return Ok(()) };
             match postgres::bag(&client, &text).await {
                 Ok(rows) => {
                     prop_assert_eq!(&rows, &expected, "\n{}\n{}", text, shown);
