@@ -112,6 +112,8 @@ sqlstates! {
     GROUPING_ERROR = "42803";
     /// A window function where none may stand.
     WINDOWING_ERROR = "42P20";
+    /// An object of another kind than is asked for.
+    WRONG_OBJECT_TYPE = "42809";
     /// Operands of types that do not go together.
     DATATYPE_MISMATCH = "42804";
     /// A recursion that is not allowed.

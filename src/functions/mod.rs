@@ -13,6 +13,7 @@ mod function;
 mod library;
 pub mod literal;
 mod mathematics;
+mod operators;
 mod registry;
 mod rounding;
 mod rows;

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use super::library::{Typed, Widened, widen_float, widen_sum};
 use super::table::{FunctionKind, find};
-use super::{arithmetic, clock, datetime, mathematics, rounding, text};
+use super::{arithmetic, clock, datetime, mathematics, operators, rounding, text};
 
 /// Implementations by name. Built once, shared by every session.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +97,7 @@ impl FunctionRegistry {
             datetime::functions(),
             text::functions(),
             mathematics::functions(),
+            operators::functions(),
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);

@@ -111,6 +111,14 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
+            "compare_any" | "compare_all" => {
+                let name = call.func.name().to_owned();
+                operators.quantified(&name, call.args, schema).map(Transformed::yes)
+            }
+            "array_subscript" => operators.subscript(call.args, schema).map(Transformed::yes),
+            "series_of" => operators.series(call.args, schema).map(Transformed::yes),
+            "array_part" => operators.array_part(call.args, schema).map(Transformed::yes),
+            "overlaps" => operators.overlaps(call.args, schema).map(Transformed::yes),
             "nullif" if call.args.len() == 2 => {
                 call.args = unify_nullif(call.args, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
@@ -260,7 +268,7 @@ fn agreed(exprs: &[Expr], word: &str, schema: &DFSchema) -> Result<DataType, Dat
 }
 
 /// As `common_type`, with the digits of both decimals.
-fn meet(a: &DataType, b: &DataType) -> Option<DataType> {
+pub(super) fn meet(a: &DataType, b: &DataType) -> Option<DataType> {
     if a != b && is_number(a) && is_number(b) && matches!(common_number(a, b), DataType::Decimal128(_, _)) {
         let scale = |one: &DataType| match one {
             DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,

@@ -5,12 +5,19 @@
 //! Does not: look names up.
 //! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
+mod arrays;
+mod distinct;
 mod forms;
+mod grouping;
+mod intervals;
 mod names;
 mod numbers;
+mod rows;
 mod selects;
+mod series;
 mod system;
 mod tables;
+mod type_names;
 
 use std::ops::ControlFlow;
 
@@ -20,6 +27,7 @@ use crate::base::ErrorReport;
 
 use super::plan::PlanContext;
 
+pub(super) use forms::internal_name;
 pub(super) use names::shown;
 
 /// Rewrites a query in place.
@@ -51,12 +59,19 @@ impl VisitorMut for Normaliser<'_> {
 
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
         numbers::restore_in_query(query);
-        flow(selects::refuse_all(&query.body).and_then(|()| forms::fetch_to_limit(query)))
+        distinct::order(query);
+        forms::whole_limits(query);
+        flow(forms::fetch_to_limit(query))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
         numbers::restore_in_select(select);
         selects::star_of_using(select);
+        series::in_list(select);
+        grouping::of_all_rows(select);
+        if let Some(condition) = &mut select.selection {
+            rows::simplify_condition(condition);
+        }
         flow(selects::check_items(select))
     }
 

@@ -1,50 +1,19 @@
 //! SELECTs and set operations: the order of a star's columns, and what the planner would answer in another way.
 
 use sqlparser::ast::{
-    ExceptSelectItem, Expr, Function, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableFactor,
-    WildcardAdditionalOptions,
+    ExceptSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, TableFactor, WildcardAdditionalOptions,
 };
 
 use crate::base::{ErrorReport, SqlState};
 
 use super::forms::call;
 
-/// `EXCEPT ALL` and `INTERSECT ALL` count how often a row stands on either side; the library does not.
-pub(super) fn refuse_all(body: &SetExpr) -> Result<(), ErrorReport> {
-    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return Ok(()) };
-    let word = match op {
-        SetOperator::Except | SetOperator::Minus => "EXCEPT ALL",
-        SetOperator::Intersect => "INTERSECT ALL",
-        SetOperator::Union => "UNION",
-    };
-    if *set_quantifier == SetQuantifier::All && !matches!(op, SetOperator::Union) {
-        return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{word} is not supported")).with_hint(
-            "Number the rows of both sides with row_number() OVER (PARTITION BY all columns), and leave out ALL.",
-        ));
-    }
-    refuse_all(left)?;
-    refuse_all(right)
-}
-
-/// Refuses an alias that is a constant of text, and a set of rows that stands among the columns.
+/// Refuses an alias that is a constant of text.
 pub(super) fn check_items(select: &Select) -> Result<(), ErrorReport> {
     for item in &select.projection {
-        let expr = match item {
-            SelectItem::UnnamedExpr(expr) => expr,
-            SelectItem::ExprWithAlias { expr, alias } => {
-                refuse_text_alias(alias)?;
-                expr
-            }
-            SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {
-                continue;
-            }
-        };
-        if let Expr::Function(function) = expr
-            && is_series(function)
-        {
-            let message = "generate_series is not supported in a SELECT list";
-            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint("Call it in FROM."));
+        if let SelectItem::ExprWithAlias { alias, .. } = item {
+            refuse_text_alias(alias)?;
         }
     }
     Ok(())
@@ -60,11 +29,6 @@ fn refuse_text_alias(alias: &Ident) -> Result<(), ErrorReport> {
         Ok(position) if position > 0 => report.with_position(position),
         Ok(_) | Err(_) => report,
     })
-}
-
-fn is_series(function: &Function) -> bool {
-    let last = function.name.0.last().and_then(ObjectNamePart::as_ident);
-    last.is_some_and(|ident| ident.value.eq_ignore_ascii_case("generate_series"))
 }
 
 /// The star of a join with USING shows the joined columns first.

@@ -11,7 +11,7 @@ use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
 use crate::sql::plan::PlanContext;
 
 /// A query of our own text.
-fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
+pub(super) fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_query());
     parsed.map_err(|error| InternalError::new(error).report())
 }

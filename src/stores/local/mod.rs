@@ -5,6 +5,7 @@
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
 mod bounded;
+mod distinct_on;
 mod not_in;
 mod one_row;
 mod piece;
@@ -130,6 +131,7 @@ impl LocalExecutor {
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
         let with_rows = decorrelate(plan.clone())
+            .and_then(distinct_on::lower)
             .and_then(not_in::shield)
             .and_then(one_row::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))

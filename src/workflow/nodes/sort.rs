@@ -141,6 +141,8 @@ fn has_order(sql_type: &SqlType) -> bool {
         | SqlType::Numeric { .. }
         | SqlType::Text
         | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp
