@@ -496,7 +496,7 @@ mod tests {
             IntervalMonthDayNano::new(14, -3, 14_706_500_000_000)
         );
         assert_eq!(interval("1.5 days ago").unwrap(), IntervalMonthDayNano::new(0, -1, -43_200_000_000_000));
-        assert_eq!(jsonb_text(&serde_json::json!({"bb": [1, 2], "a": null})), "{\"a\": null, \"bb\": [1, 2]}");
+        assert_eq!(ok("{\"bb\": [1,2], \"a\":null}", &SqlType::Jsonb), "{\"a\": null, \"bb\": [1, 2]}");
     }
 
     #[test]

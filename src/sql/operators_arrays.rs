@@ -79,7 +79,9 @@ impl Operators {
         let types = (shown(&left), shown(&right));
         let (left, right) = match (&left.known, &right.known) {
             (Some(a), Some(b)) => {
-                let common = (is_list(a) && is_list(b)).then(|| common_lists(a, b)).flatten();
+                // PostgreSQL compares arrays of one type only; digits of numerics are no part of it.
+                let same = is_list(a) && is_list(b) && type_name(leaf(a)) == type_name(leaf(b));
+                let common = same.then(|| common_lists(a, b)).flatten();
                 let (a, b) = common.ok_or_else(|| no_operator(&op.to_string(), &types.0, &types.1))?;
                 (self.as_type(left, &a)?, self.as_type(right, &b)?)
             }
@@ -153,7 +155,7 @@ impl Operators {
                 (self.as_type(value, &element)?, self.as_type(array, &list)?)
             }
             (_, Some(_)) => {
-                let message = format!("op {} (array) requires array on right side", side(function));
+                let message = "op ANY/ALL (array) requires array on right side";
                 return Err(wrap(ErrorReport::new(SqlState::WRONG_OBJECT_TYPE, message)));
             }
         };

@@ -100,6 +100,8 @@ pub(super) fn parsed(text: &str) -> Result<Json, DataFusionError> {
 enum Key<'a> {
     Name(&'a str),
     Index(i64),
+    /// The value itself.
+    Whole,
     /// A step of a path: a number where the value is an array.
     Step(&'a str),
 }
@@ -108,6 +110,7 @@ impl Key<'_> {
     fn of<'t>(&self, text: &'t str) -> Option<&'t str> {
         match self {
             Self::Name(name) => members(text)?.into_iter().rfind(|(key, _)| key == name).map(|(_, value)| value),
+            Self::Whole => Some(text),
             Self::Index(index) => at(&elements(text)?, *index),
             Self::Step(step) => match elements(text) {
                 Some(items) => at(&items, step.trim().parse().ok()?),
@@ -139,10 +142,19 @@ fn part(
     let wanted = arguments.return_type().clone();
     by_arrays(arguments, |arrays| -> Columns {
         let texts = json_texts(&arrays[0])?;
+        // A jsonb that is one value counts as an array of it.
+        let alone = |text: &str, index: i64| {
+            let is_alone = !text.trim_start().starts_with(['[', '{']) && matches!(index, 0 | -1);
+            is_alone && *arrays[0].data_type() == DataType::LargeBinary
+        };
         let rows: Vec<Option<String>> = if arrays[1].data_type().is_integer() {
             let indexes = cast(&arrays[1], &DataType::Int64)?;
             let indexes = indexes.as_primitive::<Int64Type>();
-            texts.iter().zip(indexes).map(|(text, index)| pick(text?, &Key::Index(index?))).collect()
+            let one = |(text, index): (Option<&str>, Option<i64>)| {
+                let (text, index) = (text?, index?);
+                if alone(text, index) { pick(text, &Key::Whole) } else { pick(text, &Key::Index(index)) }
+            };
+            texts.iter().zip(indexes).map(one).collect()
         } else {
             let names = cast(&arrays[1], &DataType::Utf8)?;
             texts.iter().zip(names.as_string::<i32>()).map(|(text, name)| pick(text?, &Key::Name(name?))).collect()
@@ -274,6 +286,8 @@ fn lists(
         return Err(DataFusionError::Internal("a list is expected".to_owned()));
     };
     by_arrays(arguments, |arrays| -> Columns {
+        let is_json = *arrays[0].data_type() == DataType::LargeUtf8;
+        let what = if is_json && what == "elements" { "json" } else { what };
         let texts = json_texts(&arrays[0])?;
         let mut rows = Vec::with_capacity(texts.len());
         for text in &texts {
@@ -296,6 +310,8 @@ fn wrong_kind(what: &str, text: &str) -> DataFusionError {
     let message = match (what, kind) {
         ("keys", kind) => format!("cannot call json_object_keys on {kind}"),
         ("values", kind) => format!("cannot deconstruct {kind}"),
+        ("json", "a scalar") => "cannot call json_array_elements on a scalar".to_owned(),
+        ("json", _) => "cannot call json_array_elements on a non-array".to_owned(),
         (_, kind) => format!("cannot extract elements from {kind}"),
     };
     wrap(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message))

@@ -31,7 +31,7 @@ fn concat(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionErr
         let mut rows = Vec::with_capacity(left.len());
         for pair in left.iter().zip(&right) {
             rows.push(match pair {
-                (Some(left), Some(right)) => Some(joined(parsed(left)?, parsed(right)?)?.to_string()),
+                (Some(left), Some(right)) => Some(joined(parsed(left)?, parsed(right)?).to_string()),
                 (None, _) | (_, None) => None,
             });
         }
@@ -39,16 +39,11 @@ fn concat(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionErr
     })
 }
 
-fn joined(left: Json, right: Json) -> Result<Json, DataFusionError> {
-    let is_object = |value: &Json| matches!(value, Json::Object(_));
-    let is_array = |value: &Json| matches!(value, Json::Array(_));
+fn joined(left: Json, right: Json) -> Json {
     match (left, right) {
         (Json::Object(mut members), Json::Object(more)) => {
             members.extend(more);
-            Ok(Json::object(members))
-        }
-        (left, right) if (is_object(&left) || is_object(&right)) && !is_array(&left) && !is_array(&right) => {
-            Err(invalid("invalid concatenation of jsonb objects"))
+            Json::object(members)
         }
         (left, right) => {
             let items = |value: Json| match value {
@@ -57,7 +52,7 @@ fn joined(left: Json, right: Json) -> Result<Json, DataFusionError> {
             };
             let mut all = items(left);
             all.extend(items(right));
-            Ok(Json::Array(all))
+            Json::Array(all)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Subscripts of arrays, and values that are compared with their items.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Subscript, UnaryOperator, Value,
+    AccessExpr, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Subscript, UnaryOperator, Value,
 };
 
 use crate::base::ErrorReport;
@@ -32,7 +32,29 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<Expr>, ErrorReport> {
             let op = if *negated { "!~~*" } else { "~~*" };
             Ok(Some(internal("compare_any", vec![text(op), take(left), take(pattern)])))
         }
+        Expr::Like { any: false, negated, expr: left, pattern, escape_char: None } => {
+            let op = if *negated { "!~~" } else { "~~" };
+            Ok(all_argument(pattern).map(|all| internal("compare_all", vec![text(op), take(left), all])))
+        }
+        Expr::ILike { any: false, negated, expr: left, pattern, escape_char: None } => {
+            let op = if *negated { "!~~*" } else { "~~*" };
+            Ok(all_argument(pattern).map(|all| internal("compare_all", vec![text(op), take(left), all])))
+        }
         _ => Ok(None),
+    }
+}
+
+/// The parser takes `ALL (…)` after LIKE for a call.
+fn all_argument(pattern: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = pattern else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))]
+            if function.name.to_string().eq_ignore_ascii_case("all") =>
+        {
+            Some(array.clone())
+        }
+        _ => None,
     }
 }
 

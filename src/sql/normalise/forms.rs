@@ -2,10 +2,11 @@
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, UnaryOperator, Value,
+    FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo, UnaryOperator, Value,
     ValueWithSpan,
 };
 
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::system::is_system_function;
 use crate::sql::plan::PlanContext;
@@ -131,6 +132,9 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
         return Ok(());
     }
     match expr {
+        Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedByteStringLiteral(_) | Value::HexStringLiteral(_), ..
+        }) => return Err(unsupported("the type bit")),
         Expr::Value(ValueWithSpan { value, .. }) => plain_text(value),
         Expr::Between { expr: operand, negated, low, high } => {
             let symmetric = take_symmetric(low);
@@ -222,7 +226,7 @@ fn plain_text(value: &mut Value) {
 
 /// A subquery would be planned and run twice.
 fn has_query(expr: &Expr) -> bool {
-    use sqlparser::ast::{Visit, Visitor};
+    use sqlparser::ast::Visitor;
     use std::ops::ControlFlow;
     struct Queries;
     impl Visitor for Queries {
@@ -231,7 +235,7 @@ fn has_query(expr: &Expr) -> bool {
             ControlFlow::Break(())
         }
     }
-    expr.visit(&mut Queries).is_break()
+    walk(expr, &mut Queries).is_break()
 }
 
 /// Takes the sign of SYMMETRIC off the first operand of the lower bound.
@@ -363,6 +367,7 @@ fn session_constant(name: &str, context: &PlanContext<'_>) -> Option<Expr> {
         "current_schema" => constant(context.search_path.first().map_or("", String::as_str)),
         "current_date" => Some(cast(timezone_of_now(context), DataType::Date)),
         "localtimestamp" => Some(timezone_of_now(context)),
+        "localtime" => Some(cast(timezone_of_now(context), DataType::Time(None, TimezoneInfo::None))),
         _ => None,
     }
 }
@@ -394,7 +399,7 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
                 Expr::Value(Value::Number(context.session_id.to_string(), false).into()),
                 DataType::Int4(None),
             )),
-            "current_time" | "localtime" => return Err(unsupported("the type time with time zone")),
+            "current_time" => return Err(unsupported("the type time with time zone")),
             other => session_constant(other, context),
         };
         return Ok(found);

@@ -15,27 +15,36 @@ mod numbers;
 mod rows;
 mod selects;
 mod series;
+mod shadows;
+mod shapes;
+mod stars;
 mod system;
 mod tables;
 mod type_names;
+mod values;
+mod windows;
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{self, Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{self, Expr, Query, Select, TableFactor, VisitorMut};
 
 use crate::base::ErrorReport;
+use crate::base::syntax_walk::walk_mut;
 
 use super::plan::PlanContext;
+
+use shapes::Shapes;
 
 pub(super) use forms::internal_name;
 pub(super) use names::shown;
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
-    // Names first: they come from the text as it was written.
+    shadows::rename(query);
+    // Names before all else: they come from the text as it was written.
     names::assign(query);
     system::rewrite(query)?;
-    match query.visit(&mut Normaliser { context }) {
+    match walk_mut(query, &mut Normaliser { context, shapes: Shapes::new(context), entered: Vec::new() }) {
         ControlFlow::Break(report) => Err(*report),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -43,6 +52,9 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result
 
 struct Normaliser<'a> {
     context: &'a PlanContext<'a>,
+    shapes: Shapes<'a>,
+    /// For every query around, how many names its WITH found.
+    entered: Vec<usize>,
 }
 
 type Flow = ControlFlow<Box<ErrorReport>>;
@@ -57,16 +69,25 @@ fn flow(result: Result<(), ErrorReport>) -> Flow {
 impl VisitorMut for Normaliser<'_> {
     type Break = Box<ErrorReport>;
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        self.entered.push(self.shapes.enter(query));
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
+        if let Some(before) = self.entered.pop() {
+            self.shapes.leave(before);
+        }
+        values::type_constants(&mut query.body);
         numbers::restore_in_query(query);
         distinct::order(query);
         forms::whole_limits(query);
-        flow(forms::fetch_to_limit(query))
+        flow(windows::resolve(query).and_then(|()| forms::fetch_to_limit(query)))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
         numbers::restore_in_select(select);
-        selects::star_of_using(select);
+        stars::expand(select, &self.shapes);
         series::in_list(select);
         grouping::of_all_rows(select);
         if let Some(condition) = &mut select.selection {

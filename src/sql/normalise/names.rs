@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use crate::base::syntax_walk::walk_mut;
 use crate::catalog::system::is_system_function;
-use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitorMut};
 
 /// Stands between a repeated name and its number. A character that cannot be seen and that no name needs.
 const MARK: char = '\u{2063}';
@@ -17,7 +18,7 @@ const NAMELESS: &str = "?column?";
 
 /// Names the columns of every SELECT of a query.
 pub(super) fn assign(query: &mut ast::Query) {
-    let _: ControlFlow<()> = query.visit(&mut Namer);
+    let _: ControlFlow<()> = walk_mut(query, &mut Namer);
 }
 
 /// The name as the client sees it.
@@ -67,7 +68,7 @@ fn name_item(item: &mut SelectItem, taken: &mut HashSet<String>) {
     }
 }
 
-fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+pub(super) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut number = 1;
     while !taken.insert(candidate.clone()) {
@@ -82,7 +83,7 @@ fn folded(ident: &Ident) -> String {
 }
 
 /// The name that an expression suggests, or `None`.
-fn figure(expr: &Expr) -> Option<String> {
+pub(super) fn figure(expr: &Expr) -> Option<String> {
     let fixed = |name: &str| Some(name.to_owned());
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
@@ -107,6 +108,7 @@ fn figure(expr: &Expr) -> Option<String> {
         Expr::Extract { .. } => fixed("extract"),
         Expr::Ceil { .. } => fixed("ceil"),
         Expr::Floor { .. } => fixed("floor"),
+        Expr::BinaryOp { op: ast::BinaryOperator::Overlaps, .. } => fixed("overlaps"),
         Expr::Position { .. } => fixed("position"),
         Expr::Substring { .. } => fixed("substring"),
         Expr::Overlay { .. } => fixed("overlay"),

@@ -2,14 +2,18 @@
 //!
 //! Several of them side by side go in lockstep, and the shorter ones are filled up with NULL.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+    TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
 };
 
+use crate::base::syntax_walk::{walk, walk_mut};
+
 use super::forms::{call, cast, internal};
+use super::names::unique;
 use super::system::{bare_name, folded, has_column, plain_argument, quoted, select_from};
 
 /// A column of what a function returns: its own name, if it has one, and the array of its values.
@@ -86,7 +90,7 @@ pub(super) fn in_list(select: &mut Select) {
     }
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-            let _: ControlFlow<()> = expr.visit(&mut Calls);
+            let _: ControlFlow<()> = walk_mut(expr, &mut Calls);
         }
     }
 }
@@ -143,9 +147,11 @@ fn derived(name: &str, columns: Columns, alias: Option<&TableAlias>, lateral: bo
     let given: Vec<String> =
         alias.map(|alias| alias.columns.iter().map(|column| folded(&column.name)).collect()).unwrap_or_default();
     let single = columns.iter().filter(|(own, _)| *own != Some("ordinality")).count() == 1;
+    let mut taken = HashSet::new();
     let items = columns.into_iter().enumerate().map(|(index, (own, array))| {
         let fallback = || own.map_or_else(|| if single { table.clone() } else { name.to_owned() }, str::to_owned);
         let shown = given.get(index).cloned().unwrap_or_else(fallback);
+        let shown = unique(&shown, &mut taken);
         SelectItem::ExprWithAlias { expr: call("unnest", vec![array]), alias: quoted(&shown) }
     });
     let query: Query = select_from(items.collect(), None);
@@ -180,6 +186,6 @@ pub(super) fn is_called(expr: &Expr) -> bool {
             }
         }
     }
-    expr.visit(&mut Calls).is_break()
+    walk(expr, &mut Calls).is_break()
 }
 

@@ -52,7 +52,7 @@ pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Re
     }
 }
 
-fn plain_alias(name: Ident) -> TableAlias {
+pub(super) fn plain_alias(name: Ident) -> TableAlias {
     TableAlias { explicit: true, name, columns: Vec::new(), at: None }
 }
 
