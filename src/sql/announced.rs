@@ -82,6 +82,7 @@ fn cast_of(item: &SelectItem) -> Option<&DataType> {
     }
     match expr {
         ast::Expr::Cast { data_type, .. } => Some(data_type),
+        ast::Expr::TypedString(typed) => Some(&typed.data_type),
         _ => None,
     }
 }

@@ -61,6 +61,7 @@ fn without_ties(expr: Expr) -> (Expr, bool) {
         Expr::ScalarFunction(mut call) if call.func.name() == WITH_TIES && call.args.len() == 1 => {
             (call.args.swap_remove(0), true)
         }
+        Expr::Alias(alias) => without_ties(*alias.expr),
         other => (other, false),
     }
 }

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
@@ -16,6 +16,7 @@ use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
 use crate::functions::type_name;
 
+use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
@@ -38,6 +39,10 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
         Ok(if settled.transformed { settled.update_data(|expr| name.restore(expr)) } else { settled })
     })?;
+    if let LogicalPlan::Values(values) = settled.data {
+        // Their schema says what the rows were before.
+        return Ok(Transformed::yes(LogicalPlanBuilder::values(values.values)?.build()?));
+    }
     if !settled.transformed && !matches!(settled.data, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) {
         return Ok(settled);
     }
@@ -92,6 +97,12 @@ fn settle_outside(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewri
 fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
     match expr {
         Expr::Cast(cast) => settle_cast(cast, schema, operators),
+        // The planner names a call by the name that it was written with, which no one sees.
+        Expr::Alias(alias)
+            if internal_name(&alias.name).is_some() && matches!(*alias.expr, Expr::ScalarFunction(_)) =>
+        {
+            Ok(Transformed::yes(*alias.expr))
+        }
         Expr::Negative(inner) => Ok(settle_negative(*inner)),
         Expr::InList(list) => settle_list(list, schema, operators),
         Expr::Case(case) => settle_case(case, schema, operators),

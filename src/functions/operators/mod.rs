@@ -19,6 +19,7 @@ mod type_tags;
 use datafusion::logical_expr::ScalarUDF;
 
 pub(in crate::functions) use json_value::normal_jsonb;
+pub use type_tags::as_nullable;
 pub(super) use rows::ROWS;
 
 /// Every implementation.

@@ -29,6 +29,16 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     ]
 }
 
+/// A call that gives its argument and does not say that it is never NULL. It is made in process only.
+#[must_use]
+pub fn as_nullable() -> Arc<ScalarUDF> {
+    Arc::new(Function::lenient(
+        "as_nullable",
+        |types, _| types.first().cloned(),
+        |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),
+    ))
+}
+
 fn text(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
     (*types.first()? == DataType::Utf8).then_some(DataType::Utf8)
 }

@@ -10,7 +10,13 @@ use sqlparser::ast::{
 pub(super) fn order(query: &mut Query) {
     let Query { body, order_by, .. } = query;
     let SetExpr::Select(select) = body.as_mut() else { return };
-    let Some(Distinct::On(mut on)) = select.distinct.take() else { return };
+    let mut on = match select.distinct.take() {
+        Some(Distinct::On(on)) => on,
+        other => {
+            select.distinct = other;
+            return;
+        }
+    };
     on.iter_mut().for_each(|expr| *expr = meant(expr, select));
     on.dedup();
     if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = order_by {

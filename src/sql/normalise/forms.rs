@@ -186,7 +186,7 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             let name = ident.value.to_lowercase();
             if let Some(constant) = session_constant(&name, context) {
                 *expr = constant;
-            } else if name == "current_schema" {
+            } else if matches!(name.as_str(), "current_schema" | "current_role") {
                 *expr = call(&name, Vec::new());
             }
         }

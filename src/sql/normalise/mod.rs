@@ -71,10 +71,14 @@ impl VisitorMut for Normaliser<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
         self.entered.push(self.shapes.enter(query));
+        stars::name_query(query, &self.shapes);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
+        if let (ast::SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) {
+            stars::order_by_merged(select, order_by, &self.shapes);
+        }
         if let Some(before) = self.entered.pop() {
             self.shapes.leave(before);
         }

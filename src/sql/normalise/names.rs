@@ -89,7 +89,14 @@ pub(super) fn figure(expr: &Expr) -> Option<String> {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
-        Expr::CompoundFieldAccess { root, .. } => figure(root),
+        Expr::CompoundFieldAccess { root, access_chain } => access_chain
+            .iter()
+            .rev()
+            .find_map(|access| match access {
+                ast::AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+                ast::AccessExpr::Dot(_) | ast::AccessExpr::Subscript(_) => None,
+            })
+            .or_else(|| figure(root)),
         Expr::Cast { expr: inner, data_type, .. } => {
             let inner = if is_named(inner) { figure(inner) } else { None };
             inner.or_else(|| type_name(data_type))

@@ -1,7 +1,7 @@
 //! Number constants get PostgreSQL's types: integer where it fits, then bigint, then numeric.
 
 use sqlparser::ast::{
-    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, GroupByExpr, Interval, LimitClause, OrderByKind,
+    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Interval, LimitClause, OrderByKind,
     Query, Select, UnaryOperator, Value, ValueWithSpan, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
@@ -158,8 +158,8 @@ fn restore_intervals(frame: &mut WindowFrame) {
         let (WindowFrameBound::Preceding(Some(span)) | WindowFrameBound::Following(Some(span))) = bound else {
             continue;
         };
-        if let Expr::Cast { expr, data_type: DataType::Interval { .. }, .. } = span.as_mut() {
-            let value = Box::new(std::mem::replace(expr.as_mut(), nothing()));
+        if let Some(text) = interval_text(span) {
+            let value = Box::new(text);
             **span = Expr::Interval(Interval {
                 value,
                 leading_field: None,
@@ -168,6 +168,21 @@ fn restore_intervals(frame: &mut WindowFrame) {
                 fractional_seconds_precision: None,
             });
         }
+    }
+}
+
+/// The constant of an interval that became a cast before.
+fn interval_text(span: &Expr) -> Option<Expr> {
+    match span {
+        Expr::Cast { expr, data_type: DataType::Interval { .. }, .. } => Some(expr.as_ref().clone()),
+        Expr::Function(function) => match &function.args {
+            FunctionArguments::List(list) => match list.args.first() {
+                Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) => interval_text(first),
+                Some(_) | None => None,
+            },
+            FunctionArguments::None | FunctionArguments::Subquery(_) => None,
+        },
+        _ => None,
     }
 }
 

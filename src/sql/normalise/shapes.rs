@@ -44,6 +44,11 @@ impl<'a> Shapes<'a> {
         self.queries.truncate(before);
     }
 
+    /// The columns of a query of a WITH.
+    pub(super) fn of_name(&self, name: &str) -> Columns {
+        self.queries.iter().rev().find(|(known, _)| known == name)?.1.clone()
+    }
+
     fn of_query(&self, query: &Query) -> Columns {
         if query.with.is_none() {
             return self.of_body(&query.body);

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint, Select, SelectItem,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint, OrderBy, Query, Select, SelectItem,
     TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
 };
 
@@ -21,12 +21,34 @@ pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
         from.joins.iter_mut().for_each(|join| name_all(&mut join.relation, shapes));
     }
     expand_star(select, shapes);
+    let mut merged = merged_outer(select, shapes);
+    if !merged.columns.is_empty() {
+        name_columns(select, &merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.selection, &mut merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.having, &mut merged);
+    }
     let tables: Vec<String> = factors(select).filter_map(name_of).collect();
     let mut fields = Fields { tables };
     let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.selection, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.having, &mut fields);
+}
+
+/// `WITH w(x)` names the first column; the others keep their names.
+pub(super) fn name_query(query: &mut Query, shapes: &Shapes<'_>) {
+    for table in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+        let given = table.alias.columns.len();
+        if given == 0 {
+            continue;
+        }
+        if let Some(own) = shapes.of_name(&folded(&table.alias.name)) {
+            let rest = own.iter().skip(given);
+            table.alias.columns.extend(rest.map(|name| TableAliasColumnDef { name: quoted(name), data_type: None }));
+        }
+    }
 }
 
 /// `t(x)` names the first column; the others keep their names.
@@ -142,4 +164,88 @@ fn row_field(expr: &Expr) -> Option<(Ident, String)> {
         return None;
     };
     (function.name.to_string() == "get_field").then(|| (table.clone(), field.clone()))
+}
+
+/// Columns that a join with USING merges and takes from its right side, or from either; the planner takes them from the
+/// left one.
+struct Merged {
+    columns: Vec<(String, Expr)>,
+    /// Queries within this place, whose columns are their own.
+    depth: usize,
+}
+
+fn is_outer(from: &TableWithJoins) -> bool {
+    from.joins.iter().any(|join| {
+        let merges = matches!(
+            constraint(join),
+            Some((JoinConstraint::Using(_) | JoinConstraint::Natural, Side::Right | Side::Either))
+        );
+        merges
+    })
+}
+
+fn merged_outer(select: &Select, shapes: &Shapes<'_>) -> Merged {
+    let mut found = Vec::new();
+    for from in select.from.iter().filter(|from| is_outer(from)) {
+        let Some(all) = columns(from, shapes) else { continue };
+        let mut left = shapes.of_factor(&from.relation).unwrap_or_default();
+        let mut names = Vec::new();
+        for join in &from.joins {
+            let right = shapes.of_factor(&join.relation).unwrap_or_default();
+            names.extend(merged_names(join, &left, &right));
+            left.extend(right);
+        }
+        found.extend(all.into_iter().filter(|(name, _)| names.contains(name)));
+    }
+    Merged { columns: found, depth: 0 }
+}
+
+/// A column that is selected bare keeps its name.
+fn name_columns(select: &mut Select, merged: &Merged) {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Expr::Identifier(ident)) = item
+            && let Some((name, expr)) = merged.columns.iter().find(|(name, _)| *name == folded(ident))
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: quoted(name) };
+        }
+    }
+}
+
+/// The keys of ORDER BY that are such columns and no names of what is selected.
+pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
+    let mut merged = merged_outer(select, shapes);
+    let is_output = |name: &str| {
+        let is_it = |item: &SelectItem| {
+            matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name)
+        };
+        select.projection.iter().any(is_it)
+    };
+    merged.columns.retain(|(name, _)| !is_output(name));
+    if !merged.columns.is_empty() {
+        let _: ControlFlow<()> = walk_mut(order_by, &mut merged);
+    }
+}
+
+impl VisitorMut for Merged {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(ident) = expr
+            && self.depth == 0
+            && let Some((_, column)) = self.columns.iter().find(|(name, _)| *name == folded(ident))
+        {
+            *expr = column.clone();
+        }
+        ControlFlow::Continue(())
+    }
 }

@@ -424,7 +424,7 @@ mod tests {
             ),
             (
                 "SELECT * FROM t, pg_catalog.unnest(t.a) AS u(v)",
-                "SELECT * FROM t, LATERAL (SELECT unnest(t.a) AS \"v\") AS \"u\"",
+                "SELECT * FROM t, LATERAL (SELECT unnest(\u{2063}array_flat(t.a)) AS \"v\") AS \"u\"",
             ),
         ] {
             let got = rewritten(text).unwrap();

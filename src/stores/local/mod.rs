@@ -7,6 +7,7 @@
 mod bounded;
 mod distinct_on;
 mod not_in;
+mod nullable;
 mod one_row;
 mod piece;
 mod session;
@@ -130,7 +131,8 @@ impl LocalExecutor {
     /// # Errors
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
-        let with_rows = decorrelate(plan.clone())
+        let with_rows = nullable::shield(plan.clone())
+            .and_then(decorrelate)
             .and_then(distinct_on::lower)
             .and_then(not_in::shield)
             .and_then(one_row::shield)
