@@ -5,11 +5,14 @@ use sqlparser::ast::{
     OrderByExpr,
 };
 
+use sqlparser::tokenizer::Token;
+
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::system::{INFORMATION_SCHEMA, PG_CATALOG, is_system_function};
 use crate::functions::{FunctionKind, FunctionRow, find};
 
 use super::places::begin;
+use super::queries::unexpected;
 use super::resolve::{Chosen, Resolution, resolve};
 use super::scope::{Clause, parts};
 use super::signatures::{self, Kind, functions};
@@ -70,6 +73,9 @@ impl Checker<'_> {
             filter: function.filter.is_some(),
             over: function.over.is_some(),
         };
+        if style.star && style.distinct {
+            return Err(unexpected("*", self.places.token_after(place, &Token::Mul)));
+        }
         self.watch();
         let mut typed = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
         let rows = list

@@ -1,11 +1,16 @@
 //! Expressions: what type each has, in PostgreSQL's order of looking (`parse_expr.c`).
 
-use sqlparser::ast::{AccessExpr, DataType, Expr, Ident, Query, Subscript, Value, ValueWithSpan};
+use sqlparser::ast::{
+    AccessExpr, DataType, Expr, Function, FunctionArguments, Ident, Query, Subscript, Value, ValueWithSpan,
+};
+
+use sqlparser::tokenizer::Token;
 
 use crate::base::SqlState;
 use crate::functions::literal;
 
 use super::places::{begin, of};
+use super::queries::unexpected;
 use super::scope::{Clause, Found, folded};
 use super::types::{Context, Type, written};
 use super::{Checked, Checker, Constant, Typed, at, error};
@@ -156,6 +161,10 @@ impl Checker<'_> {
         let mut typed = self.expression(root)?;
         for access in chain {
             let AccessExpr::Subscript(subscript) = access else {
+                if matches!(root, Expr::Function(Function { args: FunctionArguments::None, .. })) {
+                    // A word that is a value has no fields.
+                    return Err(unexpected(".", self.places.token_after(typed.place, &Token::Period)));
+                }
                 typed = Typed::new(Type::ANY, typed.place);
                 continue;
             };

@@ -100,6 +100,22 @@ impl<'a> Places<'a> {
         self.before(place, |token| is_word(token, &[word]))
     }
 
+    /// `UNBOUNDED …` as the begin of a frame, or as its end.
+    pub(super) fn unbounded(&self, direction: &str, is_end: bool) -> usize {
+        let found = self.tokens.windows(3).position(|three| {
+            is_word(&three[0].token, &["AND"]) == is_end
+                && is_word(&three[1].token, &["UNBOUNDED"])
+                && is_word(&three[2].token, &[direction])
+        });
+        found.map_or(0, |index| self.place(index + 1))
+    }
+
+    /// The first token of a kind after a place.
+    pub(super) fn token_after(&self, place: usize, wanted: &Token) -> usize {
+        let found = self.tokens.iter().skip(self.index(place)).find(|token| token.token == *wanted);
+        found.map_or(0, |token| number(token.span.start.column))
+    }
+
     /// The report for what stands after an item of FROM and does not belong there.
     pub(super) fn unexpected_after(&self, factor: &TableFactor) -> ErrorReport {
         match self.tokens.get(self.index(end(factor))) {

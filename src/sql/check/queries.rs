@@ -5,7 +5,7 @@ use sqlparser::ast::{
     SetQuantifier, Values, With,
 };
 
-use crate::base::SqlState;
+use crate::base::{ErrorReport, SqlState};
 use crate::sql::normalise;
 
 use super::calls::no_equality;
@@ -208,6 +208,9 @@ impl Checker<'_> {
             }
             SelectItem::Wildcard(options) => {
                 let place = begin(&options.wildcard_token.0);
+                if let Some(alias) = &options.opt_alias {
+                    return Err(unexpected(&alias.value, of(alias)));
+                }
                 let level = self.scope.depth();
                 let visible: Vec<Item> =
                     self.scope.current().items.iter().copied().filter(|item| item.by_column).collect();
@@ -340,6 +343,11 @@ impl Checker<'_> {
         }
         self.limits(query)
     }
+}
+
+/// What the parser takes and PostgreSQL's grammar does not.
+pub(super) fn unexpected(text: &str, place: usize) -> ErrorReport {
+    error(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{text}\""), place)
 }
 
 /// The columns of a query under the names of its alias.

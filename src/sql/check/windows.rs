@@ -85,28 +85,27 @@ impl Checker<'_> {
 
     /// A frame must not end before it begins.
     fn frame_order(&self, frame: &WindowFrame) -> Checked<()> {
-        let wrong = |message: &str, bound: &WindowFrameBound| {
-            Err(error(
-                SqlState::WINDOWING_ERROR,
-                message,
-                offset_of(bound).map_or(0, |offset| self.places.start(offset)),
-            ))
-        };
-        let current = WindowFrameBound::CurrentRow;
-        let (start, end) = (&frame.start_bound, frame.end_bound.as_ref());
-        let last = end.unwrap_or(&current);
-        match (start, last) {
-            (WindowFrameBound::Following(None), _) => wrong("frame start cannot be UNBOUNDED FOLLOWING", start),
-            (_, WindowFrameBound::Preceding(None)) => wrong("frame end cannot be UNBOUNDED PRECEDING", last),
-            (WindowFrameBound::CurrentRow, WindowFrameBound::Preceding(Some(_))) => {
-                wrong("frame starting from current row cannot have preceding rows", last)
+        let wrong = |message: &str, place: usize| Err(error(SqlState::WINDOWING_ERROR, message, place));
+        let begin = |offset: &Expr| self.places.start(offset);
+        match (&frame.start_bound, frame.end_bound.as_ref()) {
+            (WindowFrameBound::Following(None), _) => {
+                wrong("frame start cannot be UNBOUNDED FOLLOWING", self.places.unbounded("FOLLOWING", false))
             }
-            (WindowFrameBound::Following(Some(_)), WindowFrameBound::Preceding(Some(_))) => {
-                wrong("frame starting from following row cannot have preceding rows", last)
+            (_, Some(WindowFrameBound::Preceding(None))) => {
+                wrong("frame end cannot be UNBOUNDED PRECEDING", self.places.unbounded("PRECEDING", true))
             }
-            (WindowFrameBound::Following(Some(_)), WindowFrameBound::CurrentRow) => {
-                let at = if end.is_some() { last } else { start };
-                wrong("frame starting from following row cannot end with current row", at)
+            (WindowFrameBound::CurrentRow, Some(WindowFrameBound::Preceding(Some(offset)))) => {
+                wrong("frame starting from current row cannot have preceding rows", begin(offset))
+            }
+            (WindowFrameBound::Following(Some(_)), Some(WindowFrameBound::Preceding(Some(offset)))) => {
+                wrong("frame starting from following row cannot have preceding rows", begin(offset))
+            }
+            (WindowFrameBound::Following(Some(offset)), Some(WindowFrameBound::CurrentRow)) => wrong(
+                "frame starting from following row cannot end with current row",
+                self.places.word_after(offset, &["CURRENT"]),
+            ),
+            (WindowFrameBound::Following(Some(offset)), None) => {
+                wrong("frame starting from following row cannot end with current row", begin(offset))
             }
             _ => Ok(()),
         }
