@@ -20,6 +20,8 @@ mod queries;
 mod resolve;
 mod scope;
 mod signatures;
+#[cfg(test)]
+mod tests;
 mod types;
 mod windows;
 
