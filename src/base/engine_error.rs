@@ -145,8 +145,9 @@ fn cast_report(text: &str) -> ErrorReport {
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
     }
     if text.contains("overflow") || text.contains("out of range") || text.contains("too large to store") {
-        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
-            .with_detail(first_line(text));
+        let name = ["smallint", "integer", "bigint"].into_iter().find(|name| cast_type(text) == Some(*name));
+        let message = format!("{} out of range", name.unwrap_or("value"));
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).with_detail(first_line(text));
     }
     if let Some((_, rest)) = text.split_once("Error parsing timestamp from '")
         && let Some((value, _)) = rest.rsplit_once('\'')
