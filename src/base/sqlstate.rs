@@ -64,6 +64,8 @@ sqlstates! {
     DATETIME_FIELD_OVERFLOW = "22008";
     /// Division by zero.
     DIVISION_BY_ZERO = "22012";
+    /// A window frame that ends before it begins.
+    INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.
@@ -112,6 +114,8 @@ sqlstates! {
     GROUPING_ERROR = "42803";
     /// A window function where none may stand.
     WINDOWING_ERROR = "42P20";
+    /// A call of another kind of function than the form of the call says.
+    WRONG_OBJECT_TYPE = "42809";
     /// Operands of types that do not go together.
     DATATYPE_MISMATCH = "42804";
     /// A recursion that is not allowed.
