@@ -94,7 +94,11 @@ impl ScalarUDFImpl for Function {
 
 /// `function f(integer, text) does not exist`
 pub(super) fn undefined(name: &str, arguments: &[DataType]) -> ErrorReport {
-    let types: Vec<String> = arguments.iter().map(type_name).collect();
+    undefined_names(name, arguments.iter().map(type_name).collect())
+}
+
+/// The same with the names of the types.
+pub(super) fn undefined_names(name: &str, types: Vec<String>) -> ErrorReport {
     ErrorReport::new(SqlState::UNDEFINED_FUNCTION, format!("function {name}({}) does not exist", types.join(", ")))
         .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
@@ -103,8 +107,10 @@ pub(super) fn undefined(name: &str, arguments: &[DataType]) -> ErrorReport {
 #[must_use]
 pub fn type_name(data_type: &DataType) -> String {
     match SqlType::from_arrow(data_type) {
+        _ if matches!(data_type, DataType::Struct(_)) => "record".to_owned(),
         Ok(_) if data_type.is_null() => "unknown".to_owned(),
         Ok(SqlType::Numeric { .. }) => "numeric".to_owned(),
+        Ok(SqlType::Array(element)) if matches!(*element, SqlType::Numeric { .. }) => "numeric[]".to_owned(),
         Ok(sql_type) => sql_type.name(),
         Err(error) => error.0.to_string(),
     }

@@ -6,22 +6,29 @@
 //! Invariant: a function that is not in the table cannot be called, and every row answers for every dialect.
 
 mod arithmetic;
+mod array;
 mod bind;
 mod clock;
 mod datetime;
 mod function;
+mod json;
 mod library;
 pub mod literal;
 mod mathematics;
+mod overload;
 mod registry;
 mod rounding;
 mod rows;
+mod signature;
 mod table;
 mod text;
+mod texts;
+mod value;
 
 pub use arithmetic::QUOTIENT_SCALE;
 pub use bind::bind;
 pub use function::{type_name, unknown_function};
+pub use overload::{Settled, argument_types, settled};
 pub use registry::FunctionRegistry;
 pub use table::{FunctionKind, FunctionRow, Rendering, find, rows};
 pub use text::differs_as_text;

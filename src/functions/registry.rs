@@ -6,9 +6,15 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-use super::library::{Typed, Widened, widen_float, widen_sum};
+use super::library::{Widened, widen_float, widen_sum};
 use super::table::{FunctionKind, find};
-use super::{arithmetic, clock, datetime, mathematics, rounding, text};
+use super::overload::{self, Overload};
+use super::{arithmetic, array, clock, datetime, json, mathematics, rounding, text, texts};
+
+/// Every signature of the functions that have their own.
+pub(super) fn overloads() -> Vec<Overload> {
+    [array::functions(), json::functions(), texts::functions()].into_iter().flatten().collect()
+}
 
 /// Implementations by name. Built once, shared by every session.
 #[derive(Debug, Clone, Default)]
@@ -20,35 +26,6 @@ pub struct FunctionRegistry {
     /// Window functions.
     pub windows: HashMap<String, Arc<WindowUDF>>,
 }
-
-/// Names of PostgreSQL, the library's name for the same, and the result type where the library has another.
-const RENAMED: [(&str, &str, Option<DataType>); 25] = [
-    ("length", "character_length", Some(DataType::Int32)),
-    ("char_length", "character_length", Some(DataType::Int32)),
-    ("character_length", "character_length", Some(DataType::Int32)),
-    ("octet_length", "octet_length", Some(DataType::Int32)),
-    ("bit_length", "bit_length", Some(DataType::Int32)),
-    ("strpos", "strpos", Some(DataType::Int32)),
-    ("position", "strpos", Some(DataType::Int32)),
-    ("ascii", "ascii", Some(DataType::Int32)),
-    ("substring", "substr", None),
-    ("trim", "btrim", None),
-    ("btrim", "btrim", None),
-    ("md5", "md5", Some(DataType::Utf8)),
-    ("upper", "upper", Some(DataType::Utf8)),
-    ("lower", "lower", Some(DataType::Utf8)),
-    ("initcap", "initcap", Some(DataType::Utf8)),
-    ("reverse", "reverse", Some(DataType::Utf8)),
-    ("split_part", "split_part", Some(DataType::Utf8)),
-    ("regexp_count", "regexp_count", Some(DataType::Int32)),
-    ("array_length", "array_length", Some(DataType::Int32)),
-    ("array_upper", "array_length", Some(DataType::Int32)),
-    ("cardinality", "cardinality", Some(DataType::Int32)),
-    ("array_position", "array_position", Some(DataType::Int32)),
-    ("array_cat", "array_concat", None),
-    ("array_replace", "array_replace_all", None),
-    ("array_remove", "array_remove_all", None),
-];
 
 /// Aggregates under PostgreSQL's names.
 const AGGREGATES: [(&str, &str); 8] = [
@@ -85,11 +62,6 @@ impl FunctionRegistry {
                 self.scalars.insert(name.clone(), Arc::clone(function));
             }
         }
-        for (name, inner, result) in &RENAMED {
-            if let Some(inner) = library.get(*inner) {
-                self.add_scalar(Typed::function(name, Arc::clone(inner), result.clone()));
-            }
-        }
         let own = [
             clock::functions(),
             arithmetic::functions(),
@@ -97,6 +69,7 @@ impl FunctionRegistry {
             datetime::functions(),
             text::functions(),
             mathematics::functions(),
+            overload::functions(),
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);

@@ -6,6 +6,7 @@
 
 mod announced;
 mod array_literals;
+mod calls;
 mod context;
 mod errors;
 mod finish;

@@ -115,7 +115,7 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify_nullif(call.args, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
-            _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            _ => super::calls::settle(call, schema, operators),
         },
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;
@@ -236,7 +236,7 @@ fn is_open(expr: &Expr) -> bool {
     )
 }
 
-fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+pub(super) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
     if is_open(expr) {
         return Ok(None);
     }
@@ -276,7 +276,7 @@ fn unify(exprs: Vec<Expr>, word: &str, schema: &DFSchema, operators: &Operators)
     exprs.into_iter().map(|expr| fit(expr, &wanted, schema, operators)).collect()
 }
 
-fn fit(expr: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators) -> Result<Expr, DataFusionError> {
+pub(super) fn fit(expr: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators) -> Result<Expr, DataFusionError> {
     match known_type(&expr, schema)? {
         None => {
             let typed = operators.adopt(expr, wanted)?;
