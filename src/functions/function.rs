@@ -34,11 +34,6 @@ impl Function {
         Self::build(name, returns, invoke, true)
     }
 
-    /// A function that looks at NULLs itself.
-    pub(super) fn lenient(name: &'static str, returns: Returns, invoke: Invoke) -> ScalarUDF {
-        Self::build(name, returns, invoke, false)
-    }
-
     fn build(name: &'static str, returns: Returns, invoke: Invoke, strict: bool) -> ScalarUDF {
         let any = TypeSignature::OneOf(vec![TypeSignature::VariadicAny, TypeSignature::Nullary]);
         ScalarUDF::from(Self { name, returns, invoke, strict, signature: Signature::new(any, Volatility::Immutable) })
@@ -151,6 +146,14 @@ impl ScalarUDFImpl for Unknown {
     }
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
         Err(wrap(undefined(&self.name, arguments)))
+    }
+    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef, DataFusionError> {
+        let name = |(field, literal): (&FieldRef, &Option<&ScalarValue>)| match literal {
+            Some(ScalarValue::Utf8(_)) => "unknown".to_owned(),
+            Some(_) | None => type_name(field.data_type()),
+        };
+        let types = arguments.arg_fields.iter().zip(arguments.scalar_arguments).map(name);
+        Err(wrap(undefined_names(&self.name, types.collect())))
     }
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         Err(wrap(undefined(&self.name, &[])))

@@ -7,9 +7,7 @@ use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
 
 use super::function::type_name;
 
@@ -58,13 +56,10 @@ pub(super) fn widen_sum(argument: &DataType) -> Option<DataType> {
         DataType::Decimal128(_, scale) => Some(DataType::Decimal128(38, *scale)),
         DataType::Decimal256(precision, scale) => Some(DataType::Decimal256(*precision, *scale)),
         DataType::Float32 | DataType::Float64 => Some(DataType::Float64),
+        // Only until the planner has put the sum of intervals in its place.
+        DataType::Interval(_) => Some(argument.clone()),
         _ => None,
     }
-}
-
-/// Statistics are double precision.
-pub(super) fn widen_float(argument: &DataType) -> Option<DataType> {
-    (argument.is_numeric() || argument.is_null()).then_some(DataType::Float64)
 }
 
 impl AggregateUDFImpl for Widened {
@@ -77,7 +72,10 @@ impl AggregateUDFImpl for Widened {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
-        self.inner.return_type(arguments)
+        match arguments {
+            [interval @ DataType::Interval(_)] if self.name == "sum" => Ok(interval.clone()),
+            _ => self.inner.return_type(arguments),
+        }
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {

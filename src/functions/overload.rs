@@ -112,10 +112,10 @@ impl Definition {
     /// Constants in quotes are text where that fits, else of open type.
     fn choose_by_types(&self, types: &[DataType], literals: &[Option<&ScalarValue>]) -> Result<Chosen, ErrorReport> {
         let typed: Vec<Argument> = types.iter().map(|one| (!one.is_null()).then(|| one.clone())).collect();
-        self.choose(&typed).or_else(|error| {
+        self.choose(&typed).or_else(|_| {
             let open = |index: usize| matches!(literals.get(index), Some(Some(ScalarValue::Utf8(_))));
             let opened = typed.iter().enumerate().map(|(index, one)| if open(index) { None } else { one.clone() });
-            self.choose(&opened.collect::<Vec<_>>()).map_err(|_| error)
+            self.choose(&opened.collect::<Vec<_>>())
         })
     }
 }
@@ -139,6 +139,14 @@ pub enum Settled {
     Call(Arc<ScalarUDF>, bool),
     /// All arguments are constants, and so is the result. Only for numbers, whose digits depend on the values.
     Constant(ScalarValue),
+}
+
+/// Whether a call is of one of these functions and its signature is still open. The library has functions of the same
+/// names, which its planner calls itself.
+#[must_use]
+pub fn is_open(function: &ScalarUDF) -> bool {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    implementation.downcast_ref::<Overloaded>().is_some_and(|own| own.pinned.is_none())
 }
 
 /// The types that the arguments of a call must become; `None` for a function of the library.
@@ -282,7 +290,9 @@ impl ScalarUDFImpl for Overloaded {
         }
         match overload.kernel {
             Kernel::Columns(kernel) => kernel(arguments),
-            Kernel::Rows(kernel) => row_by_row(overload, kernel, self.pinned.as_ref().is_some_and(|pinned| pinned.zoned), &arguments),
+            Kernel::Rows(kernel) => {
+                row_by_row(overload, kernel, self.pinned.as_ref().is_some_and(|pinned| pinned.zoned), &arguments)
+            }
         }
     }
 }

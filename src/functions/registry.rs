@@ -3,17 +3,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-use super::library::{Widened, widen_float, widen_sum};
-use super::table::{FunctionKind, find};
+use super::library::{Widened, widen_sum};
 use super::overload::{self, Overload};
-use super::{arithmetic, array, clock, datetime, json, mathematics, rounding, text, texts};
+use super::table::{FunctionKind, find};
+use super::{
+    aggregates, arithmetic, array, calendar, clock, datetime, json, mathematics, numeric, regex, rounding, text, texts,
+};
 
 /// Every signature of the functions that have their own.
 pub(super) fn overloads() -> Vec<Overload> {
-    [array::functions(), json::functions(), texts::functions()].into_iter().flatten().collect()
+    let all = [
+        array::functions(),
+        calendar::functions(),
+        datetime::functions(),
+        json::functions(),
+        mathematics::functions(),
+        numeric::functions(),
+        regex::functions(),
+        rounding::functions(),
+        texts::functions(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// Implementations by name. Built once, shared by every session.
@@ -28,16 +40,7 @@ pub struct FunctionRegistry {
 }
 
 /// Aggregates under PostgreSQL's names.
-const AGGREGATES: [(&str, &str); 8] = [
-    ("every", "bool_and"),
-    ("variance", "var"),
-    ("var_samp", "var"),
-    ("var_pop", "var_pop"),
-    ("stddev", "stddev"),
-    ("stddev_samp", "stddev"),
-    ("stddev_pop", "stddev_pop"),
-    ("covar_samp", "covar_samp"),
-];
+const AGGREGATES: [(&str, &str); 1] = [("every", "bool_and")];
 
 impl FunctionRegistry {
     /// Every function of the table, with its implementation.
@@ -62,15 +65,7 @@ impl FunctionRegistry {
                 self.scalars.insert(name.clone(), Arc::clone(function));
             }
         }
-        let own = [
-            clock::functions(),
-            arithmetic::functions(),
-            rounding::functions(),
-            datetime::functions(),
-            text::functions(),
-            mathematics::functions(),
-            overload::functions(),
-        ];
+        let own = [clock::functions(), arithmetic::functions(), text::functions(), overload::functions()];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);
         }
@@ -96,9 +91,11 @@ impl FunctionRegistry {
         }
         for (name, inner) in AGGREGATES {
             if let Some(inner) = library.get(inner) {
-                let widen = (name != "every").then_some(widen_float as fn(&DataType) -> Option<DataType>);
-                self.add_aggregate(Widened::function(name, Arc::clone(inner), widen));
+                self.add_aggregate(Widened::function(name, Arc::clone(inner), None));
             }
+        }
+        for function in aggregates::functions() {
+            self.add_aggregate(function);
         }
     }
 

@@ -131,11 +131,7 @@ fn common(before: Option<DataType>, now: &DataType) -> Option<DataType> {
         return Some(DataType::Decimal128(38, scale_of(&a).max(scale_of(&b))));
     }
     let (a, b) = (SqlType::from_arrow(&before).ok()?, SqlType::from_arrow(now).ok()?);
-    if casts(&a, &b) {
-        Some(now.clone())
-    } else {
-        casts(&b, &a).then_some(before)
-    }
+    if casts(&a, &b) { Some(now.clone()) } else { casts(&b, &a).then_some(before) }
 }
 
 fn is_decimal(data_type: &DataType) -> bool {
@@ -297,8 +293,7 @@ pub(super) fn choose(
     signatures: &[&CallSignature],
     arguments: &[Argument],
 ) -> Result<Chosen, Box<ErrorReport>> {
-    let fitting: Vec<usize> =
-        (0..signatures.len()).filter(|index| signatures[*index].fits(arguments)).collect();
+    let fitting: Vec<usize> = (0..signatures.len()).filter(|index| signatures[*index].fits(arguments)).collect();
     let names = || arguments.iter().map(|one| one.as_ref().map_or_else(|| "unknown".to_owned(), type_name)).collect();
     if fitting.is_empty() {
         return Err(Box::new(undefined_names(name, names())));
@@ -307,9 +302,10 @@ pub(super) fn choose(
     let [index] = best.as_slice() else {
         let types: Vec<String> = names();
         let message = format!("function {name}({}) is not unique", types.join(", "));
-        return Err(Box::new(ErrorReport::new(SqlState::AMBIGUOUS_FUNCTION, message).with_hint(
-            "Could not choose a best candidate function. You might need to add explicit type casts.",
-        )));
+        return Err(Box::new(
+            ErrorReport::new(SqlState::AMBIGUOUS_FUNCTION, message)
+                .with_hint("Could not choose a best candidate function. You might need to add explicit type casts."),
+        ));
     };
     match signatures[*index].bind(arguments) {
         Some((arguments, result)) => Ok(Chosen { index: *index, arguments, result }),
@@ -365,9 +361,7 @@ fn by_category(signatures: &[&CallSignature], candidates: Vec<usize>, index: usi
         return candidates;
     };
     let of_category: Vec<usize> = candidates.into_iter().filter(|one| category_of(*one) == wanted).collect();
-    let preferred = |candidate: usize| {
-        matches!(signatures[candidate].parameter(index), Parameter::Exact(sql_type) if is_preferred(sql_type))
-    };
+    let preferred = |candidate: usize| matches!(signatures[candidate].parameter(index), Parameter::Exact(sql_type) if is_preferred(sql_type));
     keep_best(of_category, |one| usize::from(preferred(one)))
 }
 
@@ -378,9 +372,8 @@ fn like_the_known(signatures: &[&CallSignature], candidates: Vec<usize>, argumen
     if !known.all(|one| one == first) || arguments.iter().all(Option::is_some) {
         return candidates;
     }
-    let takes_all = |candidate: usize| {
-        (0..arguments.len()).all(|index| accepts(signatures[candidate].parameter(index), first))
-    };
+    let takes_all =
+        |candidate: usize| (0..arguments.len()).all(|index| accepts(signatures[candidate].parameter(index), first));
     let found: Vec<usize> = candidates.iter().copied().filter(|one| takes_all(*one)).collect();
     if found.len() == 1 { found } else { candidates }
 }

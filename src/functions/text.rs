@@ -22,13 +22,11 @@ use super::function::{Function, by_arrays};
 use super::value::defect;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
-    vec![
-        Function::strict(
-            "text_of",
-            |_, _| Some(DataType::Utf8),
-            |args| by_arrays(&args, |arrays| texts(&arrays[0], zone(arrays))),
-        ),
-    ]
+    vec![Function::strict(
+        "text_of",
+        |_, _| Some(DataType::Utf8),
+        |args| by_arrays(&args, |arrays| texts(&arrays[0], zone(arrays))),
+    )]
 }
 
 /// The session's zone is the last argument, a constant.

@@ -142,8 +142,7 @@ pub(super) fn text(value: impl Into<String>) -> ScalarValue {
 
 /// An integer.
 pub(super) fn int4(value: i64) -> Result<ScalarValue, ErrorReport> {
-    let found = i32::try_from(value)
-        .map_err(|_| fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"))?;
+    let found = i32::try_from(value).map_err(|_| fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"))?;
     Ok(ScalarValue::Int32(Some(found)))
 }
 

@@ -7,7 +7,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use crate::base::engine_error::wrap;
-use crate::functions::{Settled, argument_types, settled};
+use crate::functions::{Settled, argument_types, is_open, settled};
 
 use super::operators::Operators;
 use super::settle::{fit, known_type};
@@ -18,6 +18,9 @@ pub(super) fn settle(
     schema: &DFSchema,
     operators: &Operators,
 ) -> Result<Transformed<Expr>, DataFusionError> {
+    if !is_open(&call.func) {
+        return Ok(Transformed::no(Expr::ScalarFunction(call)));
+    }
     let name = call.func.name().to_owned();
     let known = call.args.iter().map(|arg| known_type(arg, schema)).collect::<Result<Vec<_>, _>>()?;
     let Some(wanted) = argument_types(&name, &known) else {

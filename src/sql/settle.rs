@@ -117,6 +117,12 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             }
             _ => super::calls::settle(call, schema, operators),
         },
+        Expr::AggregateFunction(mut call) if call.func.name() == "sum" && is_interval(&call.params.args, schema)? => {
+            if let Some(function) = operators.interval_sum() {
+                call.func = function;
+            }
+            Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;
             Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
@@ -127,6 +133,11 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+fn is_interval(arguments: &[Expr], schema: &DFSchema) -> Result<bool, DataFusionError> {
+    let Some(argument) = arguments.first() else { return Ok(false) };
+    Ok(matches!(argument.get_type(schema)?, DataType::Interval(_)))
 }
 
 /// A sum of bigints is numeric.
@@ -276,7 +287,12 @@ fn unify(exprs: Vec<Expr>, word: &str, schema: &DFSchema, operators: &Operators)
     exprs.into_iter().map(|expr| fit(expr, &wanted, schema, operators)).collect()
 }
 
-pub(super) fn fit(expr: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators) -> Result<Expr, DataFusionError> {
+pub(super) fn fit(
+    expr: Expr,
+    wanted: &DataType,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Expr, DataFusionError> {
     match known_type(&expr, schema)? {
         None => {
             let typed = operators.adopt(expr, wanted)?;

@@ -70,9 +70,7 @@ fn sets() -> Vec<Overload> {
     vec![
         strict("json_array_elements[]", "(json) json[]", |call| elements(call, "json_array_elements")),
         strict("jsonb_array_elements[]", "(jsonb) jsonb[]", |call| elements(call, "jsonb_array_elements")),
-        strict("json_array_elements_text[]", "(json) text[]", |call| {
-            element_texts(call, "json_array_elements_text")
-        }),
+        strict("json_array_elements_text[]", "(json) text[]", |call| element_texts(call, "json_array_elements_text")),
         strict("jsonb_array_elements_text[]", "(jsonb) text[]", |call| {
             element_texts(call, "jsonb_array_elements_text")
         }),

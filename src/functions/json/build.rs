@@ -20,9 +20,9 @@ type Found = Result<ScalarValue, ErrorReport>;
 pub(super) fn functions() -> Vec<Overload> {
     vec![
         strict("to_json", "(anyelement) json", |call| Ok(stored(json_of(&call.args[0], call.zone)?, false))).zoned(),
-        strict("to_json", "(anyarray) json", |call| Ok(stored(json_of(&call.args[0], call.zone)?, false))).zoned(),
         strict("to_jsonb", "(anyelement) jsonb", |call| binary(&json_of(&call.args[0], call.zone)?)).zoned(),
-        strict("array_to_json", "(anyarray) json", |call| Ok(stored(json_of(&call.args[0], call.zone)?, false))).zoned(),
+        strict("array_to_json", "(anyarray) json", |call| Ok(stored(json_of(&call.args[0], call.zone)?, false)))
+            .zoned(),
         strict("row_to_json", "(record) json", |call| Ok(stored(json_of(&call.args[0], call.zone)?, false))).zoned(),
         lenient("json_build_object", "() json", |call| object(call, false)),
         lenient("json_build_object", "(variadic any) json", |call| object(call, false)),

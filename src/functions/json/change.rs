@@ -172,13 +172,7 @@ fn set(call: &Call<'_>, change: Change) -> Found {
     binary(json)
 }
 
-fn set_at(
-    json: &mut Json,
-    path: &[String],
-    new: &Json,
-    change: Change,
-    position: usize,
-) -> Result<(), ErrorReport> {
+fn set_at(json: &mut Json, path: &[String], new: &Json, change: Change, position: usize) -> Result<(), ErrorReport> {
     let Some((step, rest)) = path.split_first() else { return Ok(()) };
     match &mut json.kind {
         Kind::Object(fields) => {

@@ -12,7 +12,7 @@ mod document;
 use super::overload::Overload;
 
 pub(super) use build::{json_of, object_key, quoted};
-pub(super) use document::{Json, Kind};
+pub(super) use document::Json;
 
 /// Every function.
 pub(super) fn functions() -> Vec<Overload> {

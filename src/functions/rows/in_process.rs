@@ -3,6 +3,7 @@
 /// Scalar functions: name and signature.
 #[rustfmt::skip]
 pub(super) const SCALARS: &[(&str, &str)] = &[
+    ("age", "age(timestamp, timestamp) → interval"),
     ("array_dims", "array_dims(anyarray) → text"),
     ("array_fill", "array_fill(anyelement, integer[], integer[]) → anyarray"),
     ("array_lower", "array_lower(anyarray, integer) → integer"),
@@ -15,10 +16,14 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("byteacat", "byteacat(bytea, bytea) → bytea"),
     ("convert_from", "convert_from(bytea, text) → text"),
     ("convert_to", "convert_to(text, text) → bytea"),
+    ("date_bin", "date_bin(interval, timestamp, timestamp) → timestamp"),
+    ("div", "div(numeric, numeric) → numeric"),
+    ("factorial", "factorial(bigint) → numeric"),
     ("format", "format(text, VARIADIC any) → text"),
     ("generate_subscripts[]", "set of generate_subscripts(anyarray, integer, boolean) → integer"),
     ("get_bit", "get_bit(bytea, bigint) → integer"),
     ("get_byte", "get_byte(bytea, integer) → integer"),
+    ("isfinite", "isfinite(date) → boolean"),
     ("json_array_element", "json_array_element(json, integer) → json"),
     ("json_array_element_text", "json_array_element_text(json, integer) → text"),
     ("json_array_elements[]", "set of json_array_elements(json) → json"),
@@ -60,10 +65,25 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("jsonb_set", "jsonb_set(jsonb, text[], jsonb, boolean) → jsonb"),
     ("jsonb_strip_nulls", "jsonb_strip_nulls(jsonb) → jsonb"),
     ("jsonb_typeof", "jsonb_typeof(jsonb) → text"),
+    ("justify_days", "justify_days(interval) → interval"),
+    ("justify_hours", "justify_hours(interval) → interval"),
+    ("justify_interval", "justify_interval(interval) → interval"),
+    ("make_interval", "make_interval(integer, integer, integer, integer, integer, integer, double precision) → interval"),
+    ("make_time", "make_time(integer, integer, double precision) → time"),
+    ("make_timestamp", "make_timestamp(integer, integer, integer, integer, integer, double precision) → timestamp"),
+    ("make_timestamptz", "make_timestamptz(integer, integer, integer, integer, integer, double precision, text) → timestamptz"),
+    ("min_scale", "min_scale(numeric) → integer"),
+    ("mod", "mod(numeric, numeric) → numeric"),
     ("normalize", "normalize(text, text) → text"),
     ("parse_ident", "parse_ident(text, boolean) → text[]"),
     ("quote_nullable", "quote_nullable(text) → text"),
+    ("regexp_instr", "regexp_instr(text, text, integer, integer, integer, text, integer) → integer"),
+    ("regexp_matches[]", "set of regexp_matches(text, text, text) → text"),
+    ("regexp_split_to_array", "regexp_split_to_array(text, text, text) → text[]"),
+    ("regexp_split_to_table[]", "set of regexp_split_to_table(text, text, text) → text"),
+    ("regexp_substr", "regexp_substr(text, text, integer, integer, text, integer) → text"),
     ("row_to_json", "row_to_json(record) → json"),
+    ("scale", "scale(numeric) → integer"),
     ("set_byte", "set_byte(bytea, integer, integer) → bytea"),
     ("sha224", "sha224(bytea) → bytea"),
     ("sha256", "sha256(bytea) → bytea"),
@@ -73,10 +93,19 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("to_json", "to_json(anyelement) → json"),
     ("to_jsonb", "to_jsonb(anyelement) → jsonb"),
     ("trim_array", "trim_array(anyarray, integer) → anyarray"),
+    ("trim_scale", "trim_scale(numeric) → numeric"),
     ("unistr", "unistr(text) → text"),
+    ("width_bucket", "width_bucket(double precision, double precision, double precision, integer) → integer"),
 ];
 
 /// Aggregates: name and signature.
 #[rustfmt::skip]
 pub(super) const AGGREGATES: &[(&str, &str)] = &[
+    ("interval_sum", "interval_sum(interval) → interval"),
+    ("json_agg", "json_agg(anyelement) → json"),
+    ("json_object_agg", "json_object_agg(any, any) → json"),
+    ("jsonb_agg", "jsonb_agg(anyelement) → jsonb"),
+    ("jsonb_object_agg", "jsonb_object_agg(any, any) → jsonb"),
+    ("mode", "mode(anyelement) → anyelement"),
+    ("percentile_disc", "percentile_disc(anyelement, double precision) → anyelement"),
 ];

@@ -20,17 +20,11 @@ use super::table::{FunctionKind, FunctionRow, Rendering};
 
 /// Every function.
 pub(super) static ROWS: LazyLock<Vec<FunctionRow>> = LazyLock::new(|| {
-    let written = [
-        operators::ROWS,
-        numbers::ROWS,
-        text::ROWS,
-        datetime::ROWS,
-        array::ROWS,
-        aggregate::ROWS,
-        window::ROWS,
-    ];
+    let written =
+        [operators::ROWS, numbers::ROWS, text::ROWS, datetime::ROWS, array::ROWS, aggregate::ROWS, window::ROWS];
     let in_process = in_process::SCALARS.iter().map(|(name, signature)| own(name, FunctionKind::Scalar, signature));
-    let aggregates = in_process::AGGREGATES.iter().map(|(name, signature)| own(name, FunctionKind::Aggregate, signature));
+    let aggregates =
+        in_process::AGGREGATES.iter().map(|(name, signature)| own(name, FunctionKind::Aggregate, signature));
     written.into_iter().flatten().copied().chain(in_process).chain(aggregates).collect()
 });
 

@@ -1,7 +1,7 @@
 //! Window functions.
 
 use super::super::table::{FunctionKind, FunctionRow, Rendering};
-use super::{row};
+use super::row;
 
 use FunctionKind::Window;
 use Rendering::{Name, Special};

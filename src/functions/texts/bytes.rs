@@ -166,8 +166,7 @@ fn from_base64(text: &str) -> Result<Vec<u8>, ErrorReport> {
 }
 
 fn from_escape(text: &str) -> Result<Vec<u8>, ErrorReport> {
-    let bad =
-        || fail(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {}", "bytea"));
+    let bad = || fail(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {}", "bytea"));
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -132,9 +132,9 @@ impl Formatter<'_> {
                 if rest.next() != Some('$') {
                     return Err(invalid("width argument position must be ended by \"$\""));
                 }
-                place.checked_sub(1).ok_or_else(|| {
-                    invalid("format specifies argument 0, but arguments are numbered from 1")
-                })?
+                place
+                    .checked_sub(1)
+                    .ok_or_else(|| invalid("format specifies argument 0, but arguments are numbered from 1"))?
             }
             None => self.next,
         };

@@ -140,7 +140,8 @@ fn unescaped(text: &str) -> Result<String, ErrorReport> {
             Some('+') => (&after[1..], 6),
             _ => (after, 4),
         };
-        let code = digits.get(..count).and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(bad_escape)?;
+        let code =
+            digits.get(..count).and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(bad_escape)?;
         rest = &digits[count..];
         let code = match (high.take(), code) {
             (None, 0xd800..=0xdbff) => {
