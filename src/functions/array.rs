@@ -44,8 +44,6 @@ fn shapes() -> Vec<Overload> {
             let lengths = shape(&call.args[0])?;
             int4(if lengths.is_empty() { 0 } else { lengths.iter().product() })
         }),
-        strict("generate_subscripts[]", "(anyarray, int4) int4[]", |call| subscripts(call, false)),
-        strict("generate_subscripts[]", "(anyarray, int4, bool) int4[]", |call| subscripts(call, call.bool(2))),
     ]
 }
 
@@ -132,8 +130,6 @@ fn texts() -> Vec<Overload> {
         lenient("array_to_string", "(anyarray, text, text) text", |call| joined(call, call.maybe_text(2))).zoned(),
         lenient("string_to_array", "(text, text) text[]", |call| split(call, None)),
         lenient("string_to_array", "(text, text, text) text[]", |call| split(call, call.maybe_text(2))),
-        lenient("string_to_table[]", "(text, text) text[]", |call| split(call, None)),
-        lenient("string_to_table[]", "(text, text, text) text[]", |call| split(call, call.maybe_text(2))),
     ]
 }
 
@@ -191,17 +187,6 @@ fn dimension(call: &Call<'_>, of: fn(i64) -> i64) -> Found {
         Some(length) => int4(of(*length)),
         None => null(call),
     }
-}
-
-fn subscripts(call: &Call<'_>, reverse: bool) -> Found {
-    let lengths = shape(&call.args[0])?;
-    let index = usize::try_from(call.int(1)).ok().and_then(|number| number.checked_sub(1));
-    let length = index.and_then(|index| lengths.get(index)).copied().unwrap_or_default();
-    let mut numbers = (1..=length).map(int4).collect::<Result<Vec<_>, _>>()?;
-    if reverse {
-        numbers.reverse();
-    }
-    Ok(list(&numbers, &DataType::Int32))
 }
 
 fn position(call: &Call<'_>, from: i64) -> Found {

@@ -66,6 +66,10 @@ fn moved() -> Vec<Overload> {
         strict("age", "(timestamp, timestamp) interval", |call| age(call.micros(0), call.micros(1), Tz::UTC)),
         strict("age", "(timestamptz, timestamptz) interval", |call| age(call.micros(0), call.micros(1), call.zone))
             .zoned(),
+        strict("timezone", "(interval, timestamp) timestamptz", |call| moment(call.micros(1) - zone_offset(call)?)),
+        strict("timezone", "(interval, timestamptz) timestamp", |call| {
+            Ok(ScalarValue::TimestampMicrosecond(Some(call.micros(1) + zone_offset(call)?), None))
+        }),
         strict("isfinite", "(date) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
         strict("isfinite", "(timestamp) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
         strict("isfinite", "(timestamptz) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
@@ -164,6 +168,16 @@ fn to_timestamp(call: &Call<'_>) -> Found {
         return Err(out_of_range(format!("timestamp out of range: \"{seconds}\"")));
     }
     moment((seconds * 1e6).round_ties_even() as i64)
+}
+
+/// Microseconds east of UTC.
+fn zone_offset(call: &Call<'_>) -> Result<i64, ErrorReport> {
+    let span = call.interval(0);
+    if span.months != 0 || span.days != 0 {
+        let shown = super::text::shown_value(&call.args[0], Tz::UTC)?;
+        return Err(invalid(format!("interval time zone \"{shown}\" must not include months or days")));
+    }
+    Ok(span.nanoseconds / 1_000)
 }
 
 fn binned(call: &Call<'_>) -> Result<i64, ErrorReport> {

@@ -66,6 +66,7 @@ fn field_scale(field: &str) -> i8 {
 
 fn extract_type(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
     match types {
+        [_, DataType::Date32] => Some(DataType::Decimal128(38, 0)),
         [_, moment] if is_time(moment) => {
             Some(DataType::Decimal128(38, text_of(literals.first()).map_or(6, |field| field_scale(&field))))
         }

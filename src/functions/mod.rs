@@ -12,6 +12,7 @@ mod bind;
 mod calendar;
 mod clock;
 mod datetime;
+mod formats;
 mod function;
 mod json;
 mod library;
@@ -29,6 +30,7 @@ mod text;
 mod texts;
 mod value;
 
+pub use aggregates::aggregate_argument_types;
 pub use bind::bind;
 pub use function::{type_name, unknown_function};
 pub use overload::{Settled, argument_types, is_open, settled};

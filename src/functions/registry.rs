@@ -9,7 +9,8 @@ use super::library::{Widened, widen_sum};
 use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
-    aggregates, arithmetic, array, calendar, clock, datetime, json, mathematics, numeric, regex, rounding, text, texts,
+    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, numeric, regex, rounding,
+    text, texts,
 };
 
 /// Every signature of the functions that have their own.
@@ -18,6 +19,7 @@ pub(super) fn overloads() -> Vec<Overload> {
         array::functions(),
         calendar::functions(),
         datetime::functions(),
+        formats::functions(),
         json::functions(),
         mathematics::functions(),
         numeric::functions(),
@@ -38,9 +40,6 @@ pub struct FunctionRegistry {
     /// Window functions.
     pub windows: HashMap<String, Arc<WindowUDF>>,
 }
-
-/// Aggregates under PostgreSQL's names.
-const AGGREGATES: [(&str, &str); 1] = [("every", "bool_and")];
 
 impl FunctionRegistry {
     /// Every function of the table, with its implementation.
@@ -88,11 +87,6 @@ impl FunctionRegistry {
         }
         if let Some(sum) = library.get("sum") {
             self.add_aggregate(Widened::function("sum", Arc::clone(sum), Some(widen_sum)));
-        }
-        for (name, inner) in AGGREGATES {
-            if let Some(inner) = library.get(inner) {
-                self.add_aggregate(Widened::function(name, Arc::clone(inner), None));
-            }
         }
         for function in aggregates::functions() {
             self.add_aggregate(function);

@@ -234,7 +234,9 @@ fn alike(a: &SqlType, b: &SqlType) -> bool {
 /// Whether PostgreSQL casts from one type to the other without being asked.
 fn casts(from: &SqlType, to: &SqlType) -> bool {
     use SqlType::{Date, Float4, Float8, Int2, Int4, Int8, Interval, Numeric, Oid, Time, Timestamp, Timestamptz};
-    alike(from, to)
+    let elements = matches!((from, to), (SqlType::Array(a), SqlType::Array(b)) if casts(a, b));
+    elements
+        || alike(from, to)
         || matches!(
             (from, to),
             (Int2, Int4 | Int8 | Float4 | Float8 | Numeric { .. } | Oid)

@@ -4,10 +4,10 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, ExprSchemable, lit};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, lit};
 
 use crate::base::engine_error::wrap;
-use crate::functions::{Settled, argument_types, is_open, settled};
+use crate::functions::{Settled, aggregate_argument_types, argument_types, is_open, settled};
 
 use super::operators::Operators;
 use super::settle::{fit, known_type};
@@ -58,4 +58,19 @@ fn fitted(arg: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators
         return operators.adopt(arg, wanted);
     }
     fit(arg, wanted, schema, operators)
+}
+
+/// Gives the arguments of an aggregate the types of its signature.
+pub(super) fn settle_arguments(
+    function: &AggregateUDF,
+    args: &mut Vec<Expr>,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<bool, DataFusionError> {
+    let known = args.iter().map(|arg| known_type(arg, schema)).collect::<Result<Vec<_>, _>>()?;
+    let Some(wanted) = aggregate_argument_types(function, &known) else { return Ok(false) };
+    let wanted = wanted.map_err(wrap)?;
+    let fitting = std::mem::take(args).into_iter().zip(wanted);
+    *args = fitting.map(|(arg, wanted)| fitted(arg, &wanted, schema, operators)).collect::<Result<Vec<_>, _>>()?;
+    Ok(true)
 }

@@ -8,7 +8,9 @@ use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator, WindowFunctionDefinition,
+};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
@@ -129,6 +131,19 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         }
         Expr::WindowFunction(mut call) if call.fun.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;
+            Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+        }
+        Expr::AggregateFunction(mut call) => {
+            let changed = super::calls::settle_arguments(&call.func, &mut call.params.args, schema, operators)?;
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
+        }
+        Expr::WindowFunction(mut call) => {
+            let changed = match &call.fun {
+                WindowFunctionDefinition::AggregateUDF(function) => {
+                    super::calls::settle_arguments(function, &mut call.params.args, schema, operators)?
+                }
+                WindowFunctionDefinition::WindowUDF(_) => false,
+            };
             Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
         }
         other => Ok(Transformed::no(other)),

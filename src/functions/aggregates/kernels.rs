@@ -1,14 +1,15 @@
 //! Documents, texts, bits and intervals of a group.
 
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::IntervalMonthDayNano;
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::AggregateUDF;
 
 use crate::base::ErrorReport;
 
 use super::super::json::{Json, json_of, object_key};
-use super::super::value::{defect, fail, invalid, text};
+use super::super::signature::element;
+use super::super::value::{defect, fail, invalid, list, text};
 use super::{Group, Nulls, aggregate};
 use crate::base::SqlState;
 
@@ -21,11 +22,31 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         aggregate("json_object_agg", "(any, any) json", |group| object(group, false)).nulls(Nulls::Kept).done(),
         aggregate("jsonb_object_agg", "(any, any) jsonb", |group| object(group, true)).nulls(Nulls::Kept).done(),
         aggregate("string_agg", "(text, text) text", joined).nulls(Nulls::SkippedFirst).done(),
+        aggregate("array_agg", "(anyelement) anyarray", |group| {
+            if group.rows.is_empty() {
+                return group.null();
+            }
+            let values: Vec<ScalarValue> = group.column(0).cloned().collect();
+            Ok(list(&values, &element(group.returns).unwrap_or(DataType::Null)))
+        })
+        .nulls(Nulls::Kept)
+        .done(),
+        aggregate("bool_and", "(bool) bool", |group| all_or_any(group, false)).done(),
+        aggregate("every", "(bool) bool", |group| all_or_any(group, false)).done(),
+        aggregate("bool_or", "(bool) bool", |group| all_or_any(group, true)).done(),
         bits("bit_and", |group| folded(group, |a, b| a & b)),
         bits("bit_or", |group| folded(group, |a, b| a | b)),
         bits("bit_xor", |group| folded(group, |a, b| a ^ b)),
         aggregate("interval_sum", "(interval) interval", interval_sum).done(),
     ]
+}
+
+fn all_or_any(group: &Group<'_>, decides: bool) -> Found {
+    if group.rows.is_empty() {
+        return group.null();
+    }
+    let found = group.column(0).any(|value| *value == ScalarValue::Boolean(Some(decides)));
+    Ok(ScalarValue::Boolean(Some(found == decides)))
 }
 
 fn bits(name: &'static str, kernel: super::OfGroup) -> AggregateUDF {

@@ -8,10 +8,12 @@ mod kernels;
 mod ordered;
 mod statistics;
 
+use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -155,19 +157,29 @@ impl AggregateUDFImpl for Aggregate {
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>, DataFusionError> {
         let types: Vec<DataType> = arguments.expr_fields.iter().map(|field| field.data_type().clone()).collect();
         let chosen = self.chosen(&types)?;
+        let keys: Vec<SortOptions> = arguments.order_bys.iter().map(|key| key.options).collect();
+        let count = types.len();
+        let mut stored = types;
+        if !self.within_group {
+            for key in arguments.order_bys {
+                stored.push(key.expr.data_type(arguments.schema)?);
+            }
+        }
         Ok(Box::new(Values {
             kernel: self.forms[chosen.index].kernel,
             nulls: self.nulls,
             distinct: arguments.is_distinct,
-            descending: arguments.order_bys.first().is_some_and(|key| key.options.descending),
+            keys,
             returns: arguments.return_type().clone(),
-            types,
+            count,
+            stored,
             rows: Vec::new(),
         }))
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
-        let fields = arguments.input_fields.iter().enumerate();
+        let ordering = if self.within_group { &[][..] } else { arguments.ordering_fields };
+        let fields = arguments.input_fields.iter().chain(ordering).enumerate();
         let field = |(index, field): (usize, &FieldRef)| {
             let name = format!("{}[{index}]", arguments.name);
             Arc::new(Field::new(name, list_of(field.data_type().clone()), true))
@@ -176,11 +188,11 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        // An ordered-set aggregate sorts for itself.
+        // It sorts for itself; that of an ordered set has its key among the arguments.
         if self.within_group {
             AggregateOrderSensitivity::Insensitive
         } else {
-            AggregateOrderSensitivity::HardRequirement
+            AggregateOrderSensitivity::SoftRequirement
         }
     }
 
@@ -195,16 +207,20 @@ struct Values {
     kernel: OfGroup,
     nulls: Nulls,
     distinct: bool,
-    descending: bool,
+    /// How the rows are ordered; the keys stand behind the arguments, or they are the first argument.
+    keys: Vec<SortOptions>,
     returns: DataType,
-    types: Vec<DataType>,
+    /// The number of arguments.
+    count: usize,
+    /// The types of arguments and keys.
+    stored: Vec<DataType>,
     rows: Vec<Vec<ScalarValue>>,
 }
 
 impl Values {
     fn is_kept(&self, row: &[ScalarValue]) -> bool {
         match self.nulls {
-            Nulls::Skipped => !row.iter().any(ScalarValue::is_null),
+            Nulls::Skipped => !row.iter().take(self.count).any(ScalarValue::is_null),
             Nulls::SkippedFirst => !row.first().is_some_and(ScalarValue::is_null),
             Nulls::Kept => true,
         }
@@ -214,13 +230,43 @@ impl Values {
         values.iter().map(|array| ScalarValue::try_from_array(array, index)).collect()
     }
 
+    /// By the keys behind the arguments.
+    fn order(&self, a: &[ScalarValue], b: &[ScalarValue]) -> Ordering {
+        let pairs = a.iter().skip(self.count).zip(b.iter().skip(self.count)).zip(&self.keys);
+        for ((a, b), key) in pairs {
+            let found = match (a.is_null(), b.is_null()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => {
+                    if key.nulls_first {
+                        Ordering::Less
+                    } else {
+                        Ordering::Greater
+                    }
+                }
+                (false, true) => {
+                    if key.nulls_first {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    }
+                }
+                (false, false) if key.descending => ordered::compare(b, a),
+                (false, false) => ordered::compare(a, b),
+            };
+            if found.is_ne() {
+                return found;
+            }
+        }
+        Ordering::Equal
+    }
+
     /// Each value once, in order.
     fn once(&self) -> Vec<Vec<ScalarValue>> {
         let mut seen = std::collections::HashSet::new();
         let mut rows: Vec<Vec<ScalarValue>> =
-            self.rows.iter().filter(|row| seen.insert((*row).clone())).cloned().collect();
+            self.rows.iter().filter(|row| seen.insert(row[..self.count].to_vec())).cloned().collect();
         rows.sort_by(|a, b| ordered::compare(&a[0], &b[0]));
-        if self.descending {
+        if self.keys.first().is_some_and(|key| key.descending) {
             rows.reverse();
         }
         rows
@@ -265,19 +311,22 @@ impl Accumulator for Values {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
-        let once = if self.distinct { Some(self.once()) } else { None };
-        let rows = once.as_deref().unwrap_or(&self.rows);
-        let group = Group { rows, returns: &self.returns, descending: self.descending };
+        let mut rows = if self.distinct { self.once() } else { self.rows.clone() };
+        if !self.distinct && rows.first().is_some_and(|row| row.len() > self.count) {
+            rows.sort_by(|a, b| self.order(a, b));
+        }
+        let descending = self.keys.first().is_some_and(|key| key.descending);
+        let group = Group { rows: &rows, returns: &self.returns, descending };
         let found = (self.kernel)(&group).map_err(wrap)?;
         value::fitted(found, &self.returns).map_err(wrap)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
         let list = |(index, data_type): (usize, &DataType)| {
-            let values: Vec<ScalarValue> = self.rows.iter().map(|row| row[index].clone()).collect();
+            let values: Vec<ScalarValue> = self.rows.iter().filter_map(|row| row.get(index).cloned()).collect();
             value::list(&values, data_type)
         };
-        Ok(self.types.iter().enumerate().map(list).collect())
+        Ok(self.stored.iter().enumerate().map(list).collect())
     }
 
     fn size(&self) -> usize {
@@ -285,6 +334,19 @@ impl Accumulator for Values {
         std::mem::size_of_val(self)
             + self.rows.iter().map(|values| row + values.iter().map(ScalarValue::size).sum::<usize>()).sum::<usize>()
     }
+}
+
+/// The types that the arguments of an aggregate of this server's own must become; `None` for one of the library.
+#[must_use]
+pub fn aggregate_argument_types(
+    function: &AggregateUDF,
+    arguments: &[Option<DataType>],
+) -> Option<Result<Vec<DataType>, ErrorReport>> {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    let own = implementation.downcast_ref::<Aggregate>()?;
+    let signatures: Vec<&CallSignature> = own.forms.iter().map(|form| &form.signature).collect();
+    let chosen = choose(own.name, &signatures, arguments).map_err(|report| *report);
+    Some(chosen.map(|chosen| chosen.arguments))
 }
 
 impl Group<'_> {

@@ -1,12 +1,11 @@
 //! Parts of documents, and questions about them.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::ErrorReport;
 
 use super::super::overload::{Call, Overload, lenient, strict};
-use super::super::value::{self, fail, invalid, list, null};
+use super::super::value::{self, invalid, null};
 use super::document::{Json, Kind};
 
 type Found = Result<ScalarValue, ErrorReport>;
@@ -15,7 +14,6 @@ pub(super) fn functions() -> Vec<Overload> {
     let mut all = Vec::new();
     all.extend(of_json());
     all.extend(of_jsonb());
-    all.extend(sets());
     all
 }
 
@@ -62,20 +60,6 @@ fn of_jsonb() -> Vec<Overload> {
         lenient("jsonb_pretty", "(jsonb) text", |call| {
             if call.is_null(0) { null(call) } else { Ok(value::text(document(call)?.pretty())) }
         }),
-    ]
-}
-
-/// The functions that give a set, as arrays of its rows.
-fn sets() -> Vec<Overload> {
-    vec![
-        strict("json_array_elements[]", "(json) json[]", |call| elements(call, "json_array_elements")),
-        strict("jsonb_array_elements[]", "(jsonb) jsonb[]", |call| elements(call, "jsonb_array_elements")),
-        strict("json_array_elements_text[]", "(json) text[]", |call| element_texts(call, "json_array_elements_text")),
-        strict("jsonb_array_elements_text[]", "(jsonb) text[]", |call| {
-            element_texts(call, "jsonb_array_elements_text")
-        }),
-        strict("json_object_keys[]", "(json) text[]", |call| object_keys(call, "json_object_keys")),
-        strict("jsonb_object_keys[]", "(jsonb) text[]", |call| object_keys(call, "jsonb_object_keys")),
     ]
 }
 
@@ -165,42 +149,5 @@ fn exists(json: &Json, key: &str) -> bool {
         Kind::Array(items) => items.iter().any(is_key),
         Kind::Text(_) => is_key(json),
         Kind::Null | Kind::Bool(_) | Kind::Number(_) => false,
-    }
-}
-
-fn array_of<'a>(call: &Call<'_>, json: &'a Json, name: &str) -> Result<&'a [Json], ErrorReport> {
-    match &json.kind {
-        Kind::Array(items) => Ok(items),
-        Kind::Object(_) if is_binary(call) => Err(invalid("cannot extract elements from an object")),
-        _ if is_binary(call) => Err(invalid("cannot extract elements from a scalar")),
-        Kind::Object(_) => Err(invalid(format!("cannot call {name} on a non-array"))),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {
-            Err(invalid(format!("cannot call {name} on a scalar")))
-        }
-    }
-}
-
-fn elements(call: &Call<'_>, name: &str) -> Found {
-    let json = document(call)?;
-    let binary = is_binary(call);
-    let items = array_of(call, &json, name)?.iter();
-    let items: Vec<ScalarValue> = items.map(|item| stored(written(item, call.text(0), binary), binary)).collect();
-    Ok(list(&items, if binary { &DataType::LargeBinary } else { &DataType::LargeUtf8 }))
-}
-
-fn element_texts(call: &Call<'_>, name: &str) -> Found {
-    let json = document(call)?;
-    let items = array_of(call, &json, name)?.iter();
-    Ok(value::texts(items.map(|item| item.bare(|item| written(item, call.text(0), is_binary(call))))))
-}
-
-fn object_keys(call: &Call<'_>, name: &str) -> Found {
-    let json = document(call)?;
-    match &json.kind {
-        Kind::Object(fields) => Ok(value::texts(fields.iter().map(|(key, _)| Some(key.clone())))),
-        Kind::Array(_) => Err(fail(SqlState::INVALID_PARAMETER_VALUE, format!("cannot call {name} on an array"))),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {
-            Err(fail(SqlState::INVALID_PARAMETER_VALUE, format!("cannot call {name} on a scalar")))
-        }
     }
 }

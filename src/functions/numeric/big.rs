@@ -180,6 +180,16 @@ impl Big {
         }
     }
 
+    /// The digits without sign and point.
+    pub(in crate::functions) fn digits_text(&self) -> String {
+        self.digits.magnitude().to_string()
+    }
+
+    /// Digits after the point.
+    pub(in crate::functions) fn scale(&self) -> i64 {
+        self.scale
+    }
+
     /// The number as a bigint.
     pub(in crate::functions) fn int8(&self) -> Result<ScalarValue, ErrorReport> {
         let found = i64::try_from(&self.at(0).digits);

@@ -54,10 +54,6 @@ fn matches() -> Vec<Overload> {
         strict("regexp_split_to_array", "(text, text, text) text[]", |call| {
             split(call, call.text(2), "regexp_split_to_array")
         }),
-        strict("regexp_split_to_table[]", "(text, text) text[]", |call| split(call, "", "regexp_split_to_table")),
-        strict("regexp_split_to_table[]", "(text, text, text) text[]", |call| {
-            split(call, call.text(2), "regexp_split_to_table")
-        }),
     ]
 }
 
