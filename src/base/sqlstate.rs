@@ -72,18 +72,12 @@ sqlstates! {
     SUBSTRING_ERROR = "22011";
     /// A histogram without buckets.
     INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
-    /// A window's argument that counts rows is less than one.
-    INVALID_ARGUMENT_FOR_NTILE_FUNCTION = "22014";
-    /// A window's argument that counts rows is less than one.
-    INVALID_ARGUMENT_FOR_NTH_VALUE_FUNCTION = "22016";
-    /// A zone whose displacement cannot be.
-    INVALID_TIME_ZONE_DISPLACEMENT_VALUE = "22009";
-    /// An escape that cannot be read.
-    INVALID_ESCAPE_SEQUENCE = "22025";
     /// Arrays whose dimensions do not fit.
     ARRAY_SUBSCRIPT_ERROR = "2202E";
     /// A character that cannot be a text.
     UNTRANSLATABLE_CHARACTER = "22P05";
+    /// A window frame that ends before it begins.
+    INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.
@@ -132,6 +126,8 @@ sqlstates! {
     GROUPING_ERROR = "42803";
     /// A window function where none may stand.
     WINDOWING_ERROR = "42P20";
+    /// A call of another kind of function than the form of the call says.
+    WRONG_OBJECT_TYPE = "42809";
     /// Operands of types that do not go together.
     DATATYPE_MISMATCH = "42804";
     /// A recursion that is not allowed.

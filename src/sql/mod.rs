@@ -7,6 +7,7 @@
 mod announced;
 mod array_literals;
 mod calls;
+mod check;
 mod context;
 mod errors;
 mod finish;
@@ -28,4 +29,4 @@ mod types;
 
 pub use announced::Announced;
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
-pub use statement::{SessionStatement, Statement, StatementKind, parse};
+pub use statement::{Query, SessionStatement, Statement, StatementKind, parse};

@@ -1,6 +1,7 @@
 //! Statements: what a text asks for, before any name is looked up.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use sqlparser::ast::{self, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
@@ -31,11 +32,11 @@ pub struct Statement {
 #[derive(Debug, Clone)]
 pub enum StatementKind {
     /// Rows.
-    Query(Box<ast::Query>),
+    Query(Box<Query>),
     /// The stages of a query. With `analyze`, run it too.
     Explain {
         /// The query.
-        query: Box<ast::Query>,
+        query: Box<Query>,
         /// Run it and tell rows and times.
         analyze: bool,
     },
@@ -43,6 +44,24 @@ pub enum StatementKind {
     Session(SessionStatement),
     /// A statement that would write; its command word, such as `INSERT`.
     Write(String),
+}
+
+/// A query as it was written: its syntax tree, and its tokens for the places that the tree does not know.
+#[derive(Debug, Clone)]
+pub struct Query {
+    tree: ast::Query,
+    tokens: Arc<[TokenWithSpan]>,
+}
+
+impl Query {
+    /// The syntax tree. Its locations have the character position as their column.
+    pub(super) fn tree(&self) -> &ast::Query {
+        &self.tree
+    }
+
+    pub(super) fn tokens(&self) -> &[TokenWithSpan] {
+        &self.tokens
+    }
 }
 
 /// Statements that change or show the session.
@@ -143,7 +162,7 @@ fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<StatementKi
     let query = parse_query(piece, from, limits)?;
     Ok(match writing(&query) {
         Some(word) => StatementKind::Write(word),
-        None => StatementKind::Query(query),
+        None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
     })
 }
 
