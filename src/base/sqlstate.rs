@@ -54,8 +54,12 @@ sqlstates! {
     PROTOCOL_VIOLATION = "08P01";
     /// More than one row from a scalar subquery.
     CARDINALITY_VIOLATION = "21000";
+    /// Data that a function cannot take.
+    DATA_EXCEPTION = "22000";
     /// Text too long for its type.
     STRING_DATA_RIGHT_TRUNCATION = "22001";
+    /// NULL where none may be.
+    NULL_VALUE_NOT_ALLOWED = "22004";
     /// A number outside the range of its type.
     NUMERIC_VALUE_OUT_OF_RANGE = "22003";
     /// A date or time that cannot be read.
@@ -64,6 +68,18 @@ sqlstates! {
     DATETIME_FIELD_OVERFLOW = "22008";
     /// Division by zero.
     DIVISION_BY_ZERO = "22012";
+    /// A negative length.
+    SUBSTRING_ERROR = "22011";
+    /// A histogram without buckets.
+    INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
+    /// Arrays whose dimensions do not fit.
+    ARRAY_SUBSCRIPT_ERROR = "2202E";
+    /// A character that cannot be a text.
+    UNTRANSLATABLE_CHARACTER = "22P05";
+    /// A window frame that ends before it begins.
+    INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
+    /// An escape that is none.
+    INVALID_ESCAPE_SEQUENCE = "22025";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.
@@ -112,7 +128,7 @@ sqlstates! {
     GROUPING_ERROR = "42803";
     /// A window function where none may stand.
     WINDOWING_ERROR = "42P20";
-    /// An object of another kind than is asked for.
+    /// A call of another kind of function than the form of the call says.
     WRONG_OBJECT_TYPE = "42809";
     /// Operands of types that do not go together.
     DATATYPE_MISMATCH = "42804";

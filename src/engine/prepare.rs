@@ -12,7 +12,7 @@ use crate::catalog::system::Setting;
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
-use crate::sql::{Announced, PlanContext, PlannedQuery, SessionStatement, Statement, StatementKind, plan_query};
+use crate::sql::{Announced, PlanContext, PlannedQuery, Query, SessionStatement, Statement, StatementKind, plan_query};
 use crate::stores::PreparedPiece;
 use crate::stores::local::{PreparedLocal, piece_provider};
 use crate::tenancy::Tenant;
@@ -211,7 +211,7 @@ impl Engine {
     fn prepare_query(
         &self,
         session: &Session,
-        query: &sqlparser::ast::Query,
+        query: &Query,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
     ) -> Result<Ready, EngineError> {
@@ -233,7 +233,7 @@ impl Engine {
     fn prepare_explain(
         &self,
         session: &Session,
-        query: &sqlparser::ast::Query,
+        query: &Query,
         analyze: bool,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
@@ -255,7 +255,7 @@ impl Engine {
     fn plan(
         &self,
         session: &Session,
-        query: &sqlparser::ast::Query,
+        query: &Query,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
     ) -> Result<Planned, EngineError> {

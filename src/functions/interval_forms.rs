@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn other_forms_become_units() {
-        assert_eq!(named("P1Y2M3DT4H5M6.5S").as_deref(), Some("1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds "));
+        assert_eq!(
+            named("P1Y2M3DT4H5M6.5S").as_deref(),
+            Some("1 years 2 months 3 days 4 hours 5 minutes 6.5 seconds ")
+        );
         assert_eq!(named("-1-2").as_deref(), Some("-1 years -2 months "));
         assert_eq!(named("1 02:03:04").as_deref(), Some("1 days 02:03:04"));
         for other in ["1 day", "P", "P1", "02:03", "1 day 02:03", "PT1X"] {

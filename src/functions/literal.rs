@@ -25,7 +25,9 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value as f32))),
         SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
         SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+            Ok(ScalarValue::Utf8(Some(text.to_owned())))
+        }
         SqlType::Date => Ok(ScalarValue::Date32(Some(date(text)?))),
         SqlType::Time => time(text),
         SqlType::Timestamp => {
@@ -63,7 +65,14 @@ fn invalid(sql_type: &SqlType, text: &str) -> ErrorReport {
 }
 
 fn invalid_time(sql_type: &SqlType, text: &str) -> ErrorReport {
-    ErrorReport { sqlstate: SqlState::INVALID_DATETIME_FORMAT, ..invalid(sql_type, text) }
+    // The input functions have short names for some types.
+    let name = match sql_type {
+        SqlType::Timestamp => "timestamp".to_owned(),
+        SqlType::Time => "time".to_owned(),
+        other => short_name(other),
+    };
+    let message = format!("invalid input syntax for type {name}: \"{text}\"");
+    ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, message)
 }
 
 fn field_out_of_range(text: &str) -> ErrorReport {

@@ -57,7 +57,7 @@ impl FunctionRow {
 /// Every row.
 #[must_use]
 pub fn rows() -> &'static [FunctionRow] {
-    static ALL: LazyLock<Vec<FunctionRow>> = LazyLock::new(|| [ROWS, operators::ROWS].concat());
+    static ALL: LazyLock<Vec<FunctionRow>> = LazyLock::new(|| [ROWS.as_slice(), operators::ROWS].concat());
     &ALL
 }
 

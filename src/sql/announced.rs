@@ -197,8 +197,8 @@ fn of_call(call: &ScalarFunction) -> Announced {
     match call.func.name() {
         "as_varchar" => Announced { text_type: Some(SqlType::Varchar), type_modifier: length },
         "as_character" => Announced { text_type: Some(SqlType::Character), type_modifier: length },
-        "as_name" | "current_user" | "session_user" | "current_role" | "user" | "current_schema" | "current_catalog"
-        | "current_database" => Announced { text_type: Some(SqlType::Name), type_modifier: NONE },
+        "as_name" | "current_user" | "session_user" | "current_role" | "user" | "current_schema"
+        | "current_catalog" | "current_database" => Announced { text_type: Some(SqlType::Name), type_modifier: NONE },
         // An interval's modifier also says which fields it has.
         "round_time" if !matches!(call.args.first(), Some(Expr::ScalarFunction(_))) => match call.args.first() {
             Some(first) if is_interval(first) => Announced::plain(count.map_or(NONE, |digits| (0x7fff << 16) | digits)),

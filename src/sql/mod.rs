@@ -5,6 +5,8 @@
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
 mod announced;
+mod calls;
+mod check;
 mod context;
 mod errors;
 mod finish;
@@ -31,4 +33,4 @@ mod types;
 
 pub use announced::Announced;
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
-pub use statement::{SessionStatement, Statement, StatementKind, parse};
+pub use statement::{Query, SessionStatement, Statement, StatementKind, parse};

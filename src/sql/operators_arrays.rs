@@ -67,9 +67,7 @@ impl Operators {
             BinaryOperator::ArrowAt => self.two_arrays("array_contains", right, left, op),
             BinaryOperator::PGOverlap => self.two_arrays("array_overlaps", left, right, op),
             _ => match comparison(op) {
-                Some(operator) => {
-                    Ok(binary(self.two_arrays("array_compare", left, right, op)?, operator, lit(0_i32)))
-                }
+                Some(operator) => Ok(binary(self.two_arrays("array_compare", left, right, op)?, operator, lit(0_i32))),
                 None => Err(no_operator(&op.to_string(), &shown(&left), &shown(&right))),
             },
         }
@@ -250,9 +248,10 @@ impl Operators {
             all.extend([start, end]);
         }
         let operands = all.into_iter().map(|end| self.operand(end, schema)).collect::<Result<Vec<_>, _>>()?;
-        let known = operands.iter().filter_map(|end| end.known.clone()).try_fold(DataType::Null, |before, one| {
-            meet(&before, &one).ok_or_else(|| wrong_ends(&before, &one))
-        })?;
+        let known = operands
+            .iter()
+            .filter_map(|end| end.known.clone())
+            .try_fold(DataType::Null, |before, one| meet(&before, &one).ok_or_else(|| wrong_ends(&before, &one)))?;
         let wanted = if known.is_null() { crate::base::SqlType::Timestamptz.arrow() } else { known };
         let all = operands.into_iter().map(|end| self.as_type(end, &wanted)).collect::<Result<Vec<_>, _>>()?;
         self.call("overlaps", all)

@@ -99,7 +99,8 @@ fn trimmed(tokens: &[TokenWithSpan]) -> Rewritten {
 /// What a window's frame leaves out: nothing, or what this server cannot leave out.
 fn excluded(tokens: &[TokenWithSpan]) -> Result<Rewritten, ErrorReport> {
     let word = |index: usize| tokens.get(index).map(|token| token.token.to_string().to_uppercase());
-    if word(0).as_deref() != Some("EXCLUDE") || matches!(&tokens[0].token, Token::Word(word) if word.quote_style.is_some())
+    if word(0).as_deref() != Some("EXCLUDE")
+        || matches!(&tokens[0].token, Token::Word(word) if word.quote_style.is_some())
     {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::functions_window::rank::rank_udwf;
@@ -13,7 +14,6 @@ use datafusion::logical_expr::{
     Cast, Expr, ExprFunctionExt, Filter, Limit, LogicalPlan, LogicalPlanBuilder, Projection, Sort, WindowUDF, lit,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::arrow::datatypes::DataType;
 
 type Result<T> = std::result::Result<T, DataFusionError>;
 
@@ -90,7 +90,9 @@ fn placed(input: LogicalPlan, bounds: &Bounds) -> Result<LogicalPlan> {
     match input {
         LogicalPlan::Sort(Sort { expr, input, fetch: None }) => within(Arc::unwrap_or_clone(input), expr, bounds),
         // Keys that are not selected stand below the columns that are.
-        LogicalPlan::Projection(Projection { expr, input, schema, .. }) if matches!(input.as_ref(), LogicalPlan::Sort(_)) => {
+        LogicalPlan::Projection(Projection { expr, input, schema, .. })
+            if matches!(input.as_ref(), LogicalPlan::Sort(_)) =>
+        {
             let below = placed(Arc::unwrap_or_clone(input), bounds)?;
             Ok(LogicalPlan::Projection(Projection::try_new_with_schema(expr, Arc::new(below), schema)?))
         }
@@ -128,9 +130,7 @@ fn within(input: LogicalPlan, keys: Vec<SortKey>, bounds: &Bounds) -> Result<Log
 
 /// NULL is no bound.
 fn condition(number: &Expr, rank: &Expr, bounds: &Bounds) -> Expr {
-    let or_zero = |expr: &Expr| {
-        datafusion::functions::core::expr_fn::coalesce(vec![expr.clone(), lit(0_i64)])
-    };
+    let or_zero = |expr: &Expr| datafusion::functions::core::expr_fn::coalesce(vec![expr.clone(), lit(0_i64)]);
     let skip = bounds.skip.as_ref().map_or_else(|| lit(0_i64), or_zero);
     let mut condition = number.clone().gt(skip.clone());
     if let Some(fetch) = &bounds.fetch {

@@ -76,7 +76,8 @@ fn one_type(left: LogicalPlan, right: LogicalPlan, word: &str) -> Result<(Logica
             if field.data_type() == wanted {
                 column
             } else {
-                Expr::Cast(Cast::new(Box::new(column), wanted.clone())).alias_qualified(qualifier.cloned(), field.name())
+                Expr::Cast(Cast::new(Box::new(column), wanted.clone()))
+                    .alias_qualified(qualifier.cloned(), field.name())
             }
         });
         Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))

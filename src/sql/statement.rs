@@ -1,11 +1,12 @@
 //! Statements: what a text asks for, before any name is looked up.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use sqlparser::ast::{self, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::syntax_walk::walk;
@@ -24,17 +25,19 @@ pub struct Statement {
     pub offset: usize,
     /// What it asks for.
     pub kind: StatementKind,
+    /// The first parameter that it names, such as `$1`, and its position in the whole text.
+    pub first_parameter: Option<(String, usize)>,
 }
 
 /// What a statement asks for.
 #[derive(Debug, Clone)]
 pub enum StatementKind {
     /// Rows.
-    Query(Box<ast::Query>),
+    Query(Box<Query>),
     /// The stages of a query. With `analyze`, run it too.
     Explain {
         /// The query.
-        query: Box<ast::Query>,
+        query: Box<Query>,
         /// Run it and tell rows and times.
         analyze: bool,
     },
@@ -42,6 +45,24 @@ pub enum StatementKind {
     Session(SessionStatement),
     /// A statement that would write; its command word, such as `INSERT`.
     Write(String),
+}
+
+/// A query as it was written: its syntax tree, and its tokens for the places that the tree does not know.
+#[derive(Debug, Clone)]
+pub struct Query {
+    tree: ast::Query,
+    tokens: Arc<[TokenWithSpan]>,
+}
+
+impl Query {
+    /// The syntax tree. Its locations have the character position as their column.
+    pub(super) fn tree(&self) -> &ast::Query {
+        &self.tree
+    }
+
+    pub(super) fn tokens(&self) -> &[TokenWithSpan] {
+        &self.tokens
+    }
 }
 
 /// Statements that change or show the session.
@@ -93,9 +114,20 @@ pub fn parse(text: &str, limits: &LimitSet) -> Result<Vec<Statement>, SqlError> 
     let mut statements = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let kind = kind_of(&piece, limits).map_err(|report| moved(report, piece.offset))?;
-        statements.push(Statement { text: piece.text, offset: piece.offset, kind });
+        let first_parameter = first_parameter(&piece);
+        statements.push(Statement { text: piece.text, offset: piece.offset, kind, first_parameter });
     }
     Ok(statements)
+}
+
+fn first_parameter(piece: &Piece) -> Option<(String, usize)> {
+    piece.tokens.iter().find_map(|token| match &token.token {
+        Token::Placeholder(id) => {
+            let place = usize::try_from(token.span.start.column).ok()?;
+            Some((id.clone(), place + piece.offset))
+        }
+        _ => None,
+    })
 }
 
 /// A position in the statement becomes one in the whole text.
@@ -142,7 +174,7 @@ fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<StatementKi
     let query = parse_query(piece, from, limits)?;
     Ok(match writing(&query) {
         Some(word) => StatementKind::Write(word),
-        None => StatementKind::Query(query),
+        None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
     })
 }
 

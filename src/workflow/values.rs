@@ -106,7 +106,9 @@ fn scalar(sql_type: &SqlType, value: &Value) -> Option<ScalarValue> {
         #[expect(clippy::cast_possible_truncation, reason = "real has the digits that it has")]
         SqlType::Float4 => Some(ScalarValue::Float32(Some(float(value)? as f32))),
         SqlType::Float8 => Some(ScalarValue::Float64(Some(float(value)?))),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned()))),
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+            Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned())))
+        }
         SqlType::Time => Some(ScalarValue::Time64Microsecond(Some(microseconds(time_of_day(value.as_str()?.trim())?)))),
         SqlType::Uuid => {
             let bytes = uuid::Uuid::parse_str(value.as_str()?.trim()).ok()?.as_bytes().to_vec();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, LargeBinaryArray, LargeStringArray, LargeStringBuilder,
-    ListBuilder, LargeBinaryBuilder, StringArray, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, LargeBinaryArray, LargeBinaryBuilder, LargeStringArray,
+    LargeStringBuilder, ListBuilder, StringArray, StringBuilder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
@@ -30,10 +30,14 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("jsonb_has_any", boolean, |args| keys(&args, Keys::Any)),
         Function::strict("jsonb_has_all", boolean, |args| keys(&args, Keys::All)),
         Function::strict("jsonb_compare", |_, _| Some(DataType::Int32), |args| compare(&args)),
-        Function::strict("json_elements", list_of_same, |args| lists(&args, "elements", |text| elements(text).map(owned))),
+        Function::strict("json_elements", list_of_same, |args| {
+            lists(&args, "elements", |text| elements(text).map(owned))
+        }),
         Function::strict("json_elements_text", list_of_text, |args| lists(&args, "elements", texts_of_elements)),
         Function::strict("json_keys", list_of_text, |args| {
-            lists(&args, "keys", |text| Some(members(text)?.into_iter().map(|(key, _)| Some(key.into_owned())).collect()))
+            lists(&args, "keys", |text| {
+                Some(members(text)?.into_iter().map(|(key, _)| Some(key.into_owned())).collect())
+            })
         }),
         Function::strict("json_values", list_of_same, |args| {
             lists(&args, "values", |text| Some(owned(members(text)?.into_iter().map(|(_, value)| value).collect())))
@@ -232,7 +236,12 @@ fn keys(arguments: &ScalarFunctionArgs, which: Keys) -> Result<ColumnarValue, Da
         for (row, text) in texts.iter().enumerate() {
             let wanted = match arrays[1].data_type() {
                 DataType::List(_) => present(&arrays[1], row)?,
-                _ => cast(&arrays[1], &DataType::Utf8)?.as_string::<i32>().iter().nth(row).flatten().map(|key| vec![key.to_owned()]),
+                _ => cast(&arrays[1], &DataType::Utf8)?
+                    .as_string::<i32>()
+                    .iter()
+                    .nth(row)
+                    .flatten()
+                    .map(|key| vec![key.to_owned()]),
             };
             let (Some(text), Some(wanted)) = (text, wanted) else {
                 rows.push(None);
@@ -326,7 +335,8 @@ fn list_column(rows: Vec<Option<Vec<Option<String>>>>, element: &DataType) -> Ar
         }
         DataType::LargeBinary => {
             let mut builder = ListBuilder::new(LargeBinaryBuilder::new());
-            let bytes = |row: Vec<Option<String>>| row.into_iter().map(|item| item.map(String::into_bytes)).collect::<Vec<_>>();
+            let bytes =
+                |row: Vec<Option<String>>| row.into_iter().map(|item| item.map(String::into_bytes)).collect::<Vec<_>>();
             rows.into_iter().for_each(|row| builder.append_option(row.map(bytes)));
             Arc::new(builder.finish())
         }

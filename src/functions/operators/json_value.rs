@@ -493,7 +493,9 @@ mod tests {
         assert!(json("[1, 2, 3]").contains(&json("2.0")));
         assert!(!json("[[1]]").contains(&json("1")));
         assert!(!json("{}").contains(&json("[]")));
-        for (less, more) in [("null", "\"a\""), ("\"b\"", "1"), ("2", "10"), ("1", "true"), ("-10", "-2"), ("[]", "null")] {
+        for (less, more) in
+            [("null", "\"a\""), ("\"b\"", "1"), ("2", "10"), ("1", "true"), ("-10", "-2"), ("[]", "null")]
+        {
             assert_eq!(json(less).compare(&json(more)), Ordering::Less, "{less} {more}");
         }
     }

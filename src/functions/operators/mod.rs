@@ -19,8 +19,8 @@ mod type_tags;
 use datafusion::logical_expr::ScalarUDF;
 
 pub(in crate::functions) use json_value::normal_jsonb;
-pub use type_tags::as_nullable;
 pub(super) use rows::ROWS;
+pub use type_tags::as_nullable;
 
 /// Every implementation.
 pub(super) fn functions() -> Vec<ScalarUDF> {

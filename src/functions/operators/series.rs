@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::Decimal128Builder;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Int32Builder, Int64Builder, ListBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Field, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType,
+    DataType, Decimal128Type, Field, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    TimestampMicrosecondType,
 };
-use datafusion::arrow::array::Decimal128Builder;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 
@@ -101,11 +102,15 @@ fn integers(arrays: &[ArrayRef], wide: bool) -> Columns {
     let rows = rows.collect::<Result<Vec<_>, DataFusionError>>()?;
     if wide {
         let mut builder = ListBuilder::new(Int64Builder::new());
-        rows.into_iter().for_each(|row| builder.append_option(row.map(|row| row.into_iter().map(|one| i64::try_from(one).ok()).collect::<Vec<_>>())));
+        rows.into_iter().for_each(|row| {
+            builder.append_option(row.map(|row| row.into_iter().map(|one| i64::try_from(one).ok()).collect::<Vec<_>>()))
+        });
         return Ok(Arc::new(builder.finish()));
     }
     let mut builder = ListBuilder::new(Int32Builder::new());
-    rows.into_iter().for_each(|row| builder.append_option(row.map(|row| row.into_iter().map(|one| i32::try_from(one).ok()).collect::<Vec<_>>())));
+    rows.into_iter().for_each(|row| {
+        builder.append_option(row.map(|row| row.into_iter().map(|one| i32::try_from(one).ok()).collect::<Vec<_>>()))
+    });
     Ok(Arc::new(builder.finish()))
 }
 
@@ -130,7 +135,8 @@ fn numerics(arrays: &[ArrayRef], wanted: &DataType, scale: i8) -> Columns {
 fn times(arrays: &[ArrayRef], zoned: bool) -> Columns {
     let plain = if zoned { SqlType::Timestamptz.arrow() } else { SqlType::Timestamp.arrow() };
     let (starts, stops) = (cast(&arrays[0], &plain)?, cast(&arrays[1], &plain)?);
-    let (starts, stops) = (starts.as_primitive::<TimestampMicrosecondType>(), stops.as_primitive::<TimestampMicrosecondType>());
+    let (starts, stops) =
+        (starts.as_primitive::<TimestampMicrosecondType>(), stops.as_primitive::<TimestampMicrosecondType>());
     let spans = arrays[2].as_primitive::<IntervalMonthDayNanoType>();
     let values = TimestampMicrosecondBuilder::new();
     let values = if zoned { values.with_timezone(UTC) } else { values };

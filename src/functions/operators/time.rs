@@ -63,9 +63,9 @@ fn zone_shift(arrays: &[ArrayRef]) -> Columns {
     let sign = if to_wall { 1 } else { -1 };
     let spans = arrays[0].as_primitive::<IntervalMonthDayNanoType>().iter();
     let moments = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
-    let rows = spans.zip(moments.as_primitive::<Int64Type>()).map(|(span, moment)| {
-        moment?.checked_add(sign * (span?.nanoseconds / 1_000))
-    });
+    let rows = spans
+        .zip(moments.as_primitive::<Int64Type>())
+        .map(|(span, moment)| moment?.checked_add(sign * (span?.nanoseconds / 1_000)));
     let array: TimestampMicrosecondArray = rows.collect();
     Ok(if to_wall { Arc::new(array) } else { Arc::new(array.with_timezone(crate::base::types::UTC)) })
 }

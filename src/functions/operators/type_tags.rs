@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, TimeUnit, Time64MicrosecondType,
+    DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
     TimestampMicrosecondType,
 };
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -23,7 +23,11 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("as_character", text, |args| by_arrays(&args, |arrays| texts(arrays, without_blanks))),
         Function::strict("padded", text, |args| by_arrays(&args, |arrays| texts(arrays, padded))),
         Function::strict("as_name", text, |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0])))),
-        Function::lenient("with_ties", |_, _| Some(DataType::Int64), |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0])))),
+        Function::lenient(
+            "with_ties",
+            |_, _| Some(DataType::Int64),
+            |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),
+        ),
         Function::strict("round_time", same_time, |args| by_arrays(&args, round_time)),
         Function::strict("interval_field", same_time, |args| by_arrays(&args, fields)),
     ]

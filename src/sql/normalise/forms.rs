@@ -1,9 +1,8 @@
 //! Expressions in forms that the planner knows.
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo, UnaryOperator, Value,
-    ValueWithSpan,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo, UnaryOperator, Value, ValueWithSpan,
 };
 
 use crate::base::syntax_walk::walk;
@@ -133,14 +132,19 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
     }
     match expr {
         Expr::Value(ValueWithSpan {
-            value: Value::SingleQuotedByteStringLiteral(_) | Value::HexStringLiteral(_), ..
+            value: Value::SingleQuotedByteStringLiteral(_) | Value::HexStringLiteral(_),
+            ..
         }) => return Err(unsupported("the type bit")),
         Expr::Value(ValueWithSpan { value, .. }) => plain_text(value),
         Expr::Between { expr: operand, negated, low, high } => {
             let symmetric = take_symmetric(low);
             if symmetric || !has_query(operand) {
                 let (operand, negated, low, high) = (take(operand), *negated, take(low), take(high));
-                *expr = if symmetric { between_either(&operand, negated, &low, &high) } else { between(operand, negated, low, high) };
+                *expr = if symmetric {
+                    between_either(&operand, negated, &low, &high)
+                } else {
+                    between(operand, negated, low, high)
+                };
             }
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
@@ -158,7 +162,8 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
                 *expr = function(take(operand));
             }
         }
-        Expr::Like { pattern, escape_char: Some(escape), .. } | Expr::ILike { pattern, escape_char: Some(escape), .. } => {
+        Expr::Like { pattern, escape_char: Some(escape), .. }
+        | Expr::ILike { pattern, escape_char: Some(escape), .. } => {
             let rewritten = with_backslash(pattern, escape)?;
             **pattern = rewritten;
             drop_escape(expr);
@@ -300,7 +305,7 @@ fn with_backslash(pattern: &Expr, escape: &ValueWithSpan) -> Result<Expr, ErrorR
     let mut characters = escape.chars();
     let sign = characters.next();
     if characters.next().is_some() {
-        let report = ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, "invalid escape string");
+        let report = ErrorReport::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string");
         return Err(report.with_hint("Escape string must be empty or one character."));
     }
     let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
@@ -404,16 +409,17 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         };
         return Ok(found);
     }
-    if let FunctionArguments::List(list) = &mut function.args
-        && name == "mod"
-        && list.args.len() == 2
-    {
-        let mut operands = list.args.drain(..).filter_map(|argument| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(nested(expr)),
-            _ => None,
-        });
-        if let (Some(left), Some(right)) = (operands.next(), operands.next()) {
-            return Ok(Some(nested(binary(left, BinaryOperator::Modulo, right))));
+    if let FunctionArguments::List(list) = &mut function.args {
+        match (name.as_str(), list.args.as_mut_slice()) {
+            // The form is a keyword, not a column.
+            ("normalize", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(form @ Expr::Identifier(_)))]) => {
+                *form = text(form.to_string());
+            }
+            ("age", [FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))]) => {
+                let today = cast(timezone_of_now(context), DataType::Date);
+                return Ok(Some(call("age", vec![today, take(moment)])));
+            }
+            _ => {}
         }
     }
     Ok(None)

@@ -1,6 +1,8 @@
 //! `GROUP BY ()`: all rows are one group.
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select,
+};
 
 use super::forms::{binary, call, nested, number, take};
 

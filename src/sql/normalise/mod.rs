@@ -36,7 +36,7 @@ use super::plan::PlanContext;
 use shapes::Shapes;
 
 pub(super) use forms::internal_name;
-pub(super) use names::shown;
+pub(super) use names::{figured, shown};
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {

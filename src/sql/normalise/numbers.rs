@@ -1,8 +1,9 @@
 //! Number constants get PostgreSQL's types: integer where it fits, then bigint, then numeric.
 
 use sqlparser::ast::{
-    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Interval, LimitClause, OrderByKind,
-    Query, Select, UnaryOperator, Value, ValueWithSpan, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
+    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, Interval, LimitClause, OrderByKind, Query, Select, UnaryOperator, Value, ValueWithSpan, WindowFrame,
+    WindowFrameBound, WindowSpec, WindowType,
 };
 
 /// No text can write this type, so a cast to it is known to come from here.

@@ -1,10 +1,10 @@
 //! Rows of values: what is asked of them is asked of their values.
 
+use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, Expr, Ident, Query, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
     UnaryOperator, Value,
 };
-use sqlparser::ast::helpers::attached_token::AttachedToken;
 
 use crate::base::{ErrorReport, SqlState};
 
@@ -146,9 +146,7 @@ fn member(index: usize) -> Expr {
 fn from_query(query: &Query, count: usize) -> Result<Box<Query>, ErrorReport> {
     check_count(&query.body, count)?;
     let mut whole = template("SELECT 1 FROM x WHERE true")?;
-    let columns = (0..count)
-        .map(|index| TableAliasColumnDef { name: column(index), data_type: None })
-        .collect();
+    let columns = (0..count).map(|index| TableAliasColumnDef { name: column(index), data_type: None }).collect();
     let alias = TableAlias { explicit: true, name: Ident::with_quote('"', TABLE), columns, at: None };
     if let SetExpr::Select(select) = whole.body.as_mut()
         && let Some(from) = select.from.first_mut()
@@ -162,7 +160,8 @@ fn from_query(query: &Query, count: usize) -> Result<Box<Query>, ErrorReport> {
 fn check_count(body: &SetExpr, count: usize) -> Result<(), ErrorReport> {
     let found = match body {
         SetExpr::Select(select) => {
-            let plain = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+            let plain =
+                |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
             if !select.projection.iter().all(plain) {
                 return Ok(());
             }

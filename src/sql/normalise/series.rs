@@ -155,7 +155,8 @@ fn derived(name: &str, columns: Columns, alias: Option<&TableAlias>, lateral: bo
         SelectItem::ExprWithAlias { expr: call("unnest", vec![array]), alias: quoted(&shown) }
     });
     let query: Query = select_from(items.collect(), None);
-    let alias = TableAlias { explicit: true, name: quoted(&table), columns: Vec::<TableAliasColumnDef>::new(), at: None };
+    let alias =
+        TableAlias { explicit: true, name: quoted(&table), columns: Vec::<TableAliasColumnDef>::new(), at: None };
     TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None }
 }
 
@@ -165,8 +166,9 @@ fn is_constant(expr: &Expr) -> bool {
         Expr::Value(ValueWithSpan { value, .. }) => !matches!(value, Value::Null),
         Expr::TypedString(_) => true,
         Expr::Interval(interval) => is_constant(&interval.value),
-        Expr::Nested(inner)
-        | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => is_constant(inner),
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
+            is_constant(inner)
+        }
         Expr::Cast { expr: inner, .. } => is_constant(inner),
         _ => false,
     }
@@ -179,7 +181,9 @@ pub(super) fn is_called(expr: &Expr) -> bool {
         type Break = ();
         fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
             match expression {
-                Expr::Function(function) if parts(function).is_some_and(|(name, all)| columns(&name, all).is_some()) => {
+                Expr::Function(function)
+                    if parts(function).is_some_and(|(name, all)| columns(&name, all).is_some()) =>
+                {
                     ControlFlow::Break(())
                 }
                 _ => ControlFlow::Continue(()),
@@ -188,4 +192,3 @@ pub(super) fn is_called(expr: &Expr) -> bool {
     }
     walk(expr, &mut Calls).is_break()
 }
-

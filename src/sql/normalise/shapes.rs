@@ -67,7 +67,9 @@ impl<'a> Shapes<'a> {
                 let width = values.rows.first()?.content.len();
                 Some((1..=width).map(|number| format!("column{number}")).collect())
             }
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_) => None,
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_) => {
+                None
+            }
         }
     }
 
@@ -121,8 +123,7 @@ impl<'a> Shapes<'a> {
         match factor {
             TableFactor::Derived { subquery, .. } => self.of_query(subquery),
             TableFactor::Table { name, args: None, .. } => {
-                let parts: Vec<String> =
-                    name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
+                let parts: Vec<String> = name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
                 if let [only] = parts.as_slice()
                     && let Some((_, columns)) = self.queries.iter().rev().find(|(name, _)| name == only)
                 {
@@ -152,7 +153,10 @@ fn renamed(own: Columns, given: Vec<String>) -> Columns {
 
 /// Every item of FROM of a SELECT that has a name.
 pub(super) fn factors(select: &Select) -> impl Iterator<Item = &TableFactor> {
-    select.from.iter().flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)))
+    select
+        .from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)))
 }
 
 /// The name by which columns of an item of FROM are called.

@@ -69,9 +69,9 @@ fn name_all(factor: &mut TableFactor, shapes: &Shapes<'_>) {
 }
 
 fn merges(from: &TableWithJoins) -> bool {
-    from.joins.iter().any(|join| {
-        matches!(constraint(join), Some((JoinConstraint::Using(_) | JoinConstraint::Natural, _)))
-    })
+    from.joins
+        .iter()
+        .any(|join| matches!(constraint(join), Some((JoinConstraint::Using(_) | JoinConstraint::Natural, _))))
 }
 
 fn expand_star(select: &mut Select, shapes: &Shapes<'_>) {
@@ -157,7 +157,8 @@ fn row_field(expr: &Expr) -> Option<(Ident, String)> {
     let [
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(table))),
         FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(ValueWithSpan {
-            value: Value::SingleQuotedString(field), ..
+            value: Value::SingleQuotedString(field),
+            ..
         }))),
     ] = list.args.as_slice()
     else {
@@ -215,9 +216,7 @@ fn name_columns(select: &mut Select, merged: &Merged) {
 pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
     let mut merged = merged_outer(select, shapes);
     let is_output = |name: &str| {
-        let is_it = |item: &SelectItem| {
-            matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name)
-        };
+        let is_it = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name);
         select.projection.iter().any(is_it)
     };
     merged.columns.retain(|(name, _)| !is_output(name));

@@ -16,7 +16,6 @@ use crate::functions::{self, FunctionKind};
 
 use super::series;
 
-
 /// Rewrites a query in place:
 /// `OPERATOR(pg_catalog.~)` → `~`, `pg_catalog.f()` → `f()`, `x COLLATE "C"` → `x`, `x::regclass` → a function,
 /// `ARRAY(SELECT …)` → an aggregate, `FROM unnest(…)` and its kin → a derived table.
@@ -315,7 +314,6 @@ pub(super) fn has_column(expression: &Expr) -> bool {
     }
     walk(expression, &mut Columns).is_break()
 }
-
 
 pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
