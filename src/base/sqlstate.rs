@@ -72,6 +72,10 @@ sqlstates! {
     SUBSTRING_ERROR = "22011";
     /// A histogram without buckets.
     INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
+    /// A number of buckets that is less than one.
+    INVALID_ARGUMENT_FOR_NTILE_FUNCTION = "22014";
+    /// A number of a row that is less than one.
+    INVALID_ARGUMENT_FOR_NTH_VALUE_FUNCTION = "22016";
     /// Arrays whose dimensions do not fit.
     ARRAY_SUBSCRIPT_ERROR = "2202E";
     /// A character that cannot be a text.

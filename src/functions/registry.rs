@@ -9,7 +9,7 @@ use super::library::{Widened, widen_sum};
 use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
-    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, numeric, regex, rounding,
+    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, regex, rounding,
     text, texts,
 };
 
@@ -22,6 +22,7 @@ pub(super) fn overloads() -> Vec<Overload> {
         formats::functions(),
         json::functions(),
         mathematics::functions(),
+        misc::functions(),
         numeric::functions(),
         regex::functions(),
         rounding::functions(),

@@ -23,7 +23,7 @@ use sqlparser::ast::BinaryOperator;
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
-use crate::functions::{differs_as_text, type_name};
+use crate::functions::{check_window_arguments, differs_as_text, type_name};
 
 /// Resolves operators, aggregates and window functions while one query is planned.
 #[derive(Debug)]
@@ -675,6 +675,15 @@ impl ExprPlanner for Operators {
     #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
     fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>, DataFusionError> {
         let name = raw.func_def.name().to_owned();
+        let constants: Vec<Option<ScalarValue>> = raw
+            .args
+            .iter()
+            .map(|arg| match arg {
+                Expr::Literal(value, _) => Some(value.clone()),
+                _ => None,
+            })
+            .collect();
+        check_window_arguments(&name, &constants).map_err(wrap)?;
         if name == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }

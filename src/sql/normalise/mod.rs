@@ -6,6 +6,7 @@
 //! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
 mod forms;
+mod named;
 mod names;
 mod numbers;
 mod selects;
