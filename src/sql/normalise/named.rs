@@ -7,8 +7,7 @@ use sqlparser::ast::{
 use crate::base::{ErrorReport, SqlState};
 
 /// The functions whose arguments have names and defaults of 0.
-const NAMED: [(&str, &[&str]); 1] =
-    [("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"])];
+const NAMED: [(&str, &[&str]); 1] = [("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"])];
 
 /// Puts named arguments in their places; what is left out before them is 0.
 pub(super) fn to_places(name: &str, function: &mut Function) -> Result<(), ErrorReport> {
