@@ -10,6 +10,7 @@ mod bind;
 mod clock;
 mod datetime;
 mod function;
+mod growth;
 mod library;
 pub mod literal;
 mod mathematics;

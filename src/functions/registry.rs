@@ -6,9 +6,11 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+use crate::base::limits::{self, LimitSet};
+
 use super::library::{Typed, Widened, widen_float, widen_sum};
 use super::table::{FunctionKind, find};
-use super::{arithmetic, clock, datetime, mathematics, rounding, text};
+use super::{arithmetic, clock, datetime, growth, mathematics, rounding, text};
 
 /// Implementations by name. Built once, shared by every session.
 #[derive(Debug, Clone, Default)]
@@ -63,11 +65,18 @@ const AGGREGATES: [(&str, &str); 8] = [
 ];
 
 impl FunctionRegistry {
-    /// Every function of the table, with its implementation.
+    /// Every function of the table, with its implementation, under the limits that the configuration has by default.
     #[must_use]
     pub fn standard() -> Self {
+        Self::new(&LimitSet::default())
+    }
+
+    /// Every function of the table, with its implementation.
+    #[must_use]
+    pub fn new(limits: &LimitSet) -> Self {
         let mut registry = Self::default();
         registry.add_scalars();
+        registry.bound_texts(limits.of(limits::FUNCTION_RESULT_BYTES));
         registry.add_aggregates();
         registry.add_windows();
         registry
@@ -100,6 +109,14 @@ impl FunctionRegistry {
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);
+        }
+    }
+
+    fn bound_texts(&mut self, bytes: usize) {
+        for function in self.scalars.values_mut() {
+            if let Some(bounded) = growth::bounded(function, bytes) {
+                *function = Arc::new(bounded);
+            }
         }
     }
 

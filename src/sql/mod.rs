@@ -10,6 +10,7 @@ mod check;
 mod context;
 mod errors;
 mod finish;
+mod foreign;
 mod lexer;
 mod normalise;
 mod operators;
