@@ -41,8 +41,6 @@ limits! {
     STATEMENT_CHAIN = "statement_chain", 2_000, "a chain of operators is a tree as deep as it is long";
     /// Rows that `generate_series` makes.
     GENERATED_ROWS = "generated_rows", 1_000_000, "they are made in memory before the query runs";
-    /// Bytes of text that one function makes for the rows that are computed at once.
-    FUNCTION_RESULT_BYTES = "function_result_bytes", 256 * 1024 * 1024, "a short statement can ask for very long texts";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.

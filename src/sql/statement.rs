@@ -26,6 +26,8 @@ pub struct Statement {
     pub offset: usize,
     /// What it asks for.
     pub kind: StatementKind,
+    /// The first parameter that it names, such as `$1`, and its position in the whole text.
+    pub first_parameter: Option<(String, usize)>,
 }
 
 /// What a statement asks for.
@@ -113,9 +115,20 @@ pub fn parse(text: &str, limits: &LimitSet) -> Result<Vec<Statement>, SqlError> 
     let mut statements = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let kind = kind_of(&piece, limits).map_err(|report| moved(report, piece.offset))?;
-        statements.push(Statement { text: piece.text, offset: piece.offset, kind });
+        let first_parameter = first_parameter(&piece);
+        statements.push(Statement { text: piece.text, offset: piece.offset, kind, first_parameter });
     }
     Ok(statements)
+}
+
+fn first_parameter(piece: &Piece) -> Option<(String, usize)> {
+    piece.tokens.iter().find_map(|token| match &token.token {
+        Token::Placeholder(id) => {
+            let place = usize::try_from(token.span.start.column).ok()?;
+            Some((id.clone(), place + piece.offset))
+        }
+        _ => None,
+    })
 }
 
 /// A position in the statement becomes one in the whole text.

@@ -60,6 +60,14 @@ impl Checker<'_> {
             _ => return Ok(Typed::new(Type::ANY, place)),
         };
         let arguments: Vec<&Expr> = argument_expressions(&list.args).collect();
+        match (schema, name) {
+            // Without its own grammar it is read as a call.
+            (None, "trim") => {
+                return self.of_catalog("btrim", Vec::new(), &arguments, &Expr::Function(function.clone()));
+            }
+            (None, "cast") => return Err(unexpected(")", self.places.token_after(place, &Token::RParen))),
+            _ => {}
+        }
         if schema.is_none()
             && let Some(typed) = self.choosing_call(name, function, &arguments)?
         {

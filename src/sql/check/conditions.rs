@@ -1,10 +1,11 @@
 //! Predicates, CASE, and what chooses among values.
 
-use sqlparser::ast::{CaseWhen, Expr, Function, ValueWithSpan};
+use sqlparser::ast::{Array, CaseWhen, Expr, Function, ValueWithSpan};
 
 use crate::base::SqlState;
 
 use super::places::begin;
+use super::queries::unexpected;
 use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
 
@@ -33,8 +34,14 @@ impl Checker<'_> {
                 self.like(expr, symbol, pattern, escape_char.as_ref(), &["ILIKE", "NOT"])?
             }
             Expr::SimilarTo { negated, expr, pattern, escape_char } => {
+                // The pattern goes through a function that makes text of it.
                 let symbol = if *negated { "!~" } else { "~" };
-                self.like(expr, symbol, pattern, escape_char.as_ref(), &["SIMILAR", "NOT"])?
+                let (first, second) = (self.expression(expr)?, self.expression(pattern)?);
+                if let Some(escape) = escape_char {
+                    self.expression(&Expr::Value(escape.clone()))?;
+                }
+                let second = Typed::new(Type::TEXT, second.place);
+                self.spelled_of(expr, symbol, &first, &second, &["SIMILAR", "NOT"])?
             }
             Expr::Between { expr, negated, low, high } => self.between(expr, *negated, low, high)?,
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated)?,
@@ -162,6 +169,16 @@ impl Checker<'_> {
     }
 
     pub(super) fn array(&mut self, whole: &Expr, elements: &[Expr]) -> Checked<Typed> {
+        if let (Expr::Array(Array { named: false, .. }), 0) = (whole, self.arrays) {
+            return Err(unexpected("[", self.places.start(whole)));
+        }
+        self.arrays += 1;
+        let typed = self.array_of(whole, elements);
+        self.arrays -= 1;
+        typed
+    }
+
+    fn array_of(&mut self, whole: &Expr, elements: &[Expr]) -> Checked<Typed> {
         let values = elements.iter().map(|element| self.expression(element)).collect::<Checked<Vec<_>>>()?;
         if values.is_empty() {
             let report = error(

@@ -1,11 +1,11 @@
 //! What may be used beside GROUP BY and aggregates (`check_ungrouped_columns`).
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    CastKind, DataType, Expr, Ident, ObjectName, Query, Select, Visit, VisitMut, Visitor, VisitorMut,
-};
+use sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName, Query, Select, Visitor, VisitorMut};
 
+use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 
 use super::clauses::Key;
@@ -42,7 +42,7 @@ impl Checker<'_> {
     /// The same tree for the same meaning: columns by what they mean, types by their own names, no parentheses.
     pub(super) fn canonical(&self, expr: &Expr) -> Expr {
         let mut copy = expr.clone();
-        let _: ControlFlow<()> = VisitMut::visit(&mut copy, &mut Canonical { checker: self });
+        let _: ControlFlow<()> = walk_mut(&mut copy, &mut Canonical { checker: self });
         copy
     }
 
@@ -84,6 +84,27 @@ impl Checker<'_> {
             }
         }
         extra.iter().copied().chain(&select.having).try_for_each(|expr| search.check(expr))
+    }
+
+    /// The first call of this SELECT in an expression that is in a list of calls.
+    pub(super) fn call_within(&self, expr: &Expr, calls: &HashMap<usize, usize>) -> Option<usize> {
+        struct Calls<'c> {
+            calls: &'c HashMap<usize, usize>,
+            level: usize,
+        }
+        impl Visitor for Calls<'_> {
+            type Break = usize;
+            fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<usize> {
+                match expr {
+                    Expr::Function(function) => match self.calls.get(&begin(&function.name)) {
+                        Some(level) if *level == self.level => ControlFlow::Break(begin(&function.name)),
+                        Some(_) | None => ControlFlow::Continue(()),
+                    },
+                    _ => ControlFlow::Continue(()),
+                }
+            }
+        }
+        walk(expr, &mut Calls { calls, level: self.scope.depth() }).break_value()
     }
 
     fn ungrouped(&self, found: Found, place: usize, in_subquery: bool) -> ErrorReport {
@@ -172,7 +193,7 @@ struct Ungrouped<'a, 'b> {
 
 impl Ungrouped<'_, '_> {
     fn check(&mut self, expr: &Expr) -> Checked<()> {
-        match expr.visit(self) {
+        match walk(expr, self) {
             ControlFlow::Break(report) => Err(report),
             ControlFlow::Continue(()) => Ok(()),
         }

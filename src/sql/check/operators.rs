@@ -4,10 +4,13 @@ use sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, UnaryOperator, Value,
 
 use crate::base::{ErrorReport, SqlState};
 
+use super::queries::unexpected;
 use super::resolve::{Resolution, resolve_operator};
 use super::signatures;
 use super::types::{Context, Type};
 use super::{Checked, Checker, Typed, at, error};
+
+const COMPARISONS: [&str; 6] = ["=", "<>", "<", ">", "<=", ">="];
 
 /// A report gets the place of the operator unless it knows a better one.
 fn placed(report: ErrorReport, place: impl FnOnce() -> usize) -> ErrorReport {
@@ -29,6 +32,18 @@ impl Checker<'_> {
 
     fn operation(&mut self, left: &Expr, symbol: &str, right: &Expr) -> Checked<Typed> {
         let places = self.places;
+        if symbol == "OVERLAPS" {
+            let place = self.expression(left)?.place;
+            self.expression(right)?;
+            return Ok(Typed::new(Type::BOOL, place));
+        }
+        if let Expr::BinaryOp { op, .. } = left
+            && COMPARISONS.contains(&symbol)
+            && COMPARISONS.contains(&self::symbol(op).as_str())
+        {
+            // Comparisons do not chain.
+            return Err(unexpected(symbol, places.operator(left, symbol)));
+        }
         if let (Expr::Tuple(a), Expr::Tuple(b)) = (bare(left), bare(right)) {
             return self.rows(symbol, a, b, || places.operator(left, symbol));
         }

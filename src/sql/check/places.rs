@@ -41,6 +41,15 @@ fn is_word(token: &Token, words: &[&str]) -> bool {
     }
 }
 
+/// How many casts with `::` an expression begins with.
+fn casts_before(expr: &Expr) -> usize {
+    match expr {
+        Expr::Nested(inner) => casts_before(inner),
+        Expr::Cast { kind: CastKind::DoubleColon, expr: inner, .. } => 1 + casts_before(inner),
+        _ => 0,
+    }
+}
+
 impl<'a> Places<'a> {
     pub(super) fn new(tokens: &'a [TokenWithSpan]) -> Self {
         Self { tokens }
@@ -118,7 +127,12 @@ impl<'a> Places<'a> {
 
     /// The report for what stands after an item of FROM and does not belong there.
     pub(super) fn unexpected_after(&self, factor: &TableFactor) -> ErrorReport {
-        match self.tokens.get(self.index(end(factor))) {
+        self.unexpected_at(end(factor))
+    }
+
+    /// The report for the first token from a place on, or for the end.
+    pub(super) fn unexpected_at(&self, place: usize) -> ErrorReport {
+        match self.tokens.get(self.index(place)) {
             Some(token) => {
                 let message = format!("syntax error at or near \"{}\"", token.token);
                 ErrorReport::new(SqlState::SYNTAX_ERROR, message).with_position(number(token.span.start.column))
@@ -226,7 +240,11 @@ impl<'a> Places<'a> {
     pub(super) fn cast(&self, expr: &Expr) -> usize {
         match expr {
             Expr::Cast { kind: CastKind::DoubleColon, expr: inner, .. } => {
-                self.after(end(inner.as_ref()), |token| *token == Token::DoubleColon)
+                let mut place = end(inner.as_ref());
+                for _ in 0..=casts_before(inner) {
+                    place = self.after(place, |token| *token == Token::DoubleColon) + 1;
+                }
+                place - 1
             }
             Expr::Cast { expr: inner, .. } => self.word_before(self.outer(inner), "CAST"),
             other => self.start(other),
