@@ -11,6 +11,7 @@ mod check;
 mod context;
 mod errors;
 mod finish;
+mod foreign;
 mod lexer;
 mod normalise;
 mod operators;

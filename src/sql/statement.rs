@@ -15,7 +15,7 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::lexer::{self, Piece};
 use super::plan::SqlError;
-use super::{session, syntax};
+use super::{foreign, session, syntax};
 
 /// One statement of a text.
 #[derive(Debug, Clone)]
@@ -173,6 +173,7 @@ fn definition_tag(words: &[String]) -> String {
 /// The query that begins at a token, and nothing after it.
 fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<StatementKind, ErrorReport> {
     let query = parse_query(piece, from, limits)?;
+    foreign::refuse(&query, piece)?;
     Ok(match writing(&query) {
         Some(word) => StatementKind::Write(word),
         None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
