@@ -82,6 +82,8 @@ sqlstates! {
     UNTRANSLATABLE_CHARACTER = "22P05";
     /// A window frame that ends before it begins.
     INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
+    /// An escape that is none.
+    INVALID_ESCAPE_SEQUENCE = "22025";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.
