@@ -113,6 +113,20 @@ impl SessionPlace {
     }
 }
 
+impl SessionRegistry {
+    /// What a session runs from now on, again: a cancel reaches it.
+    pub(super) fn runs(&self, id: SessionId, token: CancellationToken) {
+        if let Some(entry) = self.entries.lock().get_mut(&id) {
+            entry.running = token;
+        }
+    }
+
+    /// A session waits for its client: a cancel reaches nothing, as in PostgreSQL.
+    pub(super) fn waits(&self, id: SessionId) {
+        self.runs(id, CancellationToken::new());
+    }
+}
+
 impl Drop for SessionPlace {
     fn drop(&mut self) {
         if let Some(entry) = self.registry.entries.lock().remove(&self.key.id) {

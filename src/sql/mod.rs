@@ -7,7 +7,9 @@
 mod announced;
 mod array_literals;
 mod context;
+mod cursors;
 mod errors;
+mod explain;
 mod finish;
 mod lexer;
 mod normalise;
@@ -24,7 +26,13 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upkeep;
+mod words;
 
 pub use announced::Announced;
+pub use cursors::{CursorOptions, Declare, Direction, ExecuteCall, Fetch};
+pub use explain::{ExplainFormat, ExplainOptions, ExplainTarget};
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
+pub use session::TransactionModes;
 pub use statement::{SessionStatement, Statement, StatementKind, parse};
+pub use upkeep::Upkeep;
