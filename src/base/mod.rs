@@ -12,6 +12,7 @@ pub mod limits;
 pub mod nesting;
 pub mod sqlstate;
 pub mod store_types;
+pub mod syntax_walk;
 pub mod types;
 
 pub use clock::RequestClock;

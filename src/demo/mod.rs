@@ -119,8 +119,6 @@ pub fn users() -> Result<Vec<(UserName, TenantId)>, InternalError> {
 }
 
 #[cfg(test)]
-mod measure;
-#[cfg(test)]
 mod query_tests;
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,21 @@
 //! Queries over the seeded tables: the local executor, with its shortcuts, against the engine as it comes.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
+use tokio_util::sync::CancellationToken;
 
 use super::history::{SeedOptions, seed};
-use super::measure::context;
 use super::*;
+use crate::base::RequestClock;
+use crate::stores::RunContext;
 use crate::stores::embedded::provider;
 
 const QUERIES: &[&str] = &[
@@ -61,6 +66,17 @@ const QUERIES: &[&str] = &[
     "SELECT 1 AS x FROM vwap WHERE false",
     "SELECT sum(quantity) AS s FROM raw_trades WHERE false",
 ];
+
+/// What a run is given: these parameters, and ten minutes.
+pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
+    let now = Utc::now();
+    RunContext {
+        parameters: parameters.into(),
+        clock: RequestClock { transaction_start: now, statement_start: now },
+        deadline: Some(Instant::now() + Duration::from_secs(600)),
+        cancel: CancellationToken::new(),
+    }
+}
 
 /// Correlated queries that the engine as it comes cannot run, and the same without correlation.
 const CORRELATED: &[(&str, &str)] = &[

@@ -412,7 +412,7 @@ async fn a_store_runs_a_plan_over_its_own_table_leaves_only() {
     let own = vec![Arc::clone(&tables.vwap)];
     let redis = EmbeddedStore::new(StoreKind::Redis, own, Arc::clone(&executor)).prepare_plan(&plan).unwrap();
     for (symbol, expected) in [("AAPL", 1), ("TSLA", 0), ("MSFT", 1)] {
-        let run = measure::context(vec![ScalarValue::Utf8(Some(symbol.into()))]);
+        let run = query_tests::context(vec![ScalarValue::Utf8(Some(symbol.into()))]);
         let batches: Vec<RecordBatch> = redis.run(&run).await.unwrap().try_collect().await.unwrap();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), expected, "{symbol}");
     }

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::RwLock;
-use sqlparser::ast::{DataType, Expr, Ident, ObjectName, VisitMut, VisitorMut};
+use sqlparser::ast::{DataType, Expr, Ident, ObjectName, VisitorMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 use crate::base::InternalError;
+use crate::base::syntax_walk::walk_mut;
 
 use super::error::EmitError;
 use super::expression::atom;
@@ -27,7 +28,7 @@ pub(super) fn instantiate(template: &'static str, args: Vec<Expr>) -> Result<Exp
     let mut expr = parsed(template)?.as_ref().clone();
     let mut fill = Fill { args, missing: false };
     // Filling in never breaks off.
-    let _never: ControlFlow<()> = VisitMut::visit(&mut expr, &mut fill);
+    let _never: ControlFlow<()> = walk_mut(&mut expr, &mut fill);
     if fill.missing {
         return Err(InternalError::new(format!("too few arguments for the template {template}")).into());
     }
@@ -44,7 +45,7 @@ fn parsed(template: &'static str) -> Result<Arc<Expr>, InternalError> {
         .and_then(|mut parser| parser.parse_expr())
         .map_err(|error| InternalError::new(format!("the template {template}: {error}")))?;
     let mut parsed = parsed;
-    let _never: ControlFlow<()> = VisitMut::visit(&mut parsed, &mut TypeNames);
+    let _never: ControlFlow<()> = walk_mut(&mut parsed, &mut TypeNames);
     let parsed = Arc::new(parsed);
     PARSED.write().insert(template, Arc::clone(&parsed));
     Ok(parsed)

@@ -84,14 +84,15 @@ impl Session {
         call: &ExecuteCall,
         types: &[SqlType],
     ) -> Result<Vec<ScalarValue>, EngineError> {
+        // As in PostgreSQL, one without parameters looks at no arguments.
+        if types.is_empty() {
+            return Ok(Vec::new());
+        }
         if call.arguments.len() != types.len() {
             let message = format!("wrong number of parameters for prepared statement \"{}\"", call.name);
             return Err(ErrorReport::new(SqlState::SYNTAX_ERROR, message)
                 .with_detail(format!("Expected {} parameters but got {}.", types.len(), call.arguments.len()))
                 .into());
-        }
-        if types.is_empty() {
-            return Ok(Vec::new());
         }
         let bound = self.bind(&self.prepare(&self.arguments_query(call, types)?, &[])?, Vec::new())?;
         let Outcome::Rows { mut stream, .. } = Box::pin(self.execute(&bound, false)).await? else {

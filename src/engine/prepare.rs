@@ -8,6 +8,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
+use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind};
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
@@ -286,7 +287,7 @@ impl Engine {
         if planned.query.needs_values {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
-        let columns = output_columns(&planned.query)?;
+        let columns = output_columns(&planned.query, self.limits())?;
         let stages = compile(planned.query.plan, session.identity().tenant())?;
         let work = self.ready(&stages, planned.is_preview)?;
         Ok(Ready {
@@ -309,7 +310,7 @@ impl Engine {
         if planned.query.needs_values {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
-        let columns = output_columns(&planned.query)?;
+        let columns = output_columns(&planned.query, self.limits())?;
         let stages = compile(planned.query.plan, session.identity().tenant())?;
         let explained = session.with_settings(|settings| explain::explain(&stages, &columns, settings, options));
         let analyze = if options.analyze { Some(Box::new(self.ready(&stages, planned.is_preview)?)) } else { None };
@@ -435,7 +436,14 @@ impl Ready {
     }
 }
 
-fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
+fn output_columns(planned: &PlannedQuery, limits: &LimitSet) -> Result<Vec<OutputColumn>, EngineError> {
+    let (most, count) = (limits.of(limits::RESULT_COLUMNS), planned.output_names.len());
+    if count > most {
+        let message = format!("target lists can have at most {most} entries");
+        return Err(ErrorReport::new(SqlState::TOO_MANY_COLUMNS, message)
+            .with_detail(format!("The limit is {}, {count} were given.", limits::RESULT_COLUMNS.name))
+            .into());
+    }
     let fields = planned.plan.schema().fields().iter().zip(&planned.output_names);
     let announced = planned.announced.iter();
     fields.zip(announced).map(|((field, name), announced)| output_column(name, field.data_type(), announced)).collect()

@@ -451,7 +451,10 @@ fn milliseconds(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
         None => (value, false),
     };
     match parse_milliseconds(digits) {
-        Some(number) if number <= MOST_MILLISECONDS && !negative => Ok(milliseconds_text(number)),
+        Some(number) if number > MOST_MILLISECONDS => {
+            Err(invalid(setting, value).with_hint("Value exceeds integer range."))
+        }
+        Some(number) if number == 0 || !negative => Ok(milliseconds_text(number)),
         Some(number) => {
             let sign = if negative { "-" } else { "" };
             let name = spelled(setting.name);

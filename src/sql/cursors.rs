@@ -145,10 +145,17 @@ impl Words<'_> {
         }
         let tokens = self.bracketed()?;
         let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
-        let parsed = parser.parse_comma_separated(Parser::parse_data_type);
-        let types = parsed.map_err(|error| syntax::report(&error, self.piece))?;
-        finished(&parser, self.piece)?;
-        types.iter().map(declared_type).collect()
+        let mut types = Vec::new();
+        loop {
+            let at = usize::try_from(parser.peek_token_ref().span.start.column).unwrap_or_default();
+            let name = parser.parse_data_type().map_err(|error| syntax::report(&error, self.piece))?;
+            types.push(declared_type(&name).map_err(|report| report.with_position(at))?);
+            if !parser.consume_token(&Token::Comma) {
+                break;
+            }
+        }
+        finished(&mut parser, self.piece)?;
+        Ok(types)
     }
 
     /// `name [(expression, …)]`, as it stands after EXECUTE.
@@ -163,15 +170,15 @@ impl Words<'_> {
             Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);
         let parsed = parser.parse_comma_separated(Parser::parse_expr);
         let arguments = parsed.map_err(|error| syntax::report(&error, self.piece))?;
-        finished(&parser, self.piece)?;
+        finished(&mut parser, self.piece)?;
         Ok(ExecuteCall { name, arguments })
     }
 
-    /// The tokens between the brackets that open here.
+    /// The tokens after the bracket that opens here, with the one that closes it.
     fn bracketed(&mut self) -> Result<Vec<TokenWithSpan>, ErrorReport> {
         let from = self.next + 1;
         self.skip_brackets()?;
-        Ok(self.piece.tokens.get(from..self.next - 1).unwrap_or_default().to_vec())
+        Ok(self.piece.tokens.get(from..self.next).unwrap_or_default().to_vec())
     }
 
     fn fetch(&mut self, is_move: bool) -> Result<Fetch, ErrorReport> {
@@ -259,9 +266,11 @@ fn declared_type(name: &ast::DataType) -> Result<Option<SqlType>, ErrorReport> {
     sql_type_of(name).map(Some)
 }
 
-fn finished(parser: &Parser<'_>, piece: &Piece) -> Result<(), ErrorReport> {
+/// Only the bracket that closes is left.
+fn finished(parser: &mut Parser<'_>, piece: &Piece) -> Result<(), ErrorReport> {
+    let closes = parser.consume_token(&Token::RParen);
     match parser.peek_token_ref() {
-        token if token.token == Token::EOF => Ok(()),
+        token if token.token == Token::EOF && closes => Ok(()),
         token => Err(syntax::unexpected(piece, Some(token))),
     }
 }

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, SchemaError};
-use sqlparser::ast::{Expr, ObjectName, Query, Spanned, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Expr, ObjectName, Query, Spanned, TableFactor, Visitor};
 
 use crate::base::engine_error;
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 
 /// The report, with a position where one can be found in the query.
@@ -39,7 +40,7 @@ fn searched(error: &DataFusionError, report: &ErrorReport, query: &Query) -> Opt
         SqlState::UNDEFINED_FUNCTION => Search::function(function_of(&report.message)?),
         _ => return None,
     };
-    match query.visit(&mut search) {
+    match walk(query, &mut search) {
         ControlFlow::Break(position) => Some(position),
         ControlFlow::Continue(()) => None,
     }

@@ -70,7 +70,7 @@ impl Words<'_> {
         self.next += 1;
         loop {
             let at = self.peek().map(|token| token.span.start.column);
-            let name = self.name()?.to_lowercase();
+            let Some(name) = self.word() else { return Err(self.unexpected()) };
             match name.as_str() {
                 "analyze" | "analyse" => options.analyze = self.flag(&name)?,
                 "verbose" => options.verbose = self.flag(&name)?,
@@ -100,6 +100,7 @@ impl Words<'_> {
 
     fn value_of_option(&mut self) -> Option<String> {
         let value = match &self.peek()?.token {
+            Token::Word(word) if word.quote_style.is_none() => word.value.to_lowercase(),
             Token::Word(word) => word.value.clone(),
             Token::Number(digits, _) => digits.clone(),
             Token::SingleQuotedString(text) => text.clone(),

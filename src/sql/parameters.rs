@@ -10,10 +10,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use sqlparser::ast::{self, Visit, Visitor};
+use sqlparser::ast::{self, Visitor};
 
 use crate::base::engine_error::wrap;
 use crate::base::limits;
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::plan::PlanContext;
@@ -40,7 +41,7 @@ pub(super) fn count(query: &ast::Query) -> usize {
         }
     }
     let mut highest = Highest(0);
-    let _: ControlFlow<()> = query.visit(&mut highest);
+    let _: ControlFlow<()> = walk(query, &mut highest);
     highest.0
 }
 

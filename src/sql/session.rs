@@ -33,7 +33,7 @@ pub(super) fn parse(piece: &Piece) -> Result<Option<SessionStatement>, ErrorRepo
         "rollback" | "abort" => words.rollback()?,
         "savepoint" => SessionStatement::Savepoint(words.name()?),
         "release" => {
-            words.accept("savepoint");
+            words.accept_savepoint();
             SessionStatement::Release(words.name()?)
         }
         "set" => words.set()?,
@@ -56,6 +56,13 @@ impl Words<'_> {
     fn accept_transaction(&mut self) {
         if !self.accept("work") {
             self.accept("transaction");
+        }
+    }
+
+    /// A savepoint may have this name itself.
+    fn accept_savepoint(&mut self) {
+        if self.piece.tokens.get(self.next + 1).is_some() {
+            self.accept("savepoint");
         }
     }
 
@@ -114,7 +121,7 @@ impl Words<'_> {
         }
         self.accept_transaction();
         if self.accept("to") {
-            self.accept("savepoint");
+            self.accept_savepoint();
             return Ok(SessionStatement::RollbackTo(self.name()?));
         }
         Ok(SessionStatement::Rollback { chain: self.chain()? })

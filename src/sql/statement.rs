@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{self, Visit, Visitor};
+use sqlparser::ast::{self, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlType};
 
 use super::cursors::{self, Declare, ExecuteCall, Fetch};
@@ -260,7 +261,7 @@ fn writing(query: &ast::Query) -> Option<String> {
             if select.into.is_some() { ControlFlow::Break("SELECT INTO".to_owned()) } else { ControlFlow::Continue(()) }
         }
     }
-    match query.visit(&mut Writes) {
+    match walk(query, &mut Writes) {
         ControlFlow::Break(word) => Some(word),
         ControlFlow::Continue(()) => None,
     }

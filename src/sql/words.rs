@@ -2,10 +2,21 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::base::ErrorReport;
+use crate::base::{ErrorReport, SqlState};
 
 use super::lexer::Piece;
 use super::syntax::unexpected;
+
+/// PostgreSQL's reserved words: no name without quotes is one of them.
+const RESERVED: [&str; 77] = [
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case", "cast", "check",
+    "collate", "column", "constraint", "create", "current_catalog", "current_date", "current_role", "current_time",
+    "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except",
+    "false", "fetch", "for", "foreign", "from", "grant", "group", "having", "in", "initially", "intersect", "into",
+    "lateral", "leading", "limit", "localtime", "localtimestamp", "not", "null", "offset", "on", "only", "or", "order",
+    "placing", "primary", "references", "returning", "select", "session_user", "some", "symmetric", "table", "then",
+    "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "when", "where", "window", "with",
+];
 
 /// A cursor over the tokens.
 pub(super) struct Words<'a> {
@@ -81,11 +92,25 @@ impl<'a> Words<'a> {
     pub(super) fn name(&mut self) -> Result<String, ErrorReport> {
         let name = match self.peek().map(|token| &token.token) {
             Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_lowercase(),
-            Some(Token::Word(word)) => word.value.clone(),
+            Some(Token::Word(word)) if word.value.is_empty() => return Err(self.without_letters()),
+            Some(Token::Word(word)) => return Ok(self.taken_name(word.value.clone())),
             Some(_) | None => return Err(self.unexpected()),
         };
+        if RESERVED.contains(&name.as_str()) {
+            return Err(self.unexpected());
+        }
+        Ok(self.taken_name(name))
+    }
+
+    fn taken_name(&mut self, name: String) -> String {
         self.next += 1;
-        Ok(name)
+        name
+    }
+
+    fn without_letters(&self) -> ErrorReport {
+        let message = "zero-length delimited identifier at or near \"\"\"\"";
+        let at = self.peek().map_or(0, |token| usize::try_from(token.span.start.column).unwrap_or_default());
+        ErrorReport::new(SqlState::SYNTAX_ERROR, message).with_position(at)
     }
 
     /// A name of a setting, with its dots.

@@ -102,7 +102,7 @@ async fn run(script: &Script, target: &Target<'_>) -> Vec<Option<Heard>> {
         let words: Vec<String> = case.sql.split_whitespace().take(2).map(str::to_uppercase).collect();
         in_block = match (words.first().map_or("", String::as_str), words.last().map_or("", String::as_str)) {
             ("BEGIN" | "START", _) => true,
-            ("ROLLBACK", "TO") => in_block,
+            ("ROLLBACK", _) if case.sql.to_uppercase().contains(" TO ") => in_block,
             ("COMMIT" | "END" | "ROLLBACK" | "ABORT", _) => case.sql.to_uppercase().ends_with("AND CHAIN") && in_block,
             _ => in_block,
         };

@@ -5,6 +5,7 @@ use sqlparser::ast::{
     FunctionArgumentList, FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query, Value, ValueWithSpan,
 };
 
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::system::is_system_function;
 use crate::sql::plan::PlanContext;
@@ -170,7 +171,7 @@ fn cut_cast(operand: &mut Expr, data_type: &DataType) -> Option<Expr> {
 
 /// A subquery would be planned and run twice.
 fn has_query(expr: &Expr) -> bool {
-    use sqlparser::ast::{Visit, Visitor};
+    use sqlparser::ast::Visitor;
     use std::ops::ControlFlow;
     struct Queries;
     impl Visitor for Queries {
@@ -179,7 +180,7 @@ fn has_query(expr: &Expr) -> bool {
             ControlFlow::Break(())
         }
     }
-    expr.visit(&mut Queries).is_break()
+    walk(expr, &mut Queries).is_break()
 }
 
 fn between(operand: Expr, negated: bool, low: Expr, high: Expr) -> Expr {

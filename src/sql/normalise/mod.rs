@@ -14,9 +14,10 @@ mod tables;
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{self, Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{self, Expr, Query, Select, TableFactor, VisitorMut};
 
 use crate::base::ErrorReport;
+use crate::base::syntax_walk::walk_mut;
 
 use super::plan::PlanContext;
 
@@ -27,7 +28,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result
     // Names first: they come from the text as it was written.
     names::assign(query);
     system::rewrite(query)?;
-    match query.visit(&mut Normaliser { context }) {
+    match walk_mut(query, &mut Normaliser { context }) {
         ControlFlow::Break(report) => Err(*report),
         ControlFlow::Continue(()) => Ok(()),
     }

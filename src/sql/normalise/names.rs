@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use crate::base::syntax_walk::walk_mut;
 use crate::catalog::system::is_system_function;
-use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitorMut};
 
 /// Stands between a repeated name and its number. A character that cannot be seen and that no name needs.
 const MARK: char = '\u{2063}';
@@ -17,7 +18,7 @@ const NAMELESS: &str = "?column?";
 
 /// Names the columns of every SELECT of a query.
 pub(super) fn assign(query: &mut ast::Query) {
-    let _: ControlFlow<()> = query.visit(&mut Namer);
+    let _: ControlFlow<()> = walk_mut(query, &mut Namer);
 }
 
 /// The name as the client sees it.

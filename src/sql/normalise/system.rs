@@ -7,9 +7,10 @@ use sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart,
     OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
+    TableFactor, TableWithJoins, Value, Visitor, VisitorMut,
 };
 
+use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::{self, FunctionKind};
 
@@ -17,7 +18,7 @@ use crate::functions::{self, FunctionKind};
 /// `OPERATOR(pg_catalog.~)` → `~`, `pg_catalog.f()` → `f()`, `x COLLATE "C"` → `x`, `x::regclass` → a function,
 /// `ARRAY(SELECT …)` → an aggregate, `FROM unnest(…)` and its kin → a derived table.
 pub(super) fn rewrite(query: &mut Query) -> Result<(), ErrorReport> {
-    match query.visit(&mut Rewriter) {
+    match walk_mut(query, &mut Rewriter) {
         ControlFlow::Break(report) => Err(report),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -277,7 +278,7 @@ fn is_of_rows(value: &Expr) -> bool {
             if of_rows { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
-    value.visit(&mut Calls).is_break()
+    walk(value, &mut Calls).is_break()
 }
 
 /// Functions that return rows.
@@ -342,7 +343,7 @@ fn has_column(expression: &Expr) -> bool {
             }
         }
     }
-    expression.visit(&mut Columns).is_break()
+    walk(expression, &mut Columns).is_break()
 }
 
 fn number(digits: &str) -> Expr {

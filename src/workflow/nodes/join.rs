@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Node;
 use super::config;
-use super::types::{has_equality, widened};
+use super::types::{is_comparable, widened};
 use crate::base::{InternalError, SqlType};
 use crate::workflow::columns::{ColumnInfo, Columns};
 use crate::workflow::problem::{Problem, ProblemCode};
@@ -133,7 +133,7 @@ impl Config {
 /// The type in which two keys are compared. Keys of different types are an error, except numbers.
 fn comparable(left: &SqlType, right: &SqlType) -> Option<SqlType> {
     let alike = left.arrow() == right.arrow() || (left.is_numeric() && right.is_numeric());
-    (alike && has_equality(left)).then(|| widened(left, right))?
+    (alike && is_comparable(left)).then(|| widened(left, right))?
 }
 
 fn cast_of(own: &SqlType, wanted: &SqlType) -> Option<DataType> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Node;
 use super::config;
+use super::types::is_comparable;
 use crate::base::SqlType;
 use crate::workflow::columns::Columns;
 use crate::workflow::problem::{Problem, ProblemCode};
@@ -117,7 +118,7 @@ fn order_key(key: &Key, input: &Columns, scope: &mut Scope<'_>) -> Option<OrderK
         return None;
     };
     let column = scope.column(input, name, "sort_by")?;
-    if !has_order(&input[column].sql_type) {
+    if !is_comparable(&input[column].sql_type) {
         let problem = Problem::error(ProblemCode::TypeMismatch, format!("column \"{name}\" has no order"));
         scope.report(problem.port("sort_by").expected("a column with an order").actual(input[column].sql_type.name()));
         return None;
@@ -126,27 +127,4 @@ fn order_key(key: &Key, input: &Columns, scope: &mut Scope<'_>) -> Option<OrderK
     // PostgreSQL takes NULL for larger than every value.
     let nulls_first = key.nulls.map_or(!ascending, |nulls| nulls == Nulls::First);
     Some(OrderKey { column, ascending, nulls_first })
-}
-
-/// Whether every store orders the type as PostgreSQL does.
-fn has_order(sql_type: &SqlType) -> bool {
-    match sql_type {
-        SqlType::Json | SqlType::Jsonb | SqlType::Interval | SqlType::Array(_) => false,
-        SqlType::Bool
-        | SqlType::Int2
-        | SqlType::Int4
-        | SqlType::Int8
-        | SqlType::Float4
-        | SqlType::Float8
-        | SqlType::Numeric { .. }
-        | SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Date
-        | SqlType::Time
-        | SqlType::Timestamp
-        | SqlType::Timestamptz
-        | SqlType::Uuid
-        | SqlType::Bytea
-        | SqlType::Oid => true,
-    }
 }

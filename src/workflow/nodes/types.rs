@@ -70,9 +70,27 @@ fn digits(sql_type: &SqlType) -> Option<(u8, u8)> {
     }
 }
 
-/// Whether two values of the type can be told to be equal by every store.
-pub(super) fn has_equality(sql_type: &SqlType) -> bool {
-    !matches!(sql_type, SqlType::Json | SqlType::Jsonb | SqlType::Array(_) | SqlType::Interval)
+/// Whether every store compares and orders values of the type as PostgreSQL does.
+pub(super) fn is_comparable(sql_type: &SqlType) -> bool {
+    match sql_type {
+        SqlType::Json | SqlType::Jsonb | SqlType::Interval | SqlType::Array(_) => false,
+        SqlType::Bool
+        | SqlType::Int2
+        | SqlType::Int4
+        | SqlType::Int8
+        | SqlType::Float4
+        | SqlType::Float8
+        | SqlType::Numeric { .. }
+        | SqlType::Text
+        | SqlType::Varchar
+        | SqlType::Date
+        | SqlType::Time
+        | SqlType::Timestamp
+        | SqlType::Timestamptz
+        | SqlType::Uuid
+        | SqlType::Bytea
+        | SqlType::Oid => true,
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Node;
 use super::config;
-use super::types::{has_equality, widened};
+use super::types::{is_comparable, widened};
 use crate::base::SqlType;
 use crate::workflow::columns::{ColumnInfo, Columns};
 use crate::workflow::problem::{Problem, ProblemCode};
@@ -104,7 +104,7 @@ fn widen(column: &mut ColumnInfo, other: &ColumnInfo, number: usize, scope: &mut
 }
 
 fn comparable(columns: &Columns, scope: &mut Scope<'_>) {
-    for column in columns.iter().filter(|column| !has_equality(&column.sql_type)) {
+    for column in columns.iter().filter(|column| !is_comparable(&column.sql_type)) {
         let message = format!("values of column \"{}\" cannot be compared", column.name);
         let problem = Problem::error(ProblemCode::UnionIncompatible, message).port("distinct");
         scope.report(problem.expected("columns of comparable types").actual(column.sql_type.name()));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Node;
 use super::config;
-use super::types::has_equality;
+use super::types::is_comparable;
 use crate::workflow::columns::Columns;
 use crate::workflow::problem::{Problem, ProblemCode};
 use crate::workflow::resolve::{Resolution, Scope};
@@ -33,7 +33,7 @@ impl Node for Config {
             keys.extend(place.filter(|place| !keys.contains(place)));
         }
         let compared: Vec<usize> = if self.columns.is_empty() { (0..input.len()).collect() } else { keys.clone() };
-        for column in compared.iter().map(|place| &input[*place]).filter(|column| !has_equality(&column.sql_type)) {
+        for column in compared.iter().map(|place| &input[*place]).filter(|column| !is_comparable(&column.sql_type)) {
             let message = format!("values of column \"{}\" cannot be compared", column.name);
             let problem = Problem::error(ProblemCode::TypeMismatch, message).port("columns");
             scope.report(problem.expected("columns of comparable types").actual(column.sql_type.name()));
