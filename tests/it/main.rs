@@ -9,10 +9,12 @@
 )]
 
 mod cli;
+mod clients;
 mod differential;
 mod fixture;
 mod golden;
 mod house;
+mod limits;
 mod live;
 mod login;
 mod postgres;
@@ -20,6 +22,7 @@ mod protocol;
 mod psql;
 mod robustness;
 mod routing;
+mod sessions;
 mod slt;
 mod support;
 mod tenants;
