@@ -54,8 +54,12 @@ sqlstates! {
     PROTOCOL_VIOLATION = "08P01";
     /// More than one row from a scalar subquery.
     CARDINALITY_VIOLATION = "21000";
+    /// Data that a function cannot take.
+    DATA_EXCEPTION = "22000";
     /// Text too long for its type.
     STRING_DATA_RIGHT_TRUNCATION = "22001";
+    /// NULL where none may be.
+    NULL_VALUE_NOT_ALLOWED = "22004";
     /// A number outside the range of its type.
     NUMERIC_VALUE_OUT_OF_RANGE = "22003";
     /// A date or time that cannot be read.
@@ -64,6 +68,16 @@ sqlstates! {
     DATETIME_FIELD_OVERFLOW = "22008";
     /// Division by zero.
     DIVISION_BY_ZERO = "22012";
+    /// A negative length.
+    SUBSTRING_ERROR = "22011";
+    /// A histogram without buckets.
+    INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
+    /// Arrays whose dimensions do not fit.
+    ARRAY_SUBSCRIPT_ERROR = "2202E";
+    /// A character that cannot be a text.
+    UNTRANSLATABLE_CHARACTER = "22P05";
+    /// A window frame that ends before it begins.
+    INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.
@@ -78,8 +92,6 @@ sqlstates! {
     CHARACTER_NOT_IN_REPERTOIRE = "22021";
     /// An argument with a value that the function refuses.
     INVALID_PARAMETER_VALUE = "22023";
-    /// A NULL where none may be.
-    NULL_VALUE_NOT_ALLOWED = "22004";
     /// Text that does not parse as the type.
     INVALID_TEXT_REPRESENTATION = "22P02";
     /// Binary data that does not parse as the type.
@@ -118,6 +130,8 @@ sqlstates! {
     GROUPING_ERROR = "42803";
     /// A window function where none may stand.
     WINDOWING_ERROR = "42P20";
+    /// A call of another kind of function than the form of the call says.
+    WRONG_OBJECT_TYPE = "42809";
     /// Operands of types that do not go together.
     DATATYPE_MISMATCH = "42804";
     /// A recursion that is not allowed.

@@ -95,6 +95,10 @@ impl TableFunctions for WorkflowCalls<'_> {
             _ => None,
         }
     }
+
+    fn knows(&self, name: &str) -> bool {
+        matches!(name, "workflow_preview" | "workflow_compile" | "workflow_validate" | "workflow_schema")
+    }
 }
 
 struct Arguments<'a> {

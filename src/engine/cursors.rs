@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use futures::StreamExt;
-use sqlparser::ast;
 use tokio::sync::Mutex;
 
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType};
@@ -88,13 +87,13 @@ impl Session {
         if types.is_empty() {
             return Ok(Vec::new());
         }
-        if call.arguments.len() != types.len() {
+        if call.argument_count() != types.len() {
             let message = format!("wrong number of parameters for prepared statement \"{}\"", call.name);
             return Err(ErrorReport::new(SqlState::SYNTAX_ERROR, message)
-                .with_detail(format!("Expected {} parameters but got {}.", types.len(), call.arguments.len()))
+                .with_detail(format!("Expected {} parameters but got {}.", types.len(), call.argument_count()))
                 .into());
         }
-        let bound = self.bind(&self.prepare(&self.arguments_query(call, types)?, &[])?, Vec::new())?;
+        let bound = self.bind(&self.prepare(&call.values_query(types, self.engine.limits())?, &[])?, Vec::new())?;
         let Outcome::Rows { mut stream, .. } = Box::pin(self.execute(&bound, false)).await? else {
             return Err(InternalError::new("the arguments of EXECUTE gave no rows").into());
         };
@@ -103,25 +102,6 @@ impl Session {
         };
         let values = row.columns().iter().map(|column| ScalarValue::try_from_array(column, 0));
         values.collect::<Result<_, _>>().map_err(|error| InternalError::new(error).into())
-    }
-
-    /// `SELECT CAST(argument AS type), …`
-    fn arguments_query(&self, call: &ExecuteCall, types: &[SqlType]) -> Result<Statement, EngineError> {
-        let casts: Vec<String> = types.iter().map(|sql_type| format!("CAST(NULL AS {})", sql_type.name())).collect();
-        let mut statement = self
-            .parse(&format!("SELECT {}", casts.join(", ")))?
-            .pop()
-            .ok_or_else(|| InternalError::new("no statement for the arguments of EXECUTE"))?;
-        if let StatementKind::Query(query) = &mut statement.kind
-            && let ast::SetExpr::Select(select) = query.body.as_mut()
-        {
-            for (item, argument) in select.projection.iter_mut().zip(&call.arguments) {
-                if let ast::SelectItem::UnnamedExpr(ast::Expr::Cast { expr, .. }) = item {
-                    **expr = argument.clone();
-                }
-            }
-        }
-        Ok(statement)
     }
 
     pub(super) fn declare(

@@ -14,8 +14,8 @@ use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
 use crate::sql::{
-    Announced, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, SessionStatement,
-    Statement, StatementKind, Upkeep, plan_query,
+    Announced, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
+    SessionStatement, Statement, StatementKind, Upkeep, parameter_count, plan_query,
 };
 use crate::stores::PreparedPiece;
 use crate::stores::local::{PreparedLocal, piece_provider};
@@ -221,7 +221,10 @@ impl Engine {
             }
             StatementKind::Declare(declare) => self.prepare_declare(session, statement, declare, declared_types)?,
             StatementKind::Upkeep(upkeep) => Ready::without_query(Ok(None), Work::Upkeep(upkeep.clone())),
-            StatementKind::Write(word) => Ready::without_query(Ok(None), Work::Write(word.clone())),
+            StatementKind::Write(word) => Ready {
+                parameter_types: self.parameters_of_write(statement, declared_types),
+                ..Ready::without_query(Ok(None), Work::Write(word.clone()))
+            },
             kind @ (StatementKind::Prepare { .. }
             | StatementKind::Execute(_)
             | StatementKind::Explain { target: ExplainTarget::Execute(_), .. }
@@ -279,7 +282,7 @@ impl Engine {
     fn prepare_query(
         &self,
         session: &Session,
-        query: &sqlparser::ast::Query,
+        query: &Query,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
     ) -> Result<Ready, EngineError> {
@@ -301,7 +304,7 @@ impl Engine {
     fn prepare_explain(
         &self,
         session: &Session,
-        query: &sqlparser::ast::Query,
+        query: &Query,
         options: ExplainOptions,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
@@ -322,6 +325,13 @@ impl Engine {
         })
     }
 
+    /// A write is refused when it runs, not when its parameters come: they are of the types that the client declares.
+    fn parameters_of_write(&self, statement: &Statement, declared: &[Option<SqlType>]) -> Vec<SqlType> {
+        let count = parameter_count(&statement.text, self.limits()).max(declared.len());
+        let types = (0..count).map(|index| declared.get(index).cloned().flatten().unwrap_or(SqlType::Text));
+        types.collect()
+    }
+
     fn prepare_declare(
         &self,
         session: &Session,
@@ -339,7 +349,7 @@ impl Engine {
     fn plan(
         &self,
         session: &Session,
-        query: &sqlparser::ast::Query,
+        query: &Query,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
     ) -> Result<Planned, EngineError> {

@@ -73,7 +73,9 @@ impl Engine {
     ) -> Result<RowStream, EngineError> {
         let cap = query.is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
         let deadline = earlier(session.statement_timeout(), cap).map(|timeout| started + timeout);
+        let tenant = &session.identity().tenant().id;
         let context = RunContext {
+            tenant: tenant.clone(),
             parameters: Arc::clone(&bound.values),
             clock: session.clock(),
             // A store cannot stop its clock while the client thinks.

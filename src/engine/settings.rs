@@ -40,6 +40,8 @@ enum Kind {
     TimeZone,
     /// `ISO` with any order of the fields.
     DateStyle,
+    /// A character encoding, of which only UTF-8 can be honoured.
+    Encoding,
     /// Names, joined by commas.
     NameList,
     /// The login name, or `none` for `role`.
@@ -69,7 +71,7 @@ const SETTINGS: &[Setting] = &[
     reported("application_name", "", Kind::Text),
     setting("backslash_quote", "safe_encoding", Kind::OneOf(&["safe_encoding", "on", "off"])),
     setting("bytea_output", "hex", Kind::Honoured(&["hex"], &["escape"])),
-    reported("client_encoding", "UTF8", Kind::Honoured(&["UTF8", "UTF-8", "UNICODE"], &["SQL_ASCII", "LATIN1"])),
+    reported("client_encoding", "UTF8", Kind::Encoding),
     setting("client_min_messages", "notice", Kind::OneOf(MESSAGE_LEVELS)),
     reported("datestyle", "ISO, MDY", Kind::DateStyle),
     setting("default_transaction_deferrable", "off", Kind::Bool),
@@ -385,6 +387,7 @@ fn check(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
             (None, Some(known)) => Err(not_honoured(setting, &known)),
             (None, None) => Err(invalid(setting, value)),
         },
+        Kind::Encoding => encoding(setting, value),
         Kind::TimeZone => {
             parse_time_zone(value).map(|zone| zone.name().to_owned()).ok_or_else(|| invalid(setting, value))
         }
@@ -408,6 +411,18 @@ fn boolean_expected(setting: &Setting) -> ErrorReport {
         SqlState::INVALID_PARAMETER_VALUE,
         format!("parameter \"{}\" requires a Boolean value", spelled(setting.name)),
     )
+}
+
+/// As in PostgreSQL, only letters and digits count, so that drivers may write `'utf-8'` with its quotes.
+fn encoding(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
+    let known: String = value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    match known.as_str() {
+        "utf8" | "unicode" => Ok("UTF8".to_owned()),
+        "sqlascii" | "latin1" | "iso88591" | "win1252" | "windows1252" | "latin9" | "iso885915" => {
+            Err(not_honoured(setting, value))
+        }
+        _ => Err(invalid(setting, value)),
+    }
 }
 
 fn date_style(setting: &Setting, value: &str) -> Result<String, ErrorReport> {

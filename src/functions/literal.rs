@@ -57,7 +57,14 @@ fn invalid(sql_type: &SqlType, text: &str) -> ErrorReport {
 }
 
 fn invalid_time(sql_type: &SqlType, text: &str) -> ErrorReport {
-    ErrorReport { sqlstate: SqlState::INVALID_DATETIME_FORMAT, ..invalid(sql_type, text) }
+    // The input functions have short names for some types.
+    let name = match sql_type {
+        SqlType::Timestamp => "timestamp".to_owned(),
+        SqlType::Time => "time".to_owned(),
+        other => short_name(other),
+    };
+    let message = format!("invalid input syntax for type {name}: \"{text}\"");
+    ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, message)
 }
 
 fn field_out_of_range(text: &str) -> ErrorReport {

@@ -84,6 +84,9 @@ pub trait BackendSession: Send {
         declared_types: &[Option<SqlType>],
     ) -> Result<Arc<Self::Prepared>, ErrorReport>;
 
+    /// The first parameter that a statement names, such as `$1`, and its position in the text that was parsed.
+    fn first_parameter(statement: &Self::Statement) -> Option<(&str, usize)>;
+
     /// The types of `$1`, `$2` …
     fn parameter_types(prepared: &Self::Prepared) -> &[SqlType];
 
@@ -176,6 +179,9 @@ impl BackendSession for Session {
     }
     fn prepare(&self, statement: &Statement, declared_types: &[Option<SqlType>]) -> Result<Arc<Prepared>, ErrorReport> {
         Self::prepare(self, statement, declared_types).map_err(|error| located(&error, statement.offset))
+    }
+    fn first_parameter(statement: &Statement) -> Option<(&str, usize)> {
+        statement.first_parameter.as_ref().map(|(id, position)| (id.as_str(), *position))
     }
     fn parameter_types(prepared: &Prepared) -> &[SqlType] {
         &prepared.parameter_types

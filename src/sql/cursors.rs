@@ -1,15 +1,18 @@
 //! Statements about prepared statements and cursors: `PREPARE`, `EXECUTE`, `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
 
+use std::sync::Arc;
+
 use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
-use crate::base::{ErrorReport, SqlType};
+use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
 
-use super::lexer::Piece;
-use super::statement::{self, StatementKind};
+use super::lexer::{self, Piece};
+use super::plan::SqlError;
+use super::statement::{self, Query, Statement, StatementKind};
 use super::syntax;
 use super::types::sql_type_of;
 use super::words::Words;
@@ -19,8 +22,38 @@ use super::words::Words;
 pub struct ExecuteCall {
     /// The prepared statement.
     pub name: String,
-    /// The values of `$1`, `$2` …, which may be expressions.
-    pub arguments: Vec<ast::Expr>,
+    arguments: Vec<ast::Expr>,
+    /// The whole statement's, for the places that expressions do not know.
+    tokens: Arc<[TokenWithSpan]>,
+}
+
+impl ExecuteCall {
+    /// How many values it gives.
+    #[must_use]
+    pub fn argument_count(&self) -> usize {
+        self.arguments.len()
+    }
+
+    /// The query whose one row is the values as these types: `SELECT CAST(argument AS type), …`.
+    ///
+    /// # Errors
+    /// None that the text of the call can cause.
+    pub fn values_query(&self, types: &[SqlType], limits: &LimitSet) -> Result<Statement, SqlError> {
+        let casts: Vec<String> = types.iter().map(|sql_type| format!("CAST(NULL AS {})", sql_type.name())).collect();
+        let text = format!("SELECT {}", casts.join(", "));
+        let pieces = lexer::split(&text, limits)?;
+        let piece = pieces.first().ok_or_else(|| InternalError::new("no statement for EXECUTE").report())?;
+        let mut tree = statement::parse_query(piece, 0, limits)?;
+        if let ast::SetExpr::Select(select) = tree.body.as_mut() {
+            for (item, argument) in select.projection.iter_mut().zip(&self.arguments) {
+                if let ast::SelectItem::UnnamedExpr(ast::Expr::Cast { expr, .. }) = item {
+                    **expr = argument.clone();
+                }
+            }
+        }
+        let query = Query::new(*tree, Arc::clone(&self.tokens));
+        Ok(Statement { text, offset: 0, kind: StatementKind::Query(Box::new(query)), first_parameter: None })
+    }
 }
 
 /// `DECLARE name … CURSOR … FOR query`.
@@ -31,7 +64,7 @@ pub struct Declare {
     /// How it may be used.
     pub options: CursorOptions,
     /// The query.
-    pub query: Box<ast::Query>,
+    pub query: Box<Query>,
 }
 
 /// How a cursor may be used.
@@ -162,7 +195,7 @@ impl Words<'_> {
     pub(super) fn execute(&mut self, limits: &LimitSet) -> Result<ExecuteCall, ErrorReport> {
         let name = self.name()?;
         if self.peek().is_none() {
-            return Ok(ExecuteCall { name, arguments: Vec::new() });
+            return Ok(ExecuteCall { name, arguments: Vec::new(), tokens: Arc::from([]) });
         }
         let tokens = self.bracketed()?;
         let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
@@ -171,7 +204,7 @@ impl Words<'_> {
         let parsed = parser.parse_comma_separated(Parser::parse_expr);
         let arguments = parsed.map_err(|error| syntax::report(&error, self.piece))?;
         finished(&mut parser, self.piece)?;
-        Ok(ExecuteCall { name, arguments })
+        Ok(ExecuteCall { name, arguments, tokens: self.piece.tokens.as_slice().into() })
     }
 
     /// The tokens after the bracket that opens here, with the one that closes it.
@@ -334,7 +367,7 @@ mod tests {
         let StatementKind::Execute(call) = kind("execute p (1 + 2, 'a,b', (array[1])[1])") else {
             panic!("no EXECUTE")
         };
-        assert_eq!(call.arguments.len(), 3);
+        assert_eq!(call.argument_count(), 3);
         for text in
             ["prepare p select 1", "prepare p as begin", "prepare p () as select 1", "execute p 1", "execute p ("]
         {
@@ -350,7 +383,7 @@ mod tests {
             panic!("no DECLARE")
         };
         assert_eq!(declare.options, CursorOptions { scroll: Some(true), hold: true, binary: true });
-        assert!(matches!(kind("declare c cursor for select 1 for update"), StatementKind::Write(_)));
+        assert!(matches!(kind("declare c cursor for select * from t for update"), StatementKind::Write(_)));
         assert!(parse_text("declare c cursor select 1", &LimitSet::default()).is_err());
         assert!(matches!(kind("close all"), StatementKind::Close(None)));
         assert!(matches!(kind("close c"), StatementKind::Close(Some(_))));

@@ -1,6 +1,5 @@
 //! `EXPLAIN` and its options.
 
-use sqlparser::ast;
 use sqlparser::tokenizer::Token;
 
 use crate::base::limits::LimitSet;
@@ -8,14 +7,14 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::cursors::ExecuteCall;
 use super::lexer::Piece;
-use super::statement::{self, StatementKind};
+use super::statement::{self, Query, StatementKind};
 use super::words::Words;
 
 /// What is explained.
 #[derive(Debug, Clone)]
 pub enum ExplainTarget {
     /// A query.
-    Query(Box<ast::Query>),
+    Query(Box<Query>),
     /// The query of a prepared statement.
     Execute(ExecuteCall),
 }

@@ -6,6 +6,8 @@
 
 mod announced;
 mod array_literals;
+mod calls;
+mod check;
 mod context;
 mod cursors;
 mod errors;
@@ -34,5 +36,5 @@ pub use cursors::{CursorOptions, Declare, Direction, ExecuteCall, Fetch};
 pub use explain::{ExplainFormat, ExplainOptions, ExplainTarget};
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
 pub use session::TransactionModes;
-pub use statement::{SessionStatement, Statement, StatementKind, parse};
+pub use statement::{Query, SessionStatement, Statement, StatementKind, parameter_count, parse};
 pub use upkeep::Upkeep;

@@ -16,13 +16,17 @@ use crate::functions::FunctionRegistry;
 
 use super::announced::{self, Announced};
 use super::context::{Provider, options};
-use super::{errors, finish, normalise, parameters, settle};
+use super::statement::Query;
+use super::{check, errors, finish, normalise, parameters, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
     /// The plan that a call stands for; `None` when there is no such function. The arguments are literal values, or
     /// `None` where an argument is a parameter that has no value yet.
     fn expand(&self, name: &str, arguments: &[Option<ScalarValue>]) -> Option<Result<LogicalPlan, ErrorReport>>;
+
+    /// Whether there is a function of this name.
+    fn knows(&self, name: &str) -> bool;
 }
 
 /// What planning reads besides the text. Nothing in it changes while a statement is planned.
@@ -92,8 +96,10 @@ impl UserFacing for SqlError {
 ///
 /// # Errors
 /// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
-pub fn plan_query(query: &ast::Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
+pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
     let provider = Provider::new(context);
+    check::check(query, &provider, context)?;
+    let query = query.tree();
     let mut normal = query.clone();
     normalise::query(&mut normal, context)?;
     let (plan, parameter_types) = match typed_plan(normal, &provider, context) {

@@ -1,6 +1,7 @@
 //! Statements: what a text asks for, before any name is looked up.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use sqlparser::ast::{self, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
@@ -29,13 +30,15 @@ pub struct Statement {
     pub offset: usize,
     /// What it asks for.
     pub kind: StatementKind,
+    /// The first parameter that it names, such as `$1`, and its position in the whole text.
+    pub first_parameter: Option<(String, usize)>,
 }
 
 /// What a statement asks for.
 #[derive(Debug, Clone)]
 pub enum StatementKind {
     /// Rows.
-    Query(Box<ast::Query>),
+    Query(Box<Query>),
     /// The stages of a query.
     Explain {
         /// What is explained.
@@ -66,6 +69,29 @@ pub enum StatementKind {
     Session(SessionStatement),
     /// A statement that would write; its command word, such as `INSERT`.
     Write(String),
+}
+
+/// A query as it was written: its syntax tree, and its tokens for the places that the tree does not know.
+#[derive(Debug, Clone)]
+pub struct Query {
+    tree: ast::Query,
+    tokens: Arc<[TokenWithSpan]>,
+}
+
+impl Query {
+    /// A tree with the tokens that it was made from.
+    pub(super) fn new(tree: ast::Query, tokens: Arc<[TokenWithSpan]>) -> Self {
+        Self { tree, tokens }
+    }
+
+    /// The syntax tree. Its locations have the character position as their column.
+    pub(super) fn tree(&self) -> &ast::Query {
+        &self.tree
+    }
+
+    pub(super) fn tokens(&self) -> &[TokenWithSpan] {
+        &self.tokens
+    }
 }
 
 /// Statements that change or show the session.
@@ -148,9 +174,20 @@ pub fn parse(text: &str, limits: &LimitSet) -> Result<Vec<Statement>, SqlError> 
     let mut statements = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let kind = kind_of(&piece, limits).map_err(|report| moved(report, piece.offset))?;
-        statements.push(Statement { text: piece.text, offset: piece.offset, kind });
+        let first_parameter = first_parameter(&piece);
+        statements.push(Statement { text: piece.text, offset: piece.offset, kind, first_parameter });
     }
     Ok(statements)
+}
+
+fn first_parameter(piece: &Piece) -> Option<(String, usize)> {
+    piece.tokens.iter().find_map(|token| match &token.token {
+        Token::Placeholder(id) => {
+            let place = usize::try_from(token.span.start.column).ok()?;
+            Some((id.clone(), place + piece.offset))
+        }
+        _ => None,
+    })
 }
 
 /// A position in the statement becomes one in the whole text.
@@ -183,6 +220,18 @@ fn kind_of(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorRepor
     }
 }
 
+/// How many parameters a text names that nothing else is known of; 0 for one that cannot be read.
+#[must_use]
+pub fn parameter_count(text: &str, limits: &LimitSet) -> usize {
+    let pieces = lexer::split(text, limits).unwrap_or_default();
+    let tokens = pieces.iter().flat_map(|piece| &piece.tokens);
+    let numbers = tokens.filter_map(|token| match &token.token {
+        Token::Placeholder(id) => id.strip_prefix('$')?.parse::<usize>().ok(),
+        _ => None,
+    });
+    numbers.max().unwrap_or_default().min(limits.of(limits::PARAMETERS))
+}
+
 /// `CREATE OR REPLACE TEMP VIEW` is `CREATE VIEW`.
 fn definition_tag(words: &[String]) -> String {
     let noise = ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "GLOBAL", "LOCAL", "RECURSIVE"];
@@ -199,11 +248,11 @@ pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<
     let query = parse_query(piece, from, limits)?;
     Ok(match writing(&query) {
         Some(word) => StatementKind::Write(word),
-        None => StatementKind::Query(query),
+        None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
     })
 }
 
-fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
+pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
     let tokens = expand_table_statements(piece.tokens.get(from..).unwrap_or_default());
     // The parser spends several levels of its own on one level of the text.
     let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);

@@ -27,6 +27,10 @@ impl TableFunctions for NoTableFunctions {
     fn expand(&self, _name: &str, _arguments: &[Option<ScalarValue>]) -> Option<Result<LogicalPlan, ErrorReport>> {
         None
     }
+
+    fn knows(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 fn column(name: &str, sql_type: SqlType) -> Column {

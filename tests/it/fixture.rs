@@ -155,6 +155,10 @@ impl TableFunctions for NoTableFunctions {
     ) -> Option<Result<LogicalPlan, ErrorReport>> {
         None
     }
+
+    fn knows(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// The plan of a query, before the guard.

@@ -99,7 +99,10 @@ async fn a_large_cursor_streams_and_forgets_what_it_gave() {
 async fn both_ways_of_preparing_share_one_list() {
     let server = TestServer::start().await;
     let client = server.connect("acme").await;
+    // The driver names its statements s0, s1 and so on.
     client.batch_execute("PREPARE s0 AS SELECT 1").await.unwrap();
+    let taken = client.prepare("SELECT 2").await.unwrap_err();
+    assert_eq!(taken.code().map(tokio_postgres::error::SqlState::code), Some("42P05"));
     let statement = client.prepare("SELECT $1::int + 1").await.unwrap();
     assert_eq!(client.query_one(&statement, &[&41]).await.unwrap().get::<_, i32>(0), 42);
     client.batch_execute("DEALLOCATE ALL").await.unwrap();

@@ -41,7 +41,9 @@ impl<S: BackendSession> Connection<S> {
     async fn statement(&mut self, statement: &S::Statement) -> Result<(), Failure> {
         let prepared = self.session.prepare(statement, &[])?;
         if !S::parameter_types(&prepared).is_empty() {
-            return Err(ErrorReport::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1").into());
+            let (id, position) = S::first_parameter(statement).unwrap_or(("$1", 0));
+            let report = ErrorReport::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter {id}"));
+            return Err(if position == 0 { report } else { report.with_position(position) }.into());
         }
         let bound = self.session.bind(&prepared, Vec::new())?;
         match self.run_bound(&bound, false).await? {

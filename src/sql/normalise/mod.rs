@@ -21,7 +21,7 @@ use crate::base::syntax_walk::walk_mut;
 
 use super::plan::PlanContext;
 
-pub(super) use names::shown;
+pub(super) use names::{figured, shown};
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {

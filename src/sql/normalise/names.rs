@@ -82,6 +82,11 @@ fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
+/// The name of the column that an expression without an alias makes.
+pub(in crate::sql) fn figured(expr: &Expr) -> String {
+    figure(expr).unwrap_or_else(|| NAMELESS.to_owned())
+}
+
 /// The name that an expression suggests, or `None`.
 fn figure(expr: &Expr) -> Option<String> {
     let fixed = |name: &str| Some(name.to_owned());
@@ -109,7 +114,7 @@ fn figure(expr: &Expr) -> Option<String> {
         Expr::Ceil { .. } => fixed("ceil"),
         Expr::Floor { .. } => fixed("floor"),
         Expr::Position { .. } => fixed("position"),
-        Expr::Substring { .. } => fixed("substring"),
+        Expr::Substring { shorthand, .. } => fixed(if *shorthand { "substr" } else { "substring" }),
         Expr::Overlay { .. } => fixed("overlay"),
         Expr::AtTimeZone { .. } => fixed("timezone"),
         Expr::Trim { trim_where, .. } => fixed(match trim_where {

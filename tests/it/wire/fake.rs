@@ -413,6 +413,10 @@ impl BackendSession for FakeSession {
         plan(statement, declared).map(Arc::new)
     }
 
+    fn first_parameter(_statement: &String) -> Option<(&str, usize)> {
+        None
+    }
+
     fn parameter_types(prepared: &Plan) -> &[SqlType] {
         &prepared.parameters
     }

@@ -1,0 +1,144 @@
+//! Where aggregates may stand, and to which SELECT each belongs (`parse_agg.c`).
+
+use crate::base::SqlState;
+
+use super::scope::Clause;
+use super::{Checked, Checker, error};
+
+/// What the arguments of a call hold.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The SELECT in which the call stands; what is within belongs to subqueries.
+    level: usize,
+    /// The innermost SELECT whose columns are used.
+    column: Option<usize>,
+    /// The place of the first column of this SELECT.
+    own_column: Option<usize>,
+    /// The innermost SELECT whose aggregates are used, and one such aggregate.
+    aggregate: Option<(usize, usize)>,
+    window: Option<usize>,
+    set: Option<usize>,
+}
+
+impl Watch {
+    fn see_column(&mut self, level: usize, place: usize) {
+        if level <= self.level {
+            self.column = self.column.max(Some(level));
+        }
+        if level == self.level {
+            self.own_column.get_or_insert(place);
+        }
+    }
+
+    /// The first column of this SELECT itself.
+    pub(super) fn own_column(&self) -> Option<usize> {
+        self.own_column
+    }
+
+    fn see_aggregate(&mut self, level: usize, place: usize) {
+        if level <= self.level && self.aggregate.is_none_or(|(known, _)| level > known) {
+            self.aggregate = Some((level, place));
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Begins to watch what a call's arguments hold.
+    pub(super) fn watch(&mut self) {
+        self.watches.push(Watch { level: self.scope.depth(), ..Watch::default() });
+    }
+
+    pub(super) fn watch_column(&mut self, level: usize, place: usize) {
+        if let Some(watch) = self.watches.last_mut() {
+            watch.see_column(level, place);
+        }
+    }
+
+    pub(super) fn watch_set(&mut self, place: usize) {
+        if let Some(watch) = self.watches.last_mut() {
+            watch.set.get_or_insert(place);
+        }
+    }
+
+    /// Ends a watch; what was seen counts for the call around it.
+    pub(super) fn forget(&mut self) -> Watch {
+        let watch = self.watches.pop().unwrap_or_default();
+        if let Some(outer) = self.watches.last_mut() {
+            if let Some(level) = watch.column {
+                outer.see_column(level, watch.own_column.unwrap_or_default());
+            }
+            if let Some((level, place)) = watch.aggregate {
+                outer.see_aggregate(level, place);
+            }
+            if watch.level == outer.level {
+                outer.window = outer.window.or(watch.window);
+                outer.set = outer.set.or(watch.set);
+            }
+        }
+        watch
+    }
+
+    /// An aggregate whose arguments were watched.
+    pub(super) fn aggregate_call(&mut self, place: usize) -> Checked<()> {
+        let watch = self.forget();
+        let wrong = |message: &str, place: usize| Err(error(SqlState::GROUPING_ERROR, message, place));
+        let innermost = watch.column.max(watch.aggregate.map(|(level, _)| level));
+        let level = innermost.unwrap_or(watch.level);
+        if let Some((_, inner)) = watch.aggregate.filter(|(inner, _)| *inner == level) {
+            return wrong("aggregate function calls cannot be nested", inner);
+        }
+        if let Some(set) = watch.set {
+            let message = "aggregate function calls cannot contain set-returning function calls";
+            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, set)
+                .with_hint("You might be able to move the set-returning function into a LATERAL FROM item."));
+        }
+        if let Some(window) = watch.window {
+            return wrong("aggregate function calls cannot contain window function calls", window);
+        }
+        let Some(owner) = self.scope.levels.get_mut(level) else { return Ok(()) };
+        if let Some(what) = no_aggregates_in(owner.clause) {
+            return wrong(&format!("aggregate functions are not allowed in {what}"), place);
+        }
+        owner.has_aggregates = true;
+        self.aggregates.insert(place, level);
+        if let Some(outer) = self.watches.last_mut() {
+            outer.see_aggregate(level, place);
+        }
+        Ok(())
+    }
+
+    /// The window call that the arguments of a call hold, and that this one is a window call itself.
+    pub(super) fn inner_window(&mut self, place: usize) -> Option<usize> {
+        let watch = self.forget();
+        if let Some(outer) = self.watches.last_mut()
+            && outer.level == watch.level
+        {
+            outer.window.get_or_insert(place);
+        }
+        watch.window
+    }
+}
+
+fn no_aggregates_in(clause: Clause) -> Option<&'static str> {
+    Some(match clause {
+        Clause::Nothing
+        | Clause::Select
+        | Clause::Having
+        | Clause::OrderBy
+        | Clause::DistinctOn
+        | Clause::WindowPartition
+        | Clause::WindowOrder => return None,
+        Clause::Where => "WHERE",
+        Clause::JoinOn => "JOIN conditions",
+        Clause::FromSubquery => "FROM clause of their own query level",
+        Clause::FromFunction => "functions in FROM",
+        Clause::GroupBy => "GROUP BY",
+        Clause::Limit => "LIMIT",
+        Clause::Offset => "OFFSET",
+        Clause::Values => "VALUES",
+        Clause::Filter => "FILTER",
+        Clause::WindowRows => "window ROWS",
+        Clause::WindowRange => "window RANGE",
+        Clause::WindowGroups => "window GROUPS",
+    })
+}

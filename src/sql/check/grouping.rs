@@ -1,0 +1,262 @@
+//! What may be used beside GROUP BY and aggregates (`check_ungrouped_columns`).
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName, Query, Select, Visitor, VisitorMut};
+
+use crate::base::syntax_walk::{walk, walk_mut};
+use crate::base::{ErrorReport, SqlState};
+
+use super::clauses::Key;
+use super::operators::bare;
+use super::places::{begin, of};
+use super::queries::Target;
+use super::scope::{Found, folded};
+use super::types::written;
+use super::{Checked, Checker, error};
+
+impl Checker<'_> {
+    /// The column that an expression is, if it is one and nothing else.
+    pub(super) fn column_at(&self, expr: &Expr) -> Option<Found> {
+        match bare(expr) {
+            Expr::Identifier(ident) => self.columns.get(&of(ident)).copied(),
+            Expr::CompoundIdentifier(parts) => self.columns.get(&parts.first().map_or(0, of)).copied(),
+            _ => None,
+        }
+    }
+
+    /// Whether an item of the SELECT list is the same expression.
+    pub(super) fn is_same(&self, target: &Target<'_>, expr: &Expr, column: Option<Found>) -> bool {
+        match (target.column, column) {
+            (Some(a), Some(b)) => a == b && a.column.is_some() || a == b && is_same_name(target.expr, expr),
+            (None, None) => target.expr.is_some_and(|own| self.equal(own, expr)),
+            _ => false,
+        }
+    }
+
+    fn equal(&self, a: &Expr, b: &Expr) -> bool {
+        self.canonical(a) == self.canonical(b)
+    }
+
+    /// The same tree for the same meaning: columns by what they mean, types by their own names, no parentheses.
+    pub(super) fn canonical(&self, expr: &Expr) -> Expr {
+        let mut copy = expr.clone();
+        let _: ControlFlow<()> = walk_mut(&mut copy, &mut Canonical { checker: self });
+        copy
+    }
+
+    /// Every column of this SELECT must be grouped or stand in an aggregate.
+    pub(super) fn check_grouping(
+        &self,
+        select: &Select,
+        targets: &[Target<'_>],
+        extra: &[&Expr],
+        grouped: &Option<Vec<Key<'_>>>,
+    ) -> Checked<()> {
+        let level = self.scope.depth();
+        let has_aggregates = self.scope.levels.get(level).is_some_and(|level| level.has_aggregates);
+        if grouped.is_none() && !has_aggregates && select.having.is_none() {
+            return Ok(());
+        }
+        let keys = grouped.as_deref().unwrap_or_default();
+        let mut search = Ungrouped {
+            checker: self,
+            level,
+            columns: keys.iter().filter_map(|key| key.column).collect(),
+            exprs: keys
+                .iter()
+                .filter(|key| key.column.is_none())
+                .filter_map(|key| key.expr)
+                .map(|expr| self.canonical(bare(expr)))
+                .collect(),
+            skipped: 0,
+            subqueries: 0,
+        };
+        for target in targets {
+            match target.expr {
+                Some(expr) => search.check(expr)?,
+                None => {
+                    if let Some(found) = target.column.filter(|found| !search.is_grouped(*found)) {
+                        return Err(self.ungrouped(found, target.output.typed.place, false));
+                    }
+                }
+            }
+        }
+        extra.iter().copied().chain(&select.having).try_for_each(|expr| search.check(expr))
+    }
+
+    /// The first call of this SELECT in an expression that is in a list of calls.
+    pub(super) fn call_within(&self, expr: &Expr, calls: &HashMap<usize, usize>) -> Option<usize> {
+        struct Calls<'c> {
+            calls: &'c HashMap<usize, usize>,
+            level: usize,
+        }
+        impl Visitor for Calls<'_> {
+            type Break = usize;
+            fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<usize> {
+                match expr {
+                    Expr::Function(function) => match self.calls.get(&begin(&function.name)) {
+                        Some(level) if *level == self.level => ControlFlow::Break(begin(&function.name)),
+                        Some(_) | None => ControlFlow::Continue(()),
+                    },
+                    _ => ControlFlow::Continue(()),
+                }
+            }
+        }
+        walk(expr, &mut Calls { calls, level: self.scope.depth() }).break_value()
+    }
+
+    fn ungrouped(&self, found: Found, place: usize, in_subquery: bool) -> ErrorReport {
+        let table = self.scope.table(found.level, found.table);
+        let column = table.zip(found.column).and_then(|(table, column)| table.columns.get(column));
+        let table_name = table.map_or("", |table| table.name.as_str());
+        let column_name = column.map_or("", |column| column.name.as_str());
+        let message = if in_subquery {
+            format!("subquery uses ungrouped column \"{table_name}.{column_name}\" from outer query")
+        } else {
+            format!(
+                "column \"{table_name}.{column_name}\" must appear in the GROUP BY clause or be used in an aggregate \
+                 function"
+            )
+        };
+        error(SqlState::GROUPING_ERROR, message, place)
+    }
+}
+
+/// A row or a column that is not known is the same when it is written the same.
+fn is_same_name(own: Option<&Expr>, expr: &Expr) -> bool {
+    own.is_some_and(|own| bare(own) == bare(expr))
+}
+
+struct Canonical<'a, 'b> {
+    checker: &'a Checker<'b>,
+}
+
+impl VisitorMut for Canonical<'_, '_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(found) = self.checker.column_at(expr)
+            && let Some(column) = found.column
+        {
+            *expr = Expr::Identifier(Ident::with_quote('"', format!("{}.{}.{column}", found.level, found.table)));
+            return ControlFlow::Continue(());
+        }
+        match expr {
+            Expr::Nested(inner) => *expr = inner.as_ref().clone(),
+            Expr::Function(function) => fold(&mut function.name),
+            Expr::TypedString(typed) => {
+                let value = Box::new(Expr::Value(typed.value.clone()));
+                *expr = cast(value, plain(&typed.data_type));
+            }
+            Expr::Cast { expr: inner, data_type, .. } => {
+                let inner = std::mem::replace(inner, Box::new(Expr::Value(sqlparser::ast::Value::Null.into())));
+                *expr = cast(inner, plain(data_type));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn cast(expr: Box<Expr>, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None }
+}
+
+/// A type without digits by its own name.
+fn plain(data_type: &DataType) -> DataType {
+    match written(data_type) {
+        Some(known) if !data_type.to_string().contains('(') && known.is_known() => {
+            DataType::Custom(ObjectName::from(vec![Ident::new(known.0)]), Vec::new())
+        }
+        _ => data_type.clone(),
+    }
+}
+
+fn fold(name: &mut ObjectName) {
+    let folded: Vec<Ident> =
+        name.0.iter().filter_map(|part| part.as_ident()).map(|part| Ident::new(folded(part))).collect();
+    *name = ObjectName::from(folded);
+}
+
+/// Looks for a column that is neither grouped nor aggregated.
+struct Ungrouped<'a, 'b> {
+    checker: &'a Checker<'b>,
+    level: usize,
+    columns: Vec<Found>,
+    exprs: Vec<Expr>,
+    /// How many expressions deep we are in something that is grouped or aggregated.
+    skipped: usize,
+    subqueries: usize,
+}
+
+impl Ungrouped<'_, '_> {
+    fn check(&mut self, expr: &Expr) -> Checked<()> {
+        match walk(expr, self) {
+            ControlFlow::Break(report) => Err(report),
+            ControlFlow::Continue(()) => Ok(()),
+        }
+    }
+
+    /// Columns of other levels, and what is not known, pass.
+    fn is_grouped(&self, found: Found) -> bool {
+        found.level != self.level
+            || found.column.is_none()
+            || self.columns.iter().any(|key| key.table == found.table && key.column == found.column)
+    }
+
+    fn is_key(&self, expr: &Expr) -> bool {
+        let kind = std::mem::discriminant(bare(expr));
+        let similar = |key: &Expr| {
+            std::mem::discriminant(key) == kind || matches!(bare(expr), Expr::TypedString(_) | Expr::Cast { .. })
+        };
+        self.exprs.iter().any(similar) && {
+            let own = self.checker.canonical(bare(expr));
+            self.exprs.contains(&own)
+        }
+    }
+
+    /// An aggregate of this SELECT or of one around it: its arguments are no concern of ours.
+    fn is_aggregate(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Function(function) => {
+                self.checker.aggregates.get(&begin(&function.name)).is_some_and(|level| *level <= self.level)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Visitor for Ungrouped<'_, '_> {
+    type Break = ErrorReport;
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<ErrorReport> {
+        self.subqueries += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<ErrorReport> {
+        self.subqueries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<ErrorReport> {
+        if self.skipped > 0 || self.is_aggregate(expr) || self.is_key(expr) {
+            self.skipped += 1;
+            return ControlFlow::Continue(());
+        }
+        match self.checker.column_at(expr) {
+            Some(found) if !matches!(expr, Expr::Nested(_)) && !self.is_grouped(found) => {
+                let place = self.checker.places.start(expr);
+                ControlFlow::Break(self.checker.ungrouped(found, place, self.subqueries > 0))
+            }
+            Some(_) | None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<ErrorReport> {
+        self.skipped = self.skipped.saturating_sub(1);
+        ControlFlow::Continue(())
+    }
+}

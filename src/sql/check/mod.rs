@@ -1,0 +1,145 @@
+//! PostgreSQL's parse analysis: what is wrong with a query, in PostgreSQL's words, at PostgreSQL's place, and in its order.
+//!
+//! Comes in: a query as it was parsed, with its tokens. Goes out: nothing, or the first error.
+//! Does not: plan, or change the query. What it cannot tell (a catalog's column, a workflow's rows) it lets pass; the
+//! planner has the last word.
+//! Invariant: what PostgreSQL 15 accepts passes. The tables of types, casts, operators and functions are PostgreSQL's own
+//! (`postgresql/*.txt`, read off its catalogs), and so are the rules by which one of them is chosen.
+
+mod aggregates;
+mod calls;
+mod clauses;
+mod conditions;
+mod expressions;
+mod from;
+mod grouping;
+mod keywords;
+mod operators;
+mod places;
+mod queries;
+mod resolve;
+mod scope;
+mod signatures;
+#[cfg(test)]
+mod tests;
+mod types;
+mod windows;
+
+use std::collections::HashMap;
+
+use chrono_tz::Tz;
+use sqlparser::ast;
+
+use crate::base::{ErrorReport, SqlState};
+
+use super::context::Provider;
+use super::plan::PlanContext;
+use super::statement::Query;
+
+use aggregates::Watch;
+use places::Places;
+use scope::{Found, Scope};
+use types::Type;
+
+type Checked<T> = Result<T, ErrorReport>;
+
+/// Checks a query.
+///
+/// # Errors
+/// The error that PostgreSQL would report.
+pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContext<'_>) -> Checked<()> {
+    let declared = context.declared_types.iter().enumerate();
+    let parameters =
+        declared.filter_map(|(index, known)| known.as_ref().map(|known| (index + 1, Type::of(known)))).collect();
+    let mut checker = Checker {
+        provider,
+        context,
+        places: Places::new(query.tokens()),
+        zone: context.time_zone.parse().unwrap_or(Tz::UTC),
+        scope: Scope::default(),
+        parameters,
+        watches: Vec::new(),
+        columns: HashMap::new(),
+        aggregates: HashMap::new(),
+        windows: HashMap::new(),
+        arrays: 0,
+        deferred: None,
+    };
+    checker.top(query.tree())
+}
+
+/// The state of one check.
+struct Checker<'a> {
+    provider: &'a Provider<'a>,
+    context: &'a PlanContext<'a>,
+    places: Places<'a>,
+    zone: Tz,
+    scope: Scope,
+    /// The types of parameters, declared or found.
+    parameters: HashMap<usize, Type>,
+    /// What aggregate and window calls want to know of their arguments.
+    watches: Vec<Watch>,
+    /// What the names of columns mean, by their places.
+    columns: HashMap<usize, Found>,
+    /// The levels of aggregate calls, by their places.
+    aggregates: HashMap<usize, usize>,
+    /// The levels of window calls, by their places.
+    windows: HashMap<usize, usize>,
+    /// How many array constructors we are in: brackets alone mean one only there.
+    arrays: usize,
+    /// The first error that running the query would give.
+    deferred: Option<ErrorReport>,
+}
+
+/// What is known of an expression.
+#[derive(Debug, Clone)]
+struct Typed {
+    data_type: Type,
+    /// Where PostgreSQL would point.
+    place: usize,
+    constant: Option<Constant>,
+}
+
+/// An expression whose type its surroundings decide.
+#[derive(Debug, Clone)]
+enum Constant {
+    Text(String),
+    Null,
+    Parameter(usize),
+}
+
+impl Typed {
+    fn new(data_type: Type, place: usize) -> Self {
+        Self { data_type, place, constant: None }
+    }
+
+    fn null(place: usize) -> Self {
+        Self { data_type: Type::UNKNOWN, place, constant: Some(Constant::Null) }
+    }
+}
+
+/// A report with its place, if that is known.
+fn at(report: ErrorReport, place: usize) -> ErrorReport {
+    if place == 0 { report } else { report.with_position(place) }
+}
+
+fn error(state: SqlState, message: impl Into<String>, place: usize) -> ErrorReport {
+    at(ErrorReport::new(state, message), place)
+}
+
+/// The expressions of a call's arguments, with what is no expression left out.
+fn argument_expressions(arguments: &[ast::FunctionArg]) -> impl Iterator<Item = &ast::Expr> {
+    arguments.iter().filter_map(|argument| {
+        let argument = match argument {
+            ast::FunctionArg::Unnamed(argument)
+            | ast::FunctionArg::Named { arg: argument, .. }
+            | ast::FunctionArg::ExprNamed { arg: argument, .. } => argument,
+        };
+        match argument {
+            ast::FunctionArgExpr::Expr(expr) => Some(expr),
+            ast::FunctionArgExpr::QualifiedWildcard(_)
+            | ast::FunctionArgExpr::Wildcard
+            | ast::FunctionArgExpr::WildcardWithOptions(_) => None,
+        }
+    })
+}

@@ -1,0 +1,191 @@
+//! Window calls and window definitions.
+
+use sqlparser::ast::{
+    Expr, NamedWindowDefinition, NamedWindowExpr, UnaryOperator, Value, ValueWithSpan, WindowFrame, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType,
+};
+
+use crate::base::ErrorReport;
+use crate::base::SqlState;
+
+use super::places::of;
+use super::scope::{Clause, folded};
+use super::types::Type;
+use super::{Checked, Checker, error};
+
+impl Checker<'_> {
+    /// A call with OVER whose arguments were watched. Its window is looked at when the SELECT is done.
+    pub(super) fn window_call(&mut self, over: &WindowType, place: usize) -> Checked<()> {
+        if let Some(inner) = self.inner_window(place) {
+            return Err(error(SqlState::WINDOWING_ERROR, "window function calls cannot be nested", inner));
+        }
+        if let Some(what) = no_windows_in(self.scope.current().clause) {
+            let message = format!("window functions are not allowed in {what}");
+            return Err(error(SqlState::WINDOWING_ERROR, message, place));
+        }
+        let level = self.scope.depth();
+        self.windows.insert(place, level);
+        match over {
+            WindowType::NamedWindow(name) => self.known_window(&folded(name), of(name)),
+            WindowType::WindowSpec(spec) => {
+                self.scope.current().pending_windows.push(spec.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn known_window(&mut self, name: &str, place: usize) -> Checked<()> {
+        if self.scope.current().windows.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(error(SqlState::UNDEFINED_OBJECT, format!("window \"{name}\" does not exist"), place))
+    }
+
+    /// The names of the WINDOW clause.
+    pub(super) fn name_windows(&mut self, definitions: &[NamedWindowDefinition]) -> Checked<()> {
+        for NamedWindowDefinition(name, definition) in definitions {
+            let folded = folded(name);
+            if self.scope.current().windows.contains(&folded) {
+                let message = format!("window \"{folded}\" is already defined");
+                // It points at the parenthesis after AS.
+                let place = self.places.next(self.places.next(of(name)));
+                return Err(error(SqlState::WINDOWING_ERROR, message, place));
+            }
+            self.scope.current().windows.push(folded);
+            if let NamedWindowExpr::WindowSpec(spec) = definition {
+                self.scope.current().pending_windows.push(spec.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// The definitions of all windows of the SELECT.
+    pub(super) fn define_windows(&mut self) -> Checked<()> {
+        for spec in std::mem::take(&mut self.scope.current().pending_windows) {
+            self.define_window(&spec)?;
+        }
+        Ok(())
+    }
+
+    fn define_window(&mut self, spec: &WindowSpec) -> Checked<()> {
+        if let Some(name) = &spec.window_name {
+            self.known_window(&folded(name), self.places.open_before(of(name)))?;
+        }
+        for key in &spec.order_by {
+            self.within(Clause::WindowOrder, |checker| checker.sort_key(&key.expr))?;
+        }
+        for key in &spec.partition_by {
+            self.within(Clause::WindowPartition, |checker| checker.group_key(key))?;
+        }
+        let Some(frame) = &spec.window_frame else { return Ok(()) };
+        self.frame_order(frame)?;
+        for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
+            if let Some(offset) = offset_of(bound) {
+                self.frame_offset(frame.units, offset, std::ptr::eq(bound, &raw const frame.start_bound))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame must not end before it begins.
+    fn frame_order(&self, frame: &WindowFrame) -> Checked<()> {
+        let wrong = |message: &str, place: usize| Err(error(SqlState::WINDOWING_ERROR, message, place));
+        let begin = |offset: &Expr| self.places.start(offset);
+        match (&frame.start_bound, frame.end_bound.as_ref()) {
+            (WindowFrameBound::Following(None), _) => {
+                wrong("frame start cannot be UNBOUNDED FOLLOWING", self.places.unbounded("FOLLOWING", false))
+            }
+            (_, Some(WindowFrameBound::Preceding(None))) => {
+                wrong("frame end cannot be UNBOUNDED PRECEDING", self.places.unbounded("PRECEDING", true))
+            }
+            (WindowFrameBound::CurrentRow, Some(WindowFrameBound::Preceding(Some(offset)))) => {
+                wrong("frame starting from current row cannot have preceding rows", begin(offset))
+            }
+            (WindowFrameBound::Following(Some(_)), Some(WindowFrameBound::Preceding(Some(offset)))) => {
+                wrong("frame starting from following row cannot have preceding rows", begin(offset))
+            }
+            (WindowFrameBound::Following(Some(offset)), Some(WindowFrameBound::CurrentRow)) => wrong(
+                "frame starting from following row cannot have preceding rows",
+                self.places.word_after(offset, &["CURRENT"]),
+            ),
+            (WindowFrameBound::Following(Some(offset)), None) => {
+                wrong("frame starting from following row cannot end with current row", begin(offset))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn frame_offset(&mut self, units: WindowFrameUnits, offset: &Expr, is_start: bool) -> Checked<()> {
+        let (clause, word) = match units {
+            WindowFrameUnits::Rows => (Clause::WindowRows, "ROWS"),
+            WindowFrameUnits::Range => (Clause::WindowRange, "RANGE"),
+            WindowFrameUnits::Groups => (Clause::WindowGroups, "GROUPS"),
+        };
+        // The parser takes a constant in quotes for an interval.
+        let offset = match offset {
+            Expr::Interval(interval) if units != WindowFrameUnits::Range && interval.leading_field.is_none() => {
+                interval.value.as_ref()
+            }
+            other => other,
+        };
+        self.within(clause, |checker| {
+            checker.watch();
+            let typed = checker.expression(offset)?;
+            let used = checker.forget().own_column();
+            if units != WindowFrameUnits::Range {
+                checker.require(&typed, Type::INT8, word)?;
+            }
+            if let Some(place) = used {
+                let message = format!("argument of {word} must not contain variables");
+                return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, place));
+            }
+            if is_negative(offset) {
+                let which = if is_start { "starting" } else { "ending" };
+                let message = format!("frame {which} offset must not be negative");
+                checker.later(ErrorReport::new(SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE, message));
+            }
+            Ok(())
+        })
+    }
+}
+
+fn offset_of(bound: &WindowFrameBound) -> Option<&Expr> {
+    match bound {
+        WindowFrameBound::Preceding(Some(offset)) | WindowFrameBound::Following(Some(offset)) => Some(offset),
+        WindowFrameBound::CurrentRow | WindowFrameBound::Preceding(None) | WindowFrameBound::Following(None) => None,
+    }
+}
+
+/// A number with a minus before it, other than zero.
+pub(super) fn is_negative(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_negative(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => matches!(
+            inner.as_ref(),
+            Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. })
+                if digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit))
+        ),
+        _ => false,
+    }
+}
+
+fn no_windows_in(clause: Clause) -> Option<&'static str> {
+    Some(match clause {
+        Clause::Nothing | Clause::Select | Clause::OrderBy | Clause::DistinctOn => return None,
+        Clause::Where => "WHERE",
+        Clause::Having => "HAVING",
+        Clause::JoinOn => "JOIN conditions",
+        Clause::FromSubquery => "FROM clause of their own query level",
+        Clause::FromFunction => "functions in FROM",
+        Clause::GroupBy => "GROUP BY",
+        Clause::Limit => "LIMIT",
+        Clause::Offset => "OFFSET",
+        Clause::Values => "VALUES",
+        Clause::Filter => "FILTER",
+        Clause::WindowPartition
+        | Clause::WindowOrder
+        | Clause::WindowRows
+        | Clause::WindowRange
+        | Clause::WindowGroups => "window definitions",
+    })
+}
