@@ -27,7 +27,7 @@ pub fn report(error: &DataFusionError) -> ErrorReport {
         DataFusionError::Plan(text) => plan_report(text),
         DataFusionError::Execution(text) => execution_report(text),
         DataFusionError::ResourcesExhausted(_) => ErrorReport::new(SqlState::OUT_OF_MEMORY, "out of memory")
-            .with_detail("The query needs more memory than query_memory_bytes allows.")
+            .with_detail("The query needs more memory than query_memory_per_tenant_bytes and query_memory_bytes allow.")
             .with_hint("Read fewer rows or columns, or group by fewer keys."),
         DataFusionError::Configuration(_)
         | DataFusionError::IoError(_)

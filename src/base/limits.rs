@@ -69,6 +69,8 @@ limits! {
     QUERIES_PER_TENANT = "queries_per_tenant", 100, "one tenant must not take all the processors";
     /// Memory that the running queries may take together, in bytes.
     QUERY_MEMORY_BYTES = "query_memory_bytes", 2 * 1024 * 1024 * 1024, "a sort or a join must fail before the process does";
+    /// Memory that the running queries of one tenant may take together, in bytes.
+    QUERY_MEMORY_PER_TENANT_BYTES = "query_memory_per_tenant_bytes", 1024 * 1024 * 1024, "one tenant's sorts must not make the queries of others fail";
     /// Bytes of a workflow graph's JSON.
     GRAPH_BYTES = "graph_bytes", 8 * 1024 * 1024, "a graph is parsed whole";
     /// Nodes of a workflow graph.

@@ -54,8 +54,12 @@ sqlstates! {
     PROTOCOL_VIOLATION = "08P01";
     /// More than one row from a scalar subquery.
     CARDINALITY_VIOLATION = "21000";
+    /// Data that a function cannot take.
+    DATA_EXCEPTION = "22000";
     /// Text too long for its type.
     STRING_DATA_RIGHT_TRUNCATION = "22001";
+    /// NULL where none may be.
+    NULL_VALUE_NOT_ALLOWED = "22004";
     /// A number outside the range of its type.
     NUMERIC_VALUE_OUT_OF_RANGE = "22003";
     /// A date or time that cannot be read.
@@ -64,6 +68,14 @@ sqlstates! {
     DATETIME_FIELD_OVERFLOW = "22008";
     /// Division by zero.
     DIVISION_BY_ZERO = "22012";
+    /// A negative length.
+    SUBSTRING_ERROR = "22011";
+    /// A histogram without buckets.
+    INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
+    /// Arrays whose dimensions do not fit.
+    ARRAY_SUBSCRIPT_ERROR = "2202E";
+    /// A character that cannot be a text.
+    UNTRANSLATABLE_CHARACTER = "22P05";
     /// A window frame that ends before it begins.
     INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
     /// A LIMIT below zero.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::{SeedOptions, seed};
 use super::*;
-use crate::base::RequestClock;
+use crate::base::{RequestClock, TenantId};
 use crate::stores::RunContext;
 use crate::stores::embedded::provider;
 
@@ -71,6 +71,7 @@ const QUERIES: &[&str] = &[
 pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
     let now = Utc::now();
     RunContext {
+        tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },
         deadline: Some(Instant::now() + Duration::from_secs(600)),

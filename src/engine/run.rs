@@ -61,13 +61,14 @@ impl Engine {
         started: Instant,
     ) -> Result<RowStream, EngineError> {
         let deadline = self.deadline(session, query.is_preview, started);
+        let tenant = &session.identity().tenant().id;
         let context = RunContext {
+            tenant: tenant.clone(),
             parameters: Arc::clone(&bound.values),
             clock: session.clock(),
             deadline,
             cancel: cancel.clone(),
         };
-        let tenant = &session.identity().tenant().id;
         let opening = async {
             let permit = self.sessions().admit(tenant, self.limits()).await?;
             let rows = self.open(query, &context).await?;

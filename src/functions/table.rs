@@ -56,7 +56,7 @@ impl FunctionRow {
 /// Every row.
 #[must_use]
 pub fn rows() -> &'static [FunctionRow] {
-    ROWS
+    &ROWS
 }
 
 /// The row of a function.

@@ -6,6 +6,7 @@
 
 mod announced;
 mod array_literals;
+mod calls;
 mod check;
 mod context;
 mod errors;

@@ -30,6 +30,7 @@ use crate::functions::{differs_as_text, type_name};
 pub(super) struct Operators {
     functions: HashMap<String, Arc<ScalarUDF>>,
     sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    interval_sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     zone: Tz,
     zone_name: String,
@@ -51,6 +52,7 @@ impl Operators {
         Self {
             functions: registry.scalars.clone(),
             sum: registry.aggregates.get("sum").cloned(),
+            interval_sum: registry.aggregates.get("interval_sum").cloned(),
             count: registry.aggregates.get("count").cloned(),
             zone: time_zone.parse().unwrap_or(Tz::UTC),
             zone_name: time_zone.to_owned(),
@@ -105,10 +107,10 @@ impl Operators {
             BinaryOperator::PGILikeMatch => self.like(left, right, false, true),
             BinaryOperator::PGNotLikeMatch => self.like(left, right, true, false),
             BinaryOperator::PGNotILikeMatch => self.like(left, right, true, true),
-            BinaryOperator::PGRegexMatch => self.texts(Operator::RegexMatch, left, right),
-            BinaryOperator::PGRegexIMatch => self.texts(Operator::RegexIMatch, left, right),
-            BinaryOperator::PGRegexNotMatch => self.texts(Operator::RegexNotMatch, left, right),
-            BinaryOperator::PGRegexNotIMatch => self.texts(Operator::RegexNotIMatch, left, right),
+            BinaryOperator::PGRegexMatch => self.texts("textregexeq", left, right),
+            BinaryOperator::PGRegexIMatch => self.texts("texticregexeq", left, right),
+            BinaryOperator::PGRegexNotMatch => self.texts("textregexne", left, right),
+            BinaryOperator::PGRegexNotIMatch => self.texts("texticregexne", left, right),
             BinaryOperator::PGStartsWith => {
                 let (left, right) = (self.as_type(left, &DataType::Utf8)?, self.as_type(right, &DataType::Utf8)?);
                 self.call("starts_with", vec![left, right])
@@ -361,8 +363,9 @@ impl Operators {
         Ok(Expr::Like(Like::new(negated, Box::new(left), Box::new(right), None, case_insensitive)))
     }
 
-    fn texts(&self, op: Operator, left: Operand, right: Operand) -> Planned {
-        Ok(binary(self.text_operand(left, "~")?, op, self.text_operand(right, "~")?))
+    fn texts(&self, function: &str, left: Operand, right: Operand) -> Planned {
+        let (left, right) = (self.text_operand(left, "~")?, self.text_operand(right, "~")?);
+        self.call(function, vec![left, right])
     }
 
     fn integers(&self, op: Operator, left: Operand, right: Operand, symbol: &str) -> Planned {
@@ -396,6 +399,11 @@ impl Operators {
             }
             other => Ok(convert(other, wanted)),
         }
+    }
+
+    /// The aggregate that `sum` means for intervals.
+    pub(super) fn interval_sum(&self) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
+        self.interval_sum.clone()
     }
 
     /// Whether local time is UTC in this session.
@@ -648,13 +656,6 @@ impl ExprPlanner for Operators {
             // PostgreSQL sorts to find what is distinct, and clients see that order.
             raw.order_by = raw.args.first().map(|item| item.clone().sort(true, false)).into_iter().collect();
         }
-        if raw.func.name() == "string_agg" {
-            // The library's is of another type of text, which here means json.
-            let RawAggregateExpr { func, args, distinct, filter, order_by, null_treatment } = raw;
-            let call = AggregateFunction::new_udf(func, args, distinct, filter, order_by, null_treatment);
-            let cast = Cast::new(Box::new(Expr::AggregateFunction(call)), DataType::Utf8);
-            return Ok(PlannerResult::Planned(Expr::Cast(cast)));
-        }
         let (true, Some(sum), Some(count)) = (raw.func.name() == "avg", &self.sum, &self.count) else {
             return Ok(PlannerResult::Original(raw));
         };
@@ -699,7 +700,6 @@ impl ExprPlanner for Operators {
         let result = match name.as_str() {
             "row_number" | "rank" | "dense_rank" => DataType::Int64,
             "ntile" => DataType::Int32,
-            "string_agg" => DataType::Utf8,
             _ => return Ok(PlannerResult::Original(raw)),
         };
         Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone())), result))))

@@ -8,7 +8,9 @@ use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator, WindowFunctionDefinition,
+};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
@@ -115,8 +117,14 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify_nullif(call.args, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
-            _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            _ => super::calls::settle(call, schema, operators),
         },
+        Expr::AggregateFunction(mut call) if call.func.name() == "sum" && is_interval(&call.params.args, schema)? => {
+            if let Some(function) = operators.interval_sum() {
+                call.func = function;
+            }
+            Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;
             Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
@@ -125,8 +133,26 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             let changed = widen_sum(&mut call.params.args, schema)?;
             Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
         }
+        Expr::AggregateFunction(mut call) => {
+            let changed = super::calls::settle_arguments(&call.func, &mut call.params.args, schema, operators)?;
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
+        }
+        Expr::WindowFunction(mut call) => {
+            let changed = match &call.fun {
+                WindowFunctionDefinition::AggregateUDF(function) => {
+                    super::calls::settle_arguments(function, &mut call.params.args, schema, operators)?
+                }
+                WindowFunctionDefinition::WindowUDF(_) => false,
+            };
+            Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+        }
         other => Ok(Transformed::no(other)),
     }
+}
+
+fn is_interval(arguments: &[Expr], schema: &DFSchema) -> Result<bool, DataFusionError> {
+    let Some(argument) = arguments.first() else { return Ok(false) };
+    Ok(matches!(argument.get_type(schema)?, DataType::Interval(_)))
 }
 
 /// A sum of bigints is numeric.
@@ -236,7 +262,7 @@ fn is_open(expr: &Expr) -> bool {
     )
 }
 
-fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+pub(super) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
     if is_open(expr) {
         return Ok(None);
     }
@@ -276,7 +302,12 @@ fn unify(exprs: Vec<Expr>, word: &str, schema: &DFSchema, operators: &Operators)
     exprs.into_iter().map(|expr| fit(expr, &wanted, schema, operators)).collect()
 }
 
-fn fit(expr: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators) -> Result<Expr, DataFusionError> {
+pub(super) fn fit(
+    expr: Expr,
+    wanted: &DataType,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Expr, DataFusionError> {
     match known_type(&expr, schema)? {
         None => {
             let typed = operators.adopt(expr, wanted)?;

@@ -8,6 +8,7 @@
     reason = "a test ends by panicking, and prints its seed"
 )]
 
+mod attacks;
 mod cli;
 mod differential;
 mod fixture;

@@ -157,6 +157,7 @@ fn cut_cast(operand: &mut Expr, data_type: &DataType) -> Option<Expr> {
         | DataType::CharVarying(Some(CharacterLength::IntegerLength { length, .. }))
         | DataType::CharacterVarying(Some(CharacterLength::IntegerLength { length, .. })) => {
             let length = Expr::Value(Value::Number(length.to_string(), false).into());
+            let length = cast(length, DataType::Int4(None));
             Some(call("left", vec![cast(take(operand), DataType::Text), length]))
         }
         DataType::Timestamp(Some(digits @ (0 | 3)), zone) => {
@@ -335,16 +336,17 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         };
         return Ok(found);
     }
-    if let FunctionArguments::List(list) = &mut function.args
-        && name == "mod"
-        && list.args.len() == 2
-    {
-        let mut operands = list.args.drain(..).filter_map(|argument| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(nested(expr)),
-            _ => None,
-        });
-        if let (Some(left), Some(right)) = (operands.next(), operands.next()) {
-            return Ok(Some(nested(binary(left, BinaryOperator::Modulo, right))));
+    if let FunctionArguments::List(list) = &mut function.args {
+        match (name.as_str(), list.args.as_mut_slice()) {
+            // The form is a keyword, not a column.
+            ("normalize", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(form @ Expr::Identifier(_)))]) => {
+                *form = text(form.to_string());
+            }
+            ("age", [FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))]) => {
+                let today = cast(timezone_of_now(context), DataType::Date);
+                return Ok(Some(call("age", vec![today, take(moment)])));
+            }
+            _ => {}
         }
     }
     Ok(None)

@@ -1,9 +1,11 @@
 //! The embedded stores: the three stores, played by tables in memory.
 //!
 //! Comes in: a routed piece; rows from a feed. Goes out: a stream of record batches.
-//! Does not: know what the tables mean, or filter by tenant: the piece's own guard does.
-//! Invariant: a query sees one moment of a table, however often it names it.
+//! Does not: know what the tables mean.
+//! Invariant: a query sees one moment of a table, however often it names it; and no row that the piece's requirements do
+//! not admit leaves its table.
 
+mod admitted;
 mod scan;
 mod store;
 mod table;
