@@ -21,6 +21,7 @@ mod protocol;
 mod psql;
 mod robustness;
 mod routing;
+mod signatures;
 mod slt;
 mod support;
 mod tenants;
