@@ -70,7 +70,11 @@ impl Checker<'_> {
             [schema, name] => (Some(schema.as_str()), name.as_str()),
             _ => return Ok(Typed::new(Type::ANY, place)),
         };
-        let arguments: Vec<&Expr> = argument_expressions(&list.args).collect();
+        let mut arguments: Vec<&Expr> = argument_expressions(&list.args).collect();
+        if schema.is_none() && name == "normalize" {
+            // The form, such as NFC, is a word of the grammar.
+            arguments.truncate(1);
+        }
         match (schema, name) {
             // Without its own grammar it is read as a call.
             (None, "trim") => {
