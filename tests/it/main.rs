@@ -24,6 +24,7 @@ mod psql;
 mod robustness;
 mod routing;
 mod sessions;
+mod signatures;
 mod slt;
 mod support;
 mod tenants;
