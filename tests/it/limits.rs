@@ -95,6 +95,9 @@ fn case(name: &str) -> Case {
         "query_memory_bytes" => {
             Case::Test("src/stores/local/tests.rs", "a_query_that_needs_too_much_memory_fails_alone")
         }
+        "query_memory_per_tenant_bytes" => {
+            Case::Test("src/stores/local/share.rs", "one_tenant_leaves_memory_for_others_and_gets_its_own_back")
+        }
         "embedded_table_rows" => Case::Test("src/demo/tests.rs", "memory_stays_bounded_while_days_pass"),
         "websocket_connections" | "websocket_connections_per_tenant" | "channels_per_connection" => {
             Case::Test(LIVE, "one_past_the_limits_of_connections_and_channels_is_refused")
