@@ -86,7 +86,7 @@ impl<'a> Provider<'a> {
                 user: self.context.user.to_owned(),
                 database: self.context.database.to_owned(),
                 search_path: self.context.search_path.to_vec(),
-                settings: (self.context.settings)(),
+                settings: Arc::clone(&self.context.settings),
                 session_id: self.context.session_id,
             };
             System::new(self.context.view.clone(), context)

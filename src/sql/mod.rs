@@ -8,8 +8,11 @@ mod announced;
 mod calls;
 mod check;
 mod context;
+mod cursors;
 mod errors;
+mod explain;
 mod finish;
+mod foreign;
 mod lexer;
 mod normalise;
 mod operators;
@@ -30,7 +33,13 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upkeep;
+mod words;
 
 pub use announced::Announced;
+pub use cursors::{CursorOptions, Declare, Direction, ExecuteCall, Fetch};
+pub use explain::{ExplainFormat, ExplainOptions, ExplainTarget};
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
-pub use statement::{Query, SessionStatement, Statement, StatementKind, parse};
+pub use session::TransactionModes;
+pub use statement::{Query, SessionStatement, Statement, StatementKind, parameter_count, parse};
+pub use upkeep::Upkeep;

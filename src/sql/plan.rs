@@ -11,7 +11,7 @@ use sqlparser::ast;
 use crate::base::limits::LimitSet;
 use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
 use crate::catalog::TenantView;
-use crate::catalog::system::Setting;
+use crate::catalog::system::SessionSettings;
 use crate::functions::FunctionRegistry;
 
 use super::announced::{self, Announced};
@@ -50,7 +50,7 @@ pub struct PlanContext<'a> {
     /// `pg_backend_pid()`.
     pub session_id: i32,
     /// The settings of the session, for those who ask the catalogs for them.
-    pub settings: &'a dyn Fn() -> Vec<Setting>,
+    pub settings: Arc<dyn SessionSettings>,
     /// Types that the client declared for parameters, by position; `None` where it left the choice to the server.
     pub declared_types: &'a [Option<SqlType>],
     /// Values of the parameters when they are known already (planning again at Bind).

@@ -409,6 +409,7 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         };
         return Ok(found);
     }
+    super::named::to_places(&name, function)?;
     if let FunctionArguments::List(list) = &mut function.args {
         match (name.as_str(), list.args.as_mut_slice()) {
             // The form is a keyword, not a column.

@@ -10,6 +10,7 @@ mod distinct;
 mod forms;
 mod grouping;
 mod intervals;
+mod named;
 mod names;
 mod numbers;
 mod rows;
