@@ -358,7 +358,6 @@ fn gather(values: Vec<ScalarValue>, result: &DataType) -> Result<ArrayRef, DataF
 #[cfg(test)]
 mod tests {
     use super::super::signature::Parameter;
-    use super::*;
 
     #[test]
     fn every_word_of_a_signature_is_a_type() {
