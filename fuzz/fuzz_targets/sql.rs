@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
             database: "flowforge",
             time_zone: "UTC",
             session_id: 1,
-            settings: &Vec::new,
+            settings: std::sync::Arc::new(flowforge::catalog::system::NoSettings),
             declared_types: &[],
             parameter_values: None,
         };

@@ -216,6 +216,7 @@ const MAX_DOUBLE_PARENTHESES: usize = 10;
 
 fn too_complex(position: usize) -> ErrorReport {
     ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
+        .with_detail(format!("limit {} exceeded", limits::STATEMENT_DEPTH.name))
         .with_hint("Nest the statement less deeply.")
         .with_position(position)
 }

@@ -73,6 +73,13 @@ fn in_case(piece: &Piece, index: usize) -> Option<usize> {
     let before = piece.tokens.get(..index)?;
     let case = before.iter().rposition(|token| token.token.to_string().eq_ignore_ascii_case("CASE"))?;
     let rest = piece.tokens.get(case + 1..)?.to_vec();
+    let mut pairs = piece.tokens.get(case..)?.windows(2);
+    let is = |token: &TokenWithSpan, word: &str| token.token.to_string().eq_ignore_ascii_case(word);
+    let empty = pairs
+        .find(|pair| ["CASE", "WHEN", "THEN", "ELSE"].iter().any(|word| is(&pair[0], word)) && is(&pair[1], "END"));
+    if let Some([_, end]) = empty {
+        return usize::try_from(end.span.start.column).ok();
+    }
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(rest);
     match parser.parse_case_expr() {
         Err(ParserError::ParserError(text)) => Some(position(&text).unwrap_or(usize::MAX)),

@@ -71,7 +71,7 @@ async fn a_five_megabyte_list_ends_in_an_answer_or_a_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strange_graphs_fail_by_sqlstate() {
     let server = TestServer::start().await;
-    let client = server.connect("acme").await;
+    let (client, bystander) = (server.connect("acme").await, server.connect("globex").await);
     let many: Vec<String> =
         (0..10_000).map(|n| format!(r#"{{"id":"n{n}","type":"limit","data":{{"config":{{"limit":1}}}}}}"#)).collect();
     let nested = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
@@ -89,6 +89,7 @@ async fn strange_graphs_fail_by_sqlstate() {
         let sql = format!("SELECT * FROM workflow_preview('{graph}', 'a')");
         assert_eq!(&sqlstate(&client, &sql).await, expected, "{name}");
         assert_eq!(value(&client, "SELECT 1").await, "1", "after {name}");
+        still_answers(&bystander).await;
     }
 }
 

@@ -36,7 +36,7 @@ impl Checker<'_> {
     }
 
     fn equal(&self, a: &Expr, b: &Expr) -> bool {
-        self.canonical(a) == self.canonical(b)
+        similar(a, b) && self.canonical(a) == self.canonical(b)
     }
 
     /// The same tree for the same meaning: columns by what they mean, types by their own names, no parentheses.
@@ -124,6 +124,12 @@ impl Checker<'_> {
     }
 }
 
+/// Whether two expressions can be the same at all: trees are costly to compare.
+fn similar(a: &Expr, b: &Expr) -> bool {
+    let is_cast = |expr: &Expr| matches!(bare(expr), Expr::TypedString(_) | Expr::Cast { .. });
+    std::mem::discriminant(bare(a)) == std::mem::discriminant(bare(b)) || (is_cast(a) && is_cast(b))
+}
+
 /// A row or a column that is not known is the same when it is written the same.
 fn is_same_name(own: Option<&Expr>, expr: &Expr) -> bool {
     own.is_some_and(|own| bare(own) == bare(expr))
@@ -207,14 +213,7 @@ impl Ungrouped<'_, '_> {
     }
 
     fn is_key(&self, expr: &Expr) -> bool {
-        let kind = std::mem::discriminant(bare(expr));
-        let similar = |key: &Expr| {
-            std::mem::discriminant(key) == kind || matches!(bare(expr), Expr::TypedString(_) | Expr::Cast { .. })
-        };
-        self.exprs.iter().any(similar) && {
-            let own = self.checker.canonical(bare(expr));
-            self.exprs.contains(&own)
-        }
+        self.exprs.iter().any(|key| similar(key, expr)) && self.exprs.contains(&self.checker.canonical(bare(expr)))
     }
 
     /// An aggregate of this SELECT or of one around it: its arguments are no concern of ours.

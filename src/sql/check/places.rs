@@ -208,6 +208,13 @@ impl<'a> Places<'a> {
                 }
                 None => 0,
             },
+            other => self.keyword(other).unwrap_or_else(|| begin(other)),
+        }
+    }
+
+    /// The word with which a call in its own grammar begins.
+    fn keyword(&self, expr: &Expr) -> Option<usize> {
+        Some(match expr {
             Expr::Extract { expr: inner, .. } => self.word_before(self.start(inner), "EXTRACT"),
             Expr::Ceil { expr: inner, .. } => {
                 self.before(self.start(inner), |token| is_word(token, &["CEIL", "CEILING"]))
@@ -222,8 +229,8 @@ impl<'a> Places<'a> {
                 self.word_before(self.start(first), "TRIM")
             }
             Expr::Overlay { expr: inner, .. } => self.word_before(self.start(inner), "OVERLAY"),
-            other => begin(other),
-        }
+            _ => return None,
+        })
     }
 
     /// Where an expression begins, with what opens before its first part.
