@@ -72,12 +72,18 @@ sqlstates! {
     SUBSTRING_ERROR = "22011";
     /// A histogram without buckets.
     INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
+    /// A number of buckets that is less than one.
+    INVALID_ARGUMENT_FOR_NTILE_FUNCTION = "22014";
+    /// A number of a row that is less than one.
+    INVALID_ARGUMENT_FOR_NTH_VALUE_FUNCTION = "22016";
     /// Arrays whose dimensions do not fit.
     ARRAY_SUBSCRIPT_ERROR = "2202E";
     /// A character that cannot be a text.
     UNTRANSLATABLE_CHARACTER = "22P05";
     /// A window frame that ends before it begins.
     INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
+    /// An escape that is none.
+    INVALID_ESCAPE_SEQUENCE = "22025";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.

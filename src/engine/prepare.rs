@@ -467,6 +467,6 @@ fn output_column(name: &str, data_type: &DataType, announced: &Announced) -> Res
         )
         .with_detail(unmapped.to_string())
     })?;
-    let sql_type = if announced.is_varchar { SqlType::Varchar } else { sql_type };
+    let sql_type = announced.text_type.clone().unwrap_or(sql_type);
     Ok(OutputColumn { name: name.to_owned(), sql_type, type_modifier: announced.type_modifier })
 }

@@ -34,6 +34,11 @@ impl Function {
         Self::build(name, returns, invoke, true)
     }
 
+    /// A function that looks at NULLs itself.
+    pub(super) fn lenient(name: &'static str, returns: Returns, invoke: Invoke) -> ScalarUDF {
+        Self::build(name, returns, invoke, false)
+    }
+
     fn build(name: &'static str, returns: Returns, invoke: Invoke, strict: bool) -> ScalarUDF {
         let any = TypeSignature::OneOf(vec![TypeSignature::VariadicAny, TypeSignature::Nullary]);
         ScalarUDF::from(Self { name, returns, invoke, strict, signature: Signature::new(any, Volatility::Immutable) })

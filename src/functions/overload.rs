@@ -14,8 +14,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
-use crate::base::ErrorReport;
 use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, SqlState};
 
 use super::function::{Invoke, Returns, by_arrays};
 use super::signature::{Argument, CallSignature, Chosen, choose};
@@ -320,6 +320,7 @@ fn row_by_row(
             _ => (arrays, Tz::UTC),
         };
         let mut values = Vec::with_capacity(arrays.first().map_or(0, |array| array.len()));
+        let mut bytes = 0_usize;
         for row in 0..arrays.first().map_or(0, |array| array.len()) {
             let args = arrays.iter().map(|array| ScalarValue::try_from_array(array, row));
             let args = args.collect::<Result<Vec<_>, _>>()?;
@@ -328,10 +329,26 @@ fn row_by_row(
                 continue;
             }
             let found = kernel(&Call { args: &args, returns: &result, zone }).map_err(wrap)?;
+            bytes = bytes.saturating_add(found.size());
+            if bytes > MOST_BYTES && row > 0 {
+                return Err(wrap(too_much()));
+            }
             values.push(value::fitted(found, &result).map_err(wrap)?);
         }
         gather(values, &result)
     })
+}
+
+/// Bytes of all results that are made at once. A few bytes of a statement can ask for very long texts in every row, and
+/// they must not take the memory of the queries of others; a single text has PostgreSQL's own bound.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
+fn too_much() -> ErrorReport {
+    ErrorReport::new(SqlState::OUT_OF_MEMORY, "out of memory")
+        .with_detail(format!(
+            "The results of a function for the rows that are computed at once take more than {MOST_BYTES} bytes."
+        ))
+        .with_hint("Make shorter texts, or read fewer rows.")
 }
 
 fn gather(values: Vec<ScalarValue>, result: &DataType) -> Result<ArrayRef, DataFusionError> {
@@ -341,7 +358,6 @@ fn gather(values: Vec<ScalarValue>, result: &DataType) -> Result<ArrayRef, DataF
 #[cfg(test)]
 mod tests {
     use super::super::signature::Parameter;
-    use super::*;
 
     #[test]
     fn every_word_of_a_signature_is_a_type() {

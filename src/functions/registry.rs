@@ -9,8 +9,8 @@ use super::library::{Widened, widen_sum};
 use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
-    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, numeric, regex, rounding,
-    text, texts,
+    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
+    regex, rounding, text, texts,
 };
 
 /// Every signature of the functions that have their own.
@@ -22,6 +22,7 @@ pub(super) fn overloads() -> Vec<Overload> {
         formats::functions(),
         json::functions(),
         mathematics::functions(),
+        misc::functions(),
         numeric::functions(),
         regex::functions(),
         rounding::functions(),
@@ -64,7 +65,13 @@ impl FunctionRegistry {
                 self.scalars.insert(name.clone(), Arc::clone(function));
             }
         }
-        let own = [clock::functions(), arithmetic::functions(), text::functions(), overload::functions()];
+        let own = [
+            clock::functions(),
+            arithmetic::functions(),
+            text::functions(),
+            overload::functions(),
+            operators::functions(),
+        ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);
         }

@@ -268,7 +268,7 @@ fn category(parameter: &Parameter) -> char {
             | SqlType::Float8
             | SqlType::Numeric { .. }
             | SqlType::Oid => 'N',
-            SqlType::Text | SqlType::Varchar => 'S',
+            SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => 'S',
             SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 'D',
             SqlType::Interval => 'T',
             SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => 'U',

@@ -5,7 +5,6 @@
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
 mod announced;
-mod array_literals;
 mod calls;
 mod check;
 mod context;
@@ -13,12 +12,18 @@ mod cursors;
 mod errors;
 mod explain;
 mod finish;
+mod foreign;
 mod lexer;
 mod normalise;
 mod operators;
+mod operators_arrays;
+mod operators_json;
 mod parameters;
 mod plan;
+mod rewritten_tokens;
+mod row_limits;
 mod session;
+mod set_operations;
 mod settle;
 mod statement;
 mod syntax;

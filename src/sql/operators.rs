@@ -23,7 +23,9 @@ use sqlparser::ast::BinaryOperator;
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
-use crate::functions::{differs_as_text, type_name};
+use crate::functions::{check_window_arguments, differs_as_text, type_name};
+
+use super::{operators_arrays, operators_json};
 
 /// Resolves operators, aggregates and window functions while one query is planned.
 #[derive(Debug)]
@@ -39,13 +41,13 @@ pub(super) struct Operators {
 }
 
 /// An operand and what is known of its type.
-struct Operand {
-    expr: Expr,
+pub(super) struct Operand {
+    pub(super) expr: Expr,
     /// `None` for a constant in quotes, NULL, or a parameter without type.
-    known: Option<DataType>,
+    pub(super) known: Option<DataType>,
 }
 
-type Planned = Result<Expr, DataFusionError>;
+pub(super) type Planned = Result<Expr, DataFusionError>;
 
 impl Operators {
     pub(super) fn new(registry: &crate::functions::FunctionRegistry, time_zone: &str) -> Self {
@@ -70,7 +72,7 @@ impl Operators {
         }
     }
 
-    fn operand(&self, expr: Expr, schema: &DFSchema) -> Result<Operand, DataFusionError> {
+    pub(super) fn operand(&self, expr: Expr, schema: &DFSchema) -> Result<Operand, DataFusionError> {
         let expr = self.settle(expr, schema)?;
         let known = match &expr {
             Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)
@@ -84,6 +86,13 @@ impl Operators {
     }
 
     fn binary(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
+        let either = |is: fn(&DataType) -> bool| [&left, &right].iter().any(|one| one.known.as_ref().is_some_and(is));
+        if either(operators_json::is_json) && operators_json::is_of_json(op, &left, &right) {
+            return self.json(op, left, right).map(Some);
+        }
+        if either(operators_arrays::is_list) {
+            return self.array(op, left, right).map(Some);
+        }
         let planned = match op {
             BinaryOperator::And => self.logical(Operator::And, left, right, "AND"),
             BinaryOperator::Or => self.logical(Operator::Or, left, right, "OR"),
@@ -118,8 +127,8 @@ impl Operators {
             BinaryOperator::BitwiseAnd => self.integers(Operator::BitwiseAnd, left, right, "&"),
             BinaryOperator::BitwiseOr => self.integers(Operator::BitwiseOr, left, right, "|"),
             BinaryOperator::PGBitwiseXor => self.integers(Operator::BitwiseXor, left, right, "#"),
-            BinaryOperator::PGBitwiseShiftLeft => self.integers(Operator::BitwiseShiftLeft, left, right, "<<"),
-            BinaryOperator::PGBitwiseShiftRight => self.integers(Operator::BitwiseShiftRight, left, right, ">>"),
+            BinaryOperator::PGBitwiseShiftLeft => self.shifted(Operator::BitwiseShiftLeft, left, right, "<<"),
+            BinaryOperator::PGBitwiseShiftRight => self.shifted(Operator::BitwiseShiftRight, left, right, ">>"),
             // What no type here has, or what the library knows how to plan.
             _ => return Ok(None),
         };
@@ -145,7 +154,7 @@ impl Operators {
         }
     }
 
-    fn as_type(&self, operand: Operand, wanted: &DataType) -> Planned {
+    pub(super) fn as_type(&self, operand: Operand, wanted: &DataType) -> Planned {
         match &operand.known {
             None => self.adopt(operand.expr, wanted),
             Some(known) if known == wanted => Ok(operand.expr),
@@ -185,9 +194,9 @@ impl Operators {
         }
     }
 
-    fn add(&self, left: Operand, right: Operand) -> Planned {
+    pub(super) fn add(&self, left: Operand, right: Operand) -> Planned {
         let (left, a, right, b) = self.pair("+", left, right, |other| match other {
-            DataType::Date32 | DataType::Timestamp(_, _) => SqlType::Interval.arrow(),
+            DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_) => SqlType::Interval.arrow(),
             other => other.clone(),
         })?;
         match (&a, &b) {
@@ -201,6 +210,10 @@ impl Operators {
                 Ok(moved(left, &a, Operator::Plus, right))
             }
             (DataType::Interval(_), DataType::Interval(_)) => Ok(binary(left, Operator::Plus, right)),
+            (DataType::Date32, DataType::Time64(_)) => self.call("date_add_time", vec![left, right]),
+            (DataType::Time64(_), DataType::Date32) => self.call("date_add_time", vec![right, left]),
+            (DataType::Time64(_), DataType::Interval(_)) => self.call("time_add_interval", vec![left, right]),
+            (DataType::Interval(_), DataType::Time64(_)) => self.call("time_add_interval", vec![right, left]),
             _ => Err(no_operator("+", &a, &b)),
         }
     }
@@ -218,6 +231,8 @@ impl Operators {
                 self.call("timestamp_difference", vec![left, right])
             }
             (DataType::Interval(_), DataType::Interval(_)) => Ok(binary(left, Operator::Minus, right)),
+            (DataType::Time64(_), DataType::Interval(_)) => self.call("time_subtract_interval", vec![left, right]),
+            (DataType::Time64(_), DataType::Time64(_)) => self.call("time_difference", vec![left, right]),
             _ => Err(no_operator("-", &a, &b)),
         }
     }
@@ -320,9 +335,13 @@ impl Operators {
 
     /// Arrays are the library's own; text is joined, and NULL with anything is NULL.
     fn concat(&self, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
-        let is_list = |operand: &Operand| matches!(&operand.known, Some(DataType::List(_)));
-        if is_list(&left) || is_list(&right) {
-            return Ok(None);
+        if [&left, &right]
+            .iter()
+            .all(|operand| matches!(operand.known, Some(DataType::Binary)) || is_text_constant(operand))
+            && [&left, &right].iter().any(|operand| operand.known.is_some())
+        {
+            let (left, right) = (self.as_type(left, &DataType::Binary)?, self.as_type(right, &DataType::Binary)?);
+            return self.call("bytes_concat", vec![left, right]).map(Some);
         }
         let texts = [&left, &right].iter().any(|operand| matches!(operand.known, None | Some(DataType::Utf8)));
         if !texts {
@@ -375,6 +394,15 @@ impl Operators {
         }
         let common = common_number(&a, &b);
         Ok(binary(widened(left, &a, &common), op, widened(right, &b, &common)))
+    }
+
+    /// The result has the type of what is shifted.
+    fn shifted(&self, op: Operator, left: Operand, right: Operand, symbol: &str) -> Planned {
+        let (left, a, right, b) = self.pair(symbol, left, right, |_| DataType::Int32)?;
+        if !is_integer(&a) || !is_integer(&b) {
+            return Err(no_operator(symbol, &a, &b));
+        }
+        Ok(binary(left, op, if a == b { right } else { convert(right, &a) }))
     }
 
     /// Gives a type to a constant in quotes, to NULL, or to a parameter.
@@ -436,6 +464,10 @@ fn parameter_type(wanted: &DataType) -> DataType {
     }
 }
 
+fn is_text_constant(operand: &Operand) -> bool {
+    operand.known.is_none()
+}
+
 fn literal_type(expr: &Expr) -> Option<DataType> {
     match expr {
         Expr::Literal(value, _) => Some(value.data_type()),
@@ -443,7 +475,7 @@ fn literal_type(expr: &Expr) -> Option<DataType> {
     }
 }
 
-fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+pub(super) fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
@@ -588,7 +620,7 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
     })
 }
 
-fn symbol_of(op: Operator) -> &'static str {
+pub(super) fn symbol_of(op: Operator) -> &'static str {
     match op {
         Operator::Eq => "=",
         Operator::NotEq => "<>",
@@ -675,6 +707,15 @@ impl ExprPlanner for Operators {
     #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
     fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>, DataFusionError> {
         let name = raw.func_def.name().to_owned();
+        let constants: Vec<Option<ScalarValue>> = raw
+            .args
+            .iter()
+            .map(|arg| match arg {
+                Expr::Literal(value, _) => Some(value.clone()),
+                _ => None,
+            })
+            .collect();
+        check_window_arguments(&name, &constants).map_err(wrap)?;
         if name == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }

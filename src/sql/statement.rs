@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sqlparser::ast::{self, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -18,8 +17,8 @@ use super::explain::{self, ExplainOptions, ExplainTarget};
 use super::lexer::{self, Piece};
 use super::plan::SqlError;
 use super::session::{self, TransactionModes};
-use super::syntax;
 use super::upkeep::{self, Upkeep};
+use super::{foreign, rewritten_tokens, syntax};
 
 /// One statement of a text.
 #[derive(Debug, Clone)]
@@ -246,6 +245,7 @@ fn definition_tag(words: &[String]) -> String {
 /// The query that begins at a token, and nothing after it.
 pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<StatementKind, ErrorReport> {
     let query = parse_query(piece, from, limits)?;
+    foreign::refuse(&query, piece)?;
     Ok(match writing(&query) {
         Some(word) => StatementKind::Write(word),
         None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
@@ -253,7 +253,7 @@ pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<
 }
 
 pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
-    let tokens = expand_table_statements(piece.tokens.get(from..).unwrap_or_default());
+    let tokens = rewritten_tokens::rewritten(piece.tokens.get(from..).unwrap_or_default())?;
     // The parser spends several levels of its own on one level of the text.
     let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);
@@ -262,34 +262,6 @@ pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Resu
         Token::EOF => Ok(query),
         _ => Err(syntax::unexpected(piece, Some(parser.peek_token_ref()))),
     }
-}
-
-/// `TABLE t` is `SELECT * FROM t`; the parser swallows what follows the name.
-fn expand_table_statements(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
-    let mut expanded = Vec::with_capacity(tokens.len() + 2);
-    for (index, token) in tokens.iter().enumerate() {
-        let before = index.checked_sub(1).and_then(|before| tokens.get(before)).map(|token| &token.token);
-        let begins = match before {
-            None | Some(Token::LParen) => true,
-            Some(Token::Word(word)) => matches!(
-                word.keyword,
-                Keyword::UNION | Keyword::ALL | Keyword::DISTINCT | Keyword::INTERSECT | Keyword::EXCEPT
-            ),
-            Some(_) => false,
-        };
-        let is_name = matches!(tokens.get(index + 1).map(|next| &next.token), Some(Token::Word(_)));
-        if begins && is_name && is_word(&token.token, Keyword::TABLE) {
-            let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
-            expanded.extend(words.map(|word| TokenWithSpan::new(word, token.span)));
-        } else {
-            expanded.push(token.clone());
-        }
-    }
-    expanded
-}
-
-fn is_word(token: &Token, keyword: Keyword) -> bool {
-    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.keyword == keyword)
 }
 
 /// What a query would write, if anything.

@@ -187,3 +187,19 @@ async fn wrong_password_and_unknown_user_look_the_same() {
     assert_eq!(wrong.1.replace("acme", "x"), unknown.1.replace("nobody", "x"));
     assert_eq!((wrong.0, wrong.2), (unknown.0, unknown.2));
 }
+
+/// A few bytes of a statement must not take the memory of everybody's queries.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_statement_cannot_ask_for_texts_without_bound() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    for (sql, state) in [
+        ("SELECT length(repeat('x', 2000000000))", "54000"),
+        ("SELECT length(lpad('x', 1500000000))", "54000"),
+        ("SELECT length(replace(repeat('x', 100000), 'x', repeat('y', 100000)))", "54000"),
+        ("SELECT max(length(repeat(symbol, 100000))) FROM raw_trades", "53200"),
+    ] {
+        assert_eq!(sqlstate(&client, sql).await, state, "{sql}");
+    }
+    assert_eq!(value(&client, "SELECT length(repeat('x', 1000000))").await, "1000000");
+}

@@ -196,6 +196,13 @@ impl AggregateUDFImpl for Aggregate {
         }
     }
 
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        _ordered: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>, DataFusionError> {
+        Ok(Some(self))
+    }
+
     fn supports_within_group_clause(&self) -> bool {
         self.within_group
     }

@@ -33,6 +33,8 @@ fn bad_value(value: &str, key: &str) -> ErrorReport {
 struct Reading<'a> {
     text: &'a str,
     rest: &'a str,
+    /// The pattern that is being read, as the template has it.
+    key: String,
     year: Option<i64>,
     month: i64,
     day: i64,
@@ -53,6 +55,7 @@ impl<'a> Reading<'a> {
         let mut found = Self {
             text,
             rest: text,
+            key: String::new(),
             year: None,
             month: 1,
             day: 1,
@@ -71,7 +74,8 @@ impl<'a> Reading<'a> {
         for (index, part) in parts.iter().enumerate() {
             match part {
                 Part::Text(c) | Part::Quoted(c) => found.skip(*c),
-                Part::Key { key, fill, .. } => {
+                Part::Key { key, letters, fill, .. } => {
+                    found.key = letters.of(key);
                     found.rest = found.rest.trim_start();
                     if found.rest.is_empty() {
                         break;
@@ -95,7 +99,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn number(&mut self, key: &str, width: usize, open: bool) -> Result<(i64, usize), ErrorReport> {
+    fn number(&mut self, width: usize, open: bool) -> Result<(i64, usize), ErrorReport> {
         let sign = usize::from(self.rest.starts_with(['-', '+']));
         let digits = self.rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
         let taken = if open { digits } else { digits.min(width) };
@@ -104,10 +108,10 @@ impl<'a> Reading<'a> {
         let integer = "Value must be an integer.";
         if !open && taken < width && digits < width && sign + digits < self.rest.len() && taken > 0 {
             let more = if taken == 1 { "digit" } else { "digits" };
-            return Err(bad_value(&shown, key)
+            return Err(bad_value(&shown, &self.key)
                 .with_detail(format!("Field requires {width} characters, but only {taken} {more} could be parsed.")));
         }
-        let value = word.parse().map_err(|_| bad_value(&shown, key).with_detail(integer))?;
+        let value = word.parse().map_err(|_| bad_value(&shown, &self.key).with_detail(integer))?;
         self.rest = &self.rest[sign + taken..];
         Ok((value, taken))
     }
@@ -115,52 +119,52 @@ impl<'a> Reading<'a> {
     fn field(&mut self, key: &'static str, open: bool) -> Result<(), ErrorReport> {
         match key {
             "YYYY" | "IYYY" | "YYY" | "YY" | "Y" => {
-                let (value, digits) = self.number(key, key.len(), open)?;
+                let (value, digits) = self.number(key.len(), open)?;
                 self.year = Some(if digits < 4 { full_year(value, digits) } else { value });
             }
-            "MM" => self.month = self.number(key, 2, open)?.0,
-            "DD" => self.day = self.number(key, 2, open)?.0,
-            "DDD" => self.day_of_year = Some(self.number(key, 3, open)?.0),
-            "J" => self.julian = Some(self.number(key, 7, open)?.0),
-            "HH24" => self.hour = self.number(key, 2, open)?.0,
+            "MM" => self.month = self.number(2, open)?.0,
+            "DD" => self.day = self.number(2, open)?.0,
+            "DDD" => self.day_of_year = Some(self.number(3, open)?.0),
+            "J" => self.julian = Some(self.number(7, open)?.0),
+            "HH24" => self.hour = self.number(2, open)?.0,
             "HH" | "HH12" => {
-                self.hour = self.number(key, 2, open)?.0;
+                self.hour = self.number(2, open)?.0;
                 self.twelve = true;
             }
-            "MI" => self.minute = self.number(key, 2, open)?.0,
-            "SS" => self.second = self.number(key, 2, open)?.0,
-            "MS" | "FF3" => self.fraction(key, 3, open)?,
-            "US" | "FF6" => self.fraction(key, 6, open)?,
+            "MI" => self.minute = self.number(2, open)?.0,
+            "SS" => self.second = self.number(2, open)?.0,
+            "MS" | "FF3" => self.fraction(3, open)?,
+            "US" | "FF6" => self.fraction(6, open)?,
             "SSSS" | "SSSSS" => {
-                let seconds = self.number(key, 5, open)?.0;
+                let seconds = self.number(5, open)?.0;
                 (self.hour, self.minute, self.second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
             }
             "AM" | "PM" | "A.M." | "P.M." => self.half_day(key)?,
             "BC" | "AD" | "B.C." | "A.D." => self.era(key)?,
-            "MONTH" => self.month = self.name(key, &MONTHS, None)?,
-            "MON" => self.month = self.name(key, &MONTHS, Some(3))?,
-            "RM" => self.month = self.name(key, &ROMAN, None)?,
-            "DAY" => drop(self.name(key, &DAYS, None)?),
-            "DY" => drop(self.name(key, &DAYS, Some(3))?),
+            "MONTH" => self.month = self.name(&MONTHS, None)?,
+            "MON" => self.month = self.name(&MONTHS, Some(3))?,
+            "RM" => self.month = self.name(&ROMAN, None)?,
+            "DAY" => drop(self.name(&DAYS, None)?),
+            "DY" => drop(self.name(&DAYS, Some(3))?),
             "TZH" => {
-                let (hours, _) = self.number(key, 2, open)?;
+                let (hours, _) = self.number(2, open)?;
                 self.zone_seconds = Some(self.zone_seconds.unwrap_or_default() + hours * 3_600);
             }
             "TZM" => {
-                let (minutes, _) = self.number(key, 2, open)?;
+                let (minutes, _) = self.number(2, open)?;
                 let before = self.zone_seconds.unwrap_or_default();
                 self.zone_seconds = Some(before + if before < 0 { -minutes * 60 } else { minutes * 60 });
             }
             // Read and not used.
-            "Q" | "D" | "ID" | "W" | "WW" | "CC" => drop(self.number(key, key.len(), open)?),
+            "Q" | "D" | "ID" | "W" | "WW" | "CC" => drop(self.number(key.len(), open)?),
             other => return Err(unsupported(format!("the pattern \"{other}\" is not supported in to_date"))),
         }
         Ok(())
     }
 
     /// Digits after the point: `5` is 500 milliseconds.
-    fn fraction(&mut self, key: &str, width: usize, open: bool) -> Result<(), ErrorReport> {
-        let (value, digits) = self.number(key, width, open)?;
+    fn fraction(&mut self, width: usize, open: bool) -> Result<(), ErrorReport> {
+        let (value, digits) = self.number(width, open)?;
         let missing = u32::try_from(6_usize.saturating_sub(digits)).unwrap_or_default();
         self.micros = value * 10_i64.pow(missing);
         Ok(())
@@ -174,7 +178,7 @@ impl<'a> Reading<'a> {
             }
         }
         let shown: String = self.rest.chars().take(key.len()).collect();
-        Err(bad_value(&shown, key)
+        Err(bad_value(&shown, &self.key)
             .with_detail("The given value did not match any of the allowed values for this field."))
     }
 
@@ -189,7 +193,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn name(&mut self, key: &str, names: &[&str], length: Option<usize>) -> Result<i64, ErrorReport> {
+    fn name(&mut self, names: &[&str], length: Option<usize>) -> Result<i64, ErrorReport> {
         let mut best: Option<(usize, usize)> = None;
         for (index, name) in names.iter().enumerate() {
             let name = &name[..length.unwrap_or(name.len()).min(name.len())];
@@ -204,8 +208,8 @@ impl<'a> Reading<'a> {
                 Ok(i64::try_from(index).unwrap_or_default() + 1)
             }
             None => {
-                let word: String = self.rest.chars().take_while(|c| c.is_alphanumeric()).collect();
-                Err(bad_value(&word, key)
+                let word: String = self.rest.chars().take_while(|c| !c.is_whitespace()).collect();
+                Err(bad_value(&word, &self.key)
                     .with_detail("The given value did not match any of the allowed values for this field."))
             }
         }

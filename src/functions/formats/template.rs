@@ -8,6 +8,17 @@ pub(super) enum Letters {
     Capital,
 }
 
+impl Letters {
+    /// The pattern in these letters.
+    pub(super) fn of(self, key: &str) -> String {
+        match self {
+            Self::Upper => key.to_owned(),
+            Self::Lower => key.to_lowercase(),
+            Self::Capital => format!("{}{}", &key[..1], key[1..].to_lowercase()),
+        }
+    }
+}
+
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {

@@ -7,7 +7,7 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::super::overload::{Call, Overload, strict};
 use super::super::value::{self, fail, int4, invalid};
-use super::cut::length;
+use super::cut::{LONGEST, length};
 
 type Found = Result<ScalarValue, ErrorReport>;
 
@@ -23,10 +23,7 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("lower", "(text) text", |call| Ok(value::text(mapped(call.text(0), lower)))),
         strict("initcap", "(text) text", |call| Ok(value::text(capitals(call.text(0))))),
         strict("reverse", "(text) text", |call| Ok(value::text(call.text(0).chars().rev().collect::<String>()))),
-        strict("replace", "(text, text, text) text", |call| {
-            let (text, from) = (call.text(0), call.text(1));
-            Ok(value::text(if from.is_empty() { text.to_owned() } else { text.replace(from, call.text(2)) }))
-        }),
+        strict("replace", "(text, text, text) text", replaced),
         strict("translate", "(text, text, text) text", |call| Ok(value::text(translated(call)))),
         strict("ascii", "(text) int4", |call| int4(call.text(0).chars().next().map_or(0, |c| i64::from(u32::from(c))))),
         strict("chr", "(int4) text", chr),
@@ -40,6 +37,18 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("unistr", "(text) text", |call| unescaped(call.text(0)).map(value::text)),
     ]);
     all
+}
+
+fn replaced(call: &Call<'_>) -> Found {
+    let (text, from, to) = (call.text(0), call.text(1), call.text(2));
+    if from.is_empty() {
+        return Ok(value::text(text));
+    }
+    let more = bytes_of(to.len()).saturating_sub(bytes_of(from.len())).max(0);
+    if more > 0 && bytes_of(text.matches(from).count()).saturating_mul(more) > LONGEST {
+        return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, "out of memory"));
+    }
+    Ok(value::text(text.replace(from, to)))
 }
 
 fn bytes_of(count: usize) -> i64 {

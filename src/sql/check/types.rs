@@ -156,6 +156,8 @@ impl Type {
             SqlType::Numeric { .. } => "numeric",
             SqlType::Text => "text",
             SqlType::Varchar => "varchar",
+            SqlType::Character => "bpchar",
+            SqlType::Name => "name",
             SqlType::Date => "date",
             SqlType::Time => "time",
             SqlType::Timestamp => "timestamp",

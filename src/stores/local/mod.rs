@@ -5,7 +5,9 @@
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
 mod bounded;
+mod distinct_on;
 mod not_in;
+mod nullable;
 mod one_row;
 mod piece;
 mod session;
@@ -135,7 +137,9 @@ impl LocalExecutor {
     /// # Errors
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
-        let with_rows = decorrelate(plan.clone())
+        let with_rows = nullable::shield(plan.clone())
+            .and_then(decorrelate)
+            .and_then(distinct_on::lower)
             .and_then(not_in::shield)
             .and_then(one_row::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
