@@ -116,7 +116,8 @@ impl Attack<'_> {
         if kind < 2 {
             return self.leaf();
         }
-        let (left, right) = (self.relation(depth - 1), self.leaf());
+        let left = self.relation(depth - 1);
+        let right = Relation { shared: left.shared, ..self.leaf() };
         let (l, r) = (&left.alias, &right.alias);
         let (on, also) = (self.condition(&right), self.condition(&left));
         let instruments = self.alias();
@@ -144,7 +145,7 @@ impl Attack<'_> {
     }
 
     fn subquery(&mut self, outer: &Relation) -> String {
-        let inner = self.leaf();
+        let inner = Relation { shared: outer.shared, ..self.leaf() };
         let (condition, text) = (self.condition(&inner), &inner.text);
         let (i, o) = (&inner.alias, &outer.alias);
         let ways = [
