@@ -53,7 +53,7 @@ impl Operators {
             }
             BinaryOperator::QuestionPipe if is_jsonb => self.with_path("jsonb_has_any", left, right, op),
             BinaryOperator::QuestionAnd if is_jsonb => self.with_path("jsonb_has_all", left, right, op),
-            BinaryOperator::HashMinus if is_jsonb => self.with_path("jsonb_delete_path", left, right, op),
+            BinaryOperator::HashMinus if is_jsonb => self.with_path("jsonb_without_path", left, right, op),
             BinaryOperator::Minus if is_jsonb => match &right.known {
                 None => {
                     let right = self.adopt(right.expr, &DataType::Utf8)?;

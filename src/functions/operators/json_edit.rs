@@ -17,7 +17,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("jsonb_joined", jsonb, |args| concat(&args)),
         Function::strict("jsonb_without", jsonb, |args| delete(&args)),
-        Function::strict("jsonb_delete_path", jsonb, |args| delete_path(&args)),
+        Function::strict("jsonb_without_path", jsonb, |args| delete_path(&args)),
     ]
 }
 

@@ -42,7 +42,7 @@ pub(in crate::functions) const ROWS: &[FunctionRow] = &[
     row("jsonb_compare", "jsonb < jsonb → integer", IN_PROCESS),
     row("jsonb_joined", "jsonb || jsonb → jsonb", IN_PROCESS),
     row("jsonb_without", "jsonb - text → jsonb", IN_PROCESS),
-    row("jsonb_delete_path", "jsonb #- text[] → jsonb", IN_PROCESS),
+    row("jsonb_without_path", "jsonb #- text[] → jsonb", IN_PROCESS),
     // Bytes and bits.
     row("bytes_concat", "bytea || bytea → bytea", Template("({0} || {1})")),
     row("int_not", "~ integer → integer", Template("(~ {0})")),
