@@ -103,13 +103,14 @@ fn integers(arrays: &[ArrayRef], wide: bool) -> Columns {
     if wide {
         let mut builder = ListBuilder::new(Int64Builder::new());
         rows.into_iter().for_each(|row| {
-            builder.append_option(row.map(|row| row.into_iter().map(|one| i64::try_from(one).ok()).collect::<Vec<_>>()))
+            builder
+                .append_option(row.map(|row| row.into_iter().map(|one| i64::try_from(one).ok()).collect::<Vec<_>>()));
         });
         return Ok(Arc::new(builder.finish()));
     }
     let mut builder = ListBuilder::new(Int32Builder::new());
     rows.into_iter().for_each(|row| {
-        builder.append_option(row.map(|row| row.into_iter().map(|one| i32::try_from(one).ok()).collect::<Vec<_>>()))
+        builder.append_option(row.map(|row| row.into_iter().map(|one| i32::try_from(one).ok()).collect::<Vec<_>>()));
     });
     Ok(Arc::new(builder.finish()))
 }

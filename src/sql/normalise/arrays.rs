@@ -13,13 +13,13 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<Expr>, ErrorReport> {
     match expr {
         Expr::CompoundFieldAccess { root, access_chain } => Ok(subscripts(root, access_chain)),
         Expr::AnyOp { left, compare_op, right, .. } if !matches!(right.as_ref(), Expr::Subquery(_)) => {
-            if let Some(list) = as_list(left, compare_op, right, BinaryOperator::Eq) {
+            if let Some(list) = as_list(left, compare_op, right, &BinaryOperator::Eq) {
                 return Ok(Some(list));
             }
             quantified("compare_any", left, compare_op, right).map(Some)
         }
         Expr::AllOp { left, compare_op, right } if !matches!(right.as_ref(), Expr::Subquery(_)) => {
-            if let Some(list) = as_list(left, compare_op, right, BinaryOperator::NotEq) {
+            if let Some(list) = as_list(left, compare_op, right, &BinaryOperator::NotEq) {
                 return Ok(Some(list));
             }
             quantified("compare_all", left, compare_op, right).map(Some)
@@ -59,14 +59,14 @@ fn all_argument(pattern: &Expr) -> Option<Expr> {
 }
 
 /// `x = ANY (ARRAY[…])` is `x IN (…)`, `x <> ALL (ARRAY[…])` is `x NOT IN (…)`.
-fn as_list(left: &mut Expr, op: &BinaryOperator, right: &mut Expr, wanted: BinaryOperator) -> Option<Expr> {
+fn as_list(left: &mut Expr, op: &BinaryOperator, right: &mut Expr, wanted: &BinaryOperator) -> Option<Expr> {
     let Expr::Array(array) = right else { return None };
     let is_nested = |item: &Expr| matches!(item, Expr::Array(_));
-    if *op != wanted || array.elem.is_empty() || array.elem.iter().any(is_nested) {
+    if op != wanted || array.elem.is_empty() || array.elem.iter().any(is_nested) {
         return None;
     }
     let list = std::mem::take(&mut array.elem);
-    Some(Expr::InList { expr: Box::new(take(left)), list, negated: wanted == BinaryOperator::NotEq })
+    Some(Expr::InList { expr: Box::new(take(left)), list, negated: *wanted == BinaryOperator::NotEq })
 }
 
 fn quantified(function: &str, left: &mut Expr, op: &BinaryOperator, right: &mut Expr) -> Result<Expr, ErrorReport> {
@@ -98,7 +98,7 @@ fn open() -> Expr {
 }
 
 /// `a[i][j]`, `a[i:j]`; `None` where the chain has something else in it.
-fn subscripts(root: &mut Expr, chain: &mut Vec<AccessExpr>) -> Option<Expr> {
+fn subscripts(root: &mut Expr, chain: &mut [AccessExpr]) -> Option<Expr> {
     let all: Option<Vec<&Subscript>> = chain
         .iter()
         .map(|access| match access {

@@ -32,8 +32,8 @@ impl<'a> Shapes<'a> {
     pub(super) fn enter(&mut self, query: &Query) -> usize {
         let before = self.queries.len();
         for table in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let given = table.alias.columns.iter().map(|column| folded(&column.name)).collect();
-            let columns = renamed(self.of_query(&table.query), given);
+            let given: Vec<String> = table.alias.columns.iter().map(|column| folded(&column.name)).collect();
+            let columns = renamed(self.of_query(&table.query), &given);
             self.queries.push((folded(&table.alias.name), columns));
         }
         before
@@ -114,8 +114,9 @@ impl<'a> Shapes<'a> {
             TableFactor::NestedJoin { table_with_joins, alias } => (self.of_joined(table_with_joins)?, alias),
             _ => return None,
         };
-        let given = alias.iter().flat_map(|alias| &alias.columns).map(|column| folded(&column.name)).collect();
-        renamed(Some(own), given)
+        let given: Vec<String> =
+            alias.iter().flat_map(|alias| &alias.columns).map(|column| folded(&column.name)).collect();
+        renamed(Some(own), &given)
     }
 
     /// The columns of one item of FROM under their own names.
@@ -146,7 +147,7 @@ impl<'a> Shapes<'a> {
     }
 }
 
-fn renamed(own: Columns, given: Vec<String>) -> Columns {
+fn renamed(own: Columns, given: &[String]) -> Columns {
     let own = own?;
     Some(given.iter().cloned().chain(own.into_iter().skip(given.len())).collect())
 }
