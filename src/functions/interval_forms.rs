@@ -40,8 +40,8 @@ fn standard(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let first = words.next()?;
     if let Some(months) = years_and_months(first) {
-        let rest: Vec<&str> = words.collect();
-        return Some(format!("{months} {}", rest.join(" ")));
+        let rest = words.collect::<Vec<_>>().join(" ");
+        return Some(format!("{months} {}", standard(&rest).unwrap_or(rest)));
     }
     let time = words.next()?;
     let is_days = first.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());

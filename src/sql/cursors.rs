@@ -173,7 +173,7 @@ impl Words<'_> {
     }
 
     fn parameter_types(&mut self) -> Result<Vec<Option<SqlType>>, ErrorReport> {
-        if !self.peek().is_some_and(|token| token.token == Token::LParen) {
+        if self.peek().is_none_or(|token| token.token != Token::LParen) {
             return Ok(Vec::new());
         }
         let tokens = self.bracketed()?;

@@ -80,7 +80,7 @@ impl Words<'_> {
                 known if ACCEPTED.contains(&known) || ACCEPTED_WITH_ANALYZE.contains(&known) => {
                     self.flag(known)?;
                 }
-                unknown => return Err(located(unrecognized(format!("option \"{unknown}\"")), at)),
+                unknown => return Err(located(unrecognized(&format!("option \"{unknown}\"")), at)),
             }
             if self.accept_token(&Token::Comma) {
                 continue;
@@ -178,7 +178,7 @@ impl Words<'_> {
     }
 }
 
-fn unrecognized(what: String) -> ErrorReport {
+fn unrecognized(what: &str) -> ErrorReport {
     ErrorReport::new(SqlState::SYNTAX_ERROR, format!("unrecognized EXPLAIN {what}"))
 }
 

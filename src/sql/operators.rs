@@ -329,6 +329,8 @@ impl Operators {
     }
 
     fn compare(&self, op: Operator, left: Operand, right: Operand) -> Planned {
+        let (left, right) = (without_blanks(left, &right.expr), right);
+        let right = without_blanks(right, &left.expr);
         let (left, right) = self.unified(symbol_of(op), left, right)?;
         Ok(binary(left, op, right))
     }
@@ -461,6 +463,24 @@ fn parameter_type(wanted: &DataType) -> DataType {
     match wanted {
         DataType::Decimal128(_, scale) => DataType::Decimal128(38, (*scale).max(crate::base::types::DEFAULT_NUMERIC.1)),
         other => other.clone(),
+    }
+}
+
+/// Blanks at the end of a constant count for nothing beside a `character(n)`.
+fn without_blanks(operand: Operand, other: &Expr) -> Operand {
+    let is_character = match other {
+        Expr::ScalarFunction(call) => call.func.name() == "as_character",
+        Expr::Alias(alias) => {
+            matches!(alias.expr.as_ref(), Expr::ScalarFunction(call) if call.func.name() == "as_character")
+        }
+        _ => false,
+    };
+    match operand.expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) if is_character => {
+            let text = text.trim_end_matches(' ').to_owned();
+            Operand { expr: Expr::Literal(ScalarValue::Utf8(Some(text)), metadata), known: operand.known }
+        }
+        expr => Operand { expr, known: operand.known },
     }
 }
 

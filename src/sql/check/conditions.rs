@@ -1,6 +1,6 @@
 //! Predicates, CASE, and what chooses among values.
 
-use sqlparser::ast::{Array, CaseWhen, Expr, Function, ValueWithSpan};
+use sqlparser::ast::{Array, CaseWhen, Expr, Function, FunctionArguments, ValueWithSpan};
 
 use crate::base::SqlState;
 
@@ -25,6 +25,13 @@ impl Checker<'_> {
             }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
                 self.spelled(left, "=", right, &["IS"])?
+            }
+            Expr::Like { any, expr, pattern, .. } | Expr::ILike { any, expr, pattern, .. }
+                if *any || all_items(pattern).is_some() =>
+            {
+                let first = self.expression(expr)?;
+                self.expression(all_items(pattern).unwrap_or(pattern))?;
+                Typed::new(Type::BOOL, first.place)
             }
             Expr::Like { negated, expr, pattern, escape_char, .. } => {
                 self.like(expr, if *negated { "!~~" } else { "~~" }, pattern, escape_char.as_ref(), &["LIKE", "NOT"])?
@@ -232,4 +239,14 @@ impl Checker<'_> {
         let values = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
         self.chosen(word, &values, place).map(Some)
     }
+}
+
+/// The array of `LIKE ALL (…)`, which the parser takes for a call.
+fn all_items(pattern: &Expr) -> Option<&Expr> {
+    let Expr::Function(function) = pattern else { return None };
+    if !function.name.to_string().eq_ignore_ascii_case("all") {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else { return None };
+    super::argument_expressions(&list.args).next()
 }

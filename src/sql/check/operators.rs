@@ -121,6 +121,10 @@ impl Checker<'_> {
     }
 
     pub(super) fn unary(&mut self, whole: &Expr, op: UnaryOperator, operand: &Expr) -> Checked<Typed> {
+        if op == UnaryOperator::DoubleAt {
+            // It stands for SYMMETRIC.
+            return self.expression(operand);
+        }
         if op == UnaryOperator::Not {
             self.condition(operand, "NOT")?;
             return Ok(Typed::new(Type::BOOL, self.places.start(whole)));
@@ -189,6 +193,11 @@ impl Checker<'_> {
     pub(super) fn quantified(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Checked<Typed> {
         let symbol = symbol(op);
         let place = self.places.operator(left, &symbol);
+        if let (Expr::Tuple(row), Some(query)) = (bare(left), subquery_of(right)) {
+            let row = row.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
+            self.columns_of(&row, &symbol, query, place)?;
+            return Ok(Typed::new(Type::BOOL, row.first().map_or(place, |first| first.place)));
+        }
         let first = self.expression(left)?;
         if let Some(query) = subquery_of(right) {
             self.columns_of(std::slice::from_ref(&first), &symbol, query, place)?;

@@ -100,7 +100,11 @@ fn find(known: &HashMap<String, WindowSpec>, name: &Ident) -> Result<WindowSpec,
 fn whole(mut spec: WindowSpec, known: &HashMap<String, WindowSpec>) -> Result<WindowSpec, ErrorReport> {
     let Some(name) = spec.window_name.take() else { return Ok(spec) };
     let base = find(known, &name)?;
-    let refused = |message: String| Err(placed(ErrorReport::new(SqlState::WINDOWING_ERROR, message), &name));
+    // PostgreSQL points at the parenthesis before the name.
+    let refused = |message: String| {
+        let report = placed(ErrorReport::new(SqlState::WINDOWING_ERROR, message), &name);
+        Err(ErrorReport { position: report.position.map(|position| position - 1), ..report })
+    };
     if !spec.partition_by.is_empty() {
         return refused(format!("cannot override PARTITION BY clause of window \"{}\"", folded(&name)));
     }
