@@ -44,25 +44,25 @@ impl Operators {
             BinaryOperator::LongArrow => self.json_part("json_get_text", left, right, op),
             BinaryOperator::HashArrow => self.with_path("json_path", left, right, op),
             BinaryOperator::HashLongArrow => self.with_path("json_path_text", left, right, op),
-            BinaryOperator::AtArrow => self.two_jsonb("jsonb_contains", left, right, op),
-            BinaryOperator::ArrowAt => self.two_jsonb("jsonb_contains", right, left, op),
-            BinaryOperator::StringConcat => self.two_jsonb("jsonb_concat", left, right, op),
+            BinaryOperator::AtArrow => self.two_jsonb("jsonb_holds", left, right, op),
+            BinaryOperator::ArrowAt => self.two_jsonb("jsonb_holds", right, left, op),
+            BinaryOperator::StringConcat => self.two_jsonb("jsonb_joined", left, right, op),
             BinaryOperator::Question if is_jsonb => {
                 let right = self.as_type(right, &DataType::Utf8)?;
                 self.call("jsonb_has", vec![left.expr, right])
             }
             BinaryOperator::QuestionPipe if is_jsonb => self.with_path("jsonb_has_any", left, right, op),
             BinaryOperator::QuestionAnd if is_jsonb => self.with_path("jsonb_has_all", left, right, op),
-            BinaryOperator::HashMinus if is_jsonb => self.with_path("jsonb_delete_path", left, right, op),
+            BinaryOperator::HashMinus if is_jsonb => self.with_path("jsonb_without_path", left, right, op),
             BinaryOperator::Minus if is_jsonb => match &right.known {
                 None => {
                     let right = self.adopt(right.expr, &DataType::Utf8)?;
-                    self.call("jsonb_delete", vec![left.expr, right])
+                    self.call("jsonb_without", vec![left.expr, right])
                 }
                 Some(DataType::Utf8 | DataType::Int16 | DataType::Int32) => {
-                    self.call("jsonb_delete", vec![left.expr, right.expr])
+                    self.call("jsonb_without", vec![left.expr, right.expr])
                 }
-                Some(known) if *known == text_array() => self.call("jsonb_delete", vec![left.expr, right.expr]),
+                Some(known) if *known == text_array() => self.call("jsonb_without", vec![left.expr, right.expr]),
                 Some(_) => wrong(),
             },
             _ => match comparison(op) {

@@ -90,8 +90,7 @@ const OPEN: i64 = i64::MIN;
 fn part(arrays: &[ArrayRef]) -> Columns {
     let bounds: Vec<ArrayRef> =
         arrays[1..].iter().map(|bound| cast(bound, &DataType::Int64)).collect::<Result<_, _>>()?;
-    let bounds: Vec<&Int64Array> =
-        bounds.iter().map(datafusion::arrow::array::AsArray::as_primitive::<Int64Type>).collect();
+    let bounds: Vec<&Int64Array> = bounds.iter().map(AsArray::as_primitive::<Int64Type>).collect();
     let list = arrays[0].as_list::<i32>();
     let mut pieces: Vec<ArrayRef> = Vec::with_capacity(list.len());
     let mut lengths = Vec::with_capacity(list.len());
@@ -130,7 +129,7 @@ fn cut(items: &ArrayRef, bounds: &[(i64, i64)]) -> Columns {
     let inner = kept.as_list::<i32>();
     let pieces =
         (0..inner.len()).map(|row| cut(&inner.value(row), rest)).collect::<Result<Vec<_>, DataFusionError>>()?;
-    if pieces.iter().any(datafusion::arrow::array::Array::is_empty) {
+    if pieces.iter().any(Array::is_empty) {
         return Ok(items.slice(0, 0));
     }
     let borrowed: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();

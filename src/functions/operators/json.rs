@@ -25,7 +25,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("json_get_text", text, |args| part(&args, |text, key| as_text(key.of(text)?))),
         Function::strict("json_path", same, |args| path(&args, |piece| Some(piece.to_owned()))),
         Function::strict("json_path_text", text, |args| path(&args, as_text)),
-        Function::strict("jsonb_contains", boolean, |args| pairs(&args, super::json_value::Json::contains)),
+        Function::strict("jsonb_holds", boolean, |args| pairs(&args, Json::contains)),
         Function::strict("jsonb_has", boolean, |args| keys(&args, Keys::All)),
         Function::strict("jsonb_has_any", boolean, |args| keys(&args, Keys::Any)),
         Function::strict("jsonb_has_all", boolean, |args| keys(&args, Keys::All)),

@@ -15,9 +15,9 @@ use super::json_value::Json;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
-        Function::strict("jsonb_concat", jsonb, |args| concat(&args)),
-        Function::strict("jsonb_delete", jsonb, |args| delete(&args)),
-        Function::strict("jsonb_delete_path", jsonb, |args| delete_path(&args)),
+        Function::strict("jsonb_joined", jsonb, |args| concat(&args)),
+        Function::strict("jsonb_without", jsonb, |args| delete(&args)),
+        Function::strict("jsonb_without_path", jsonb, |args| delete_path(&args)),
     ]
 }
 

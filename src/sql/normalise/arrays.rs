@@ -98,7 +98,7 @@ fn open() -> Expr {
 }
 
 /// `a[i][j]`, `a[i:j]`; `None` where the chain has something else in it.
-fn subscripts(root: &mut Expr, chain: &mut [AccessExpr]) -> Option<Expr> {
+fn subscripts(root: &mut Expr, chain: &[AccessExpr]) -> Option<Expr> {
     let all: Option<Vec<&Subscript>> = chain
         .iter()
         .map(|access| match access {
