@@ -94,11 +94,11 @@ impl ScalarUDFImpl for Function {
 
 /// `function f(integer, text) does not exist`
 pub(super) fn undefined(name: &str, arguments: &[DataType]) -> ErrorReport {
-    undefined_names(name, arguments.iter().map(type_name).collect())
+    undefined_names(name, &arguments.iter().map(type_name).collect::<Vec<_>>())
 }
 
 /// The same with the names of the types.
-pub(super) fn undefined_names(name: &str, types: Vec<String>) -> ErrorReport {
+pub(super) fn undefined_names(name: &str, types: &[String]) -> ErrorReport {
     ErrorReport::new(SqlState::UNDEFINED_FUNCTION, format!("function {name}({}) does not exist", types.join(", ")))
         .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
@@ -158,7 +158,7 @@ impl ScalarUDFImpl for Unknown {
             Some(_) | None => type_name(field.data_type()),
         };
         let types = arguments.arg_fields.iter().zip(arguments.scalar_arguments).map(name);
-        Err(wrap(undefined_names(&self.name, types.collect())))
+        Err(wrap(undefined_names(&self.name, &types.collect::<Vec<_>>())))
     }
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         Err(wrap(undefined(&self.name, &[])))

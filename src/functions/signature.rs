@@ -296,9 +296,11 @@ pub(super) fn choose(
     arguments: &[Argument],
 ) -> Result<Chosen, Box<ErrorReport>> {
     let fitting: Vec<usize> = (0..signatures.len()).filter(|index| signatures[*index].fits(arguments)).collect();
-    let names = || arguments.iter().map(|one| one.as_ref().map_or_else(|| "unknown".to_owned(), type_name)).collect();
+    let names = || -> Vec<String> {
+        arguments.iter().map(|one| one.as_ref().map_or_else(|| "unknown".to_owned(), type_name)).collect()
+    };
     if fitting.is_empty() {
-        return Err(Box::new(undefined_names(name, names())));
+        return Err(Box::new(undefined_names(name, &names())));
     }
     let best = select(signatures, fitting, arguments);
     let [index] = best.as_slice() else {
@@ -311,7 +313,7 @@ pub(super) fn choose(
     };
     match signatures[*index].bind(arguments) {
         Some((arguments, result)) => Ok(Chosen { index: *index, arguments, result }),
-        None => Err(Box::new(undefined_names(name, names()))),
+        None => Err(Box::new(undefined_names(name, &names()))),
     }
 }
 

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -282,7 +282,7 @@ impl Values {
 
 impl Accumulator for Values {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
-        for index in 0..values.first().map_or(0, |array| array.len()) {
+        for index in 0..values.first().map_or(0, datafusion::arrow::array::Array::len) {
             let row = Self::row(values, index)?;
             if self.is_kept(&row) {
                 self.rows.push(row);
@@ -293,7 +293,7 @@ impl Accumulator for Values {
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
         let mut gone = 0;
-        for index in 0..values.first().map_or(0, |array| array.len()) {
+        for index in 0..values.first().map_or(0, datafusion::arrow::array::Array::len) {
             gone += usize::from(self.is_kept(&Self::row(values, index)?));
         }
         self.rows.drain(..gone.min(self.rows.len()));
@@ -305,7 +305,7 @@ impl Accumulator for Values {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
-        for index in 0..states.first().map_or(0, |array| array.len()) {
+        for index in 0..states.first().map_or(0, datafusion::arrow::array::Array::len) {
             let columns: Vec<Vec<ScalarValue>> = Self::row(states, index)?
                 .iter()
                 .map(|list| value::items(list).map_err(wrap))

@@ -120,7 +120,7 @@ fn is_simple(data_type: &DataType) -> bool {
 
 fn object(call: &Call<'_>, is_binary: bool) -> Found {
     let prefix = if is_binary { "jsonb" } else { "json" };
-    if call.args.len() % 2 != 0 {
+    if !call.args.len().is_multiple_of(2) {
         let hint = format!("The arguments of {prefix}_build_object() must consist of alternating keys and values.");
         return Err(invalid("argument list must have even number of elements").with_hint(hint));
     }

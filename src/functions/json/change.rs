@@ -35,7 +35,7 @@ pub(super) fn functions() -> Vec<Overload> {
     ]
 }
 
-fn binary(json: Json) -> Found {
+fn binary(json: &Json) -> Found {
     // Written and read again: keys may have come that are there already.
     Ok(stored(Json::parse_binary(&json.binary_text())?.binary_text(), true))
 }
@@ -62,7 +62,7 @@ fn concat(call: &Call<'_>) -> Found {
         (Kind::Object(_), _) | (_, Kind::Object(_)) => return Err(invalid("invalid concatenation of jsonb objects")),
         (a, b) => Kind::Array(vec![Json::of(a), Json::of(b)]),
     };
-    binary(Json::of(kind))
+    binary(&Json::of(kind))
 }
 
 fn path(call: &Call<'_>) -> Result<Vec<String>, ErrorReport> {
@@ -91,7 +91,7 @@ fn delete_keys(call: &Call<'_>, keys: &[String]) -> Found {
             return Err(invalid("cannot delete from scalar"));
         }
     };
-    binary(Json::of(kind))
+    binary(&Json::of(kind))
 }
 
 fn delete_index(call: &Call<'_>) -> Found {
@@ -107,7 +107,7 @@ fn delete_index(call: &Call<'_>) -> Found {
             return Err(invalid("cannot delete from scalar"));
         }
     }
-    binary(json)
+    binary(&json)
 }
 
 /// The index of an element, counted from the end where it is negative.
@@ -130,7 +130,7 @@ fn delete_path(call: &Call<'_>) -> Found {
         return Err(invalid("cannot delete path in scalar"));
     }
     delete_at(&mut json, &path(call)?, 1)?;
-    binary(json)
+    binary(&json)
 }
 
 fn delete_at(json: &mut Json, path: &[String], position: usize) -> Result<(), ErrorReport> {
@@ -169,7 +169,7 @@ fn set(call: &Call<'_>, change: Change) -> Found {
     }
     let new = Json::parse(call.text(2))?;
     set_at(&mut json, &path(call)?, &new, change, 1)?;
-    binary(json)
+    binary(&json)
 }
 
 fn set_at(json: &mut Json, path: &[String], new: &Json, change: Change, position: usize) -> Result<(), ErrorReport> {

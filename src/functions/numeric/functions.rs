@@ -121,16 +121,16 @@ fn decimal_logarithm(call: &Call<'_>) -> Found {
 fn whole() -> Vec<Overload> {
     vec![
         strict("factorial", "(int8) numeric", factorial).returning(WHOLE),
-        strict("gcd", "(int4, int4) int4", |call| integer(greatest_divisor(&pair(call)), call)),
-        strict("gcd", "(int8, int8) int8", |call| integer(greatest_divisor(&pair(call)), call)),
+        strict("gcd", "(int4, int4) int4", |call| integer(&greatest_divisor(&pair(call)), call)),
+        strict("gcd", "(int8, int8) int8", |call| integer(&greatest_divisor(&pair(call)), call)),
         strict("gcd", "(numeric, numeric) numeric", |call| greatest_divisor(&pair(call)).value()).returning(WIDEST),
-        strict("lcm", "(int4, int4) int4", |call| integer(least_multiple(&pair(call)), call)),
-        strict("lcm", "(int8, int8) int8", |call| integer(least_multiple(&pair(call)), call)),
+        strict("lcm", "(int4, int4) int4", |call| integer(&least_multiple(&pair(call)), call)),
+        strict("lcm", "(int8, int8) int8", |call| integer(&least_multiple(&pair(call)), call)),
         strict("lcm", "(numeric, numeric) numeric", |call| least_multiple(&pair(call)).value()).returning(WIDEST),
     ]
 }
 
-fn integer(found: Big, call: &Call<'_>) -> Found {
+fn integer(found: &Big, call: &Call<'_>) -> Found {
     match call.returns {
         DataType::Int32 => match found.int8()? {
             ScalarValue::Int64(Some(value)) => int4(value),

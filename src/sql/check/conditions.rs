@@ -170,7 +170,7 @@ impl Checker<'_> {
     pub(super) fn chosen(&mut self, word: &str, values: &[Typed], place: usize) -> Checked<Typed> {
         let common = self.common_type(values, word)?;
         for value in values {
-            self.to_common(value, common, word)?;
+            self.coerce_to_common(value, common, word)?;
         }
         Ok(Typed::new(common, place))
     }

@@ -29,7 +29,7 @@ impl Checker<'_> {
     /// Whether an item of the SELECT list is the same expression.
     pub(super) fn is_same(&self, target: &Target<'_>, expr: &Expr, column: Option<Found>) -> bool {
         match (target.column, column) {
-            (Some(a), Some(b)) => a == b && a.column.is_some() || a == b && is_same_name(target.expr, expr),
+            (Some(a), Some(b)) => a == b && (a.column.is_some() || is_same_name(target.expr, expr)),
             (None, None) => target.expr.is_some_and(|own| self.equal(own, expr)),
             _ => false,
         }

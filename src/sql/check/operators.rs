@@ -176,7 +176,7 @@ impl Checker<'_> {
             let common = if types.contains(&Type::ANY) { Some(Type::ANY) } else { common_of(&types) };
             if let Some(common) = common {
                 for typed in &constants {
-                    self.to_common(typed, common, "IN")?;
+                    self.coerce_to_common(typed, common, "IN")?;
                 }
                 let right = Typed::new(common, constants.first().map_or(0, |first| first.place));
                 self.operator(symbol, Some(&left), &right).map_err(|report| placed(report, place))?;
@@ -243,7 +243,7 @@ impl Checker<'_> {
         Ok(chosen.unwrap_or(Type::TEXT))
     }
 
-    pub(super) fn to_common(&mut self, typed: &Typed, wanted: Type, word: &str) -> Checked<()> {
+    pub(super) fn coerce_to_common(&mut self, typed: &Typed, wanted: Type, word: &str) -> Checked<()> {
         if typed.data_type == Type::UNKNOWN {
             return self.adopt(typed, wanted);
         }
