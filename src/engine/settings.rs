@@ -74,6 +74,7 @@ const SETTINGS: &[Setting] = &[
     reported("client_encoding", "UTF8", Kind::Encoding),
     setting("client_min_messages", "notice", Kind::OneOf(MESSAGE_LEVELS)),
     reported("datestyle", "ISO, MDY", Kind::DateStyle),
+    setting("default_table_access_method", "heap", Kind::OneOf(&["heap"])),
     setting("default_transaction_deferrable", "off", Kind::Bool),
     setting("default_transaction_isolation", "read committed", Kind::OneOf(ISOLATION)),
     reported("default_transaction_read_only", "on", Kind::OnlyBool(true)),

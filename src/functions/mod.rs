@@ -42,3 +42,4 @@ pub use overload::{Settled, argument_types, is_open, settled};
 pub use registry::FunctionRegistry;
 pub use table::{FunctionKind, FunctionRow, Rendering, find, rows};
 pub use text::differs_as_text;
+pub use texts::escaped_again;

@@ -727,14 +727,7 @@ impl ExprPlanner for Operators {
     #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
     fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>, DataFusionError> {
         let name = raw.func_def.name().to_owned();
-        let constants: Vec<Option<ScalarValue>> = raw
-            .args
-            .iter()
-            .map(|arg| match arg {
-                Expr::Literal(value, _) => Some(value.clone()),
-                _ => None,
-            })
-            .collect();
+        let constants: Vec<Option<ScalarValue>> = raw.args.iter().map(constant).collect();
         check_window_arguments(&name, &constants).map_err(wrap)?;
         if name == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
@@ -764,5 +757,14 @@ impl ExprPlanner for Operators {
             _ => return Ok(PlannerResult::Original(raw)),
         };
         Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone())), result))))
+    }
+}
+
+/// The value of a constant, also below casts: a number in the text is cast to the type that it has in PostgreSQL.
+fn constant(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Cast(cast) => constant(&cast.expr)?.cast_to(cast.field.data_type()).ok(),
+        _ => None,
     }
 }

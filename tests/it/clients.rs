@@ -48,13 +48,11 @@ async fn psycopg2() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "its look-up of types is a recursive query with an outer column, which is refused"]
 async fn asyncpg() {
     check("python", "asyncpg_client.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "its inspector writes LIKE … ESCAPE '/', which is refused"]
 async fn sqlalchemy() {
     check("python", "sqlalchemy_inspector.py").await;
 }

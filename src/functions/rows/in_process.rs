@@ -73,6 +73,7 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("justify_days", "justify_days(interval) → interval"),
     ("justify_hours", "justify_hours(interval) → interval"),
     ("justify_interval", "justify_interval(interval) → interval"),
+    ("like_escape", "like_escape(text, text) → text"),
     ("make_interval", "make_interval(integer, integer, integer, integer, integer, integer, double precision) → interval"),
     ("make_time", "make_time(integer, integer, double precision) → time"),
     ("make_timestamp", "make_timestamp(integer, integer, integer, integer, integer, double precision) → timestamp"),

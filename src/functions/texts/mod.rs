@@ -6,9 +6,12 @@
 
 mod bytes;
 mod cut;
+mod escape;
 mod format;
 mod quote;
 mod words;
+
+pub use escape::escaped_again;
 
 use super::overload::Overload;
 

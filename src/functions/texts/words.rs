@@ -8,6 +8,7 @@ use crate::base::{ErrorReport, SqlState};
 use super::super::overload::{Call, Overload, strict};
 use super::super::value::{self, fail, int4, invalid};
 use super::cut::{LONGEST, length};
+use super::escape::like_escape;
 
 type Found = Result<ScalarValue, ErrorReport>;
 
@@ -34,6 +35,7 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("to_hex", "(int8) text", |call| Ok(value::text(format!("{:x}", call.int(0))))),
         strict("normalize", "(text) text", |call| normalized(call.text(0), "NFC")),
         strict("normalize", "(text, text) text", |call| normalized(call.text(0), call.text(1))),
+        strict("like_escape", "(text, text) text", |call| like_escape(call.text(0), call.text(1)).map(value::text)),
         strict("unistr", "(text) text", |call| unescaped(call.text(0)).map(value::text)),
     ]);
     all

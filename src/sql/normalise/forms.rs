@@ -8,6 +8,7 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::system::is_system_function;
+use crate::functions::escaped_again;
 use crate::sql::plan::PlanContext;
 
 use super::{arrays, intervals, rows, type_names};
@@ -309,25 +310,9 @@ fn with_backslash(pattern: &Expr, escape: &ValueWithSpan) -> Result<Expr, ErrorR
         return Err(report.with_hint("Escape string must be empty or one character."));
     }
     let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
-        return Err(unsupported("LIKE … ESCAPE with a pattern that is no constant"));
+        return Ok(call("like_escape", vec![nested(pattern.clone()), text(escape.as_str())]));
     };
     Ok(text(escaped_again(pattern, sign)))
-}
-
-fn escaped_again(pattern: &str, sign: Option<char>) -> String {
-    let mut written = String::with_capacity(pattern.len());
-    let mut characters = pattern.chars();
-    while let Some(c) = characters.next() {
-        match c {
-            c if Some(c) == sign => {
-                written.push('\\');
-                written.extend(characters.next());
-            }
-            '\\' => written.push_str("\\\\"),
-            other => written.push(other),
-        }
-    }
-    written
 }
 
 /// SQL's regular expressions: `%` and `_`, and otherwise the usual signs.

@@ -30,6 +30,8 @@ pub(super) const ROWS: &[FunctionRow] = &[
     FunctionRow::new("pg_char_to_encoding", &[Text], Returns::Int4, encoding_number),
     FunctionRow::new("getdatabaseencoding", &[], Returns::Text, |_, _| Ok(Datum::Text("UTF8".to_owned()))),
     FunctionRow::new("pg_client_encoding", &[], Returns::Text, |_, _| Ok(Datum::Text("UTF8".to_owned()))),
+    // No lock is ever held; connection pools call it before they hand a session on.
+    FunctionRow::new("pg_advisory_unlock_all", &[], Returns::Text, |_, _| Ok(Datum::Text(String::new()))),
     FunctionRow::new("pg_is_in_recovery", &[], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
     FunctionRow::new("pg_is_wal_replay_paused", &[], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
     FunctionRow::new("pg_my_temp_schema", &[], Returns::Oid, |_, _| Ok(Datum::Oid(0))),
