@@ -228,7 +228,7 @@ fn plan_report(text: &str) -> ErrorReport {
         return grouping_report(&line);
     }
     let has = |needle: &str| line.contains(needle);
-    let state = if has("must be in GROUP BY") || has("must appear in the GROUP BY") || has("non-aggregate") {
+    let state = if has("non-aggregate") {
         SqlState::GROUPING_ERROR
     } else if has("Invalid function") || has("No function matches") || has("does not support") && has("function") {
         SqlState::UNDEFINED_FUNCTION

@@ -16,7 +16,7 @@ use super::history::{SeedOptions, seed};
 use super::*;
 use crate::base::{RequestClock, TenantId};
 use crate::stores::RunContext;
-use crate::stores::embedded::provider;
+use crate::stores::embedded::unguarded_provider;
 
 const QUERIES: &[&str] = &[
     "SELECT 1 AS one, 'a' AS letter",
@@ -106,7 +106,7 @@ async fn the_executor_gives_the_engines_own_answers() {
     seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
     let session = SessionContext::new();
     for table in tables.all() {
-        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+        session.register_table(table.name().table.as_str(), unguarded_provider(Arc::clone(table))).unwrap();
     }
     let executor = LocalExecutor::new(&LimitSet::default()).unwrap();
     for sql in QUERIES {
@@ -128,7 +128,7 @@ async fn correlated_subqueries_run_in_process() {
     seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
     let session = SessionContext::new();
     for table in tables.all() {
-        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+        session.register_table(table.name().table.as_str(), unguarded_provider(Arc::clone(table))).unwrap();
     }
     let executor = LocalExecutor::new(&LimitSet::default()).unwrap();
     for (sql, plain) in CORRELATED {
@@ -148,7 +148,7 @@ async fn a_point_lookup_reads_the_rows_of_its_keys_only() {
     let tables = DemoTables::empty(&LimitSet::default()).unwrap();
     seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
     let session = SessionContext::new();
-    session.register_table("vwap", provider(Arc::clone(&tables.vwap))).unwrap();
+    session.register_table("vwap", unguarded_provider(Arc::clone(&tables.vwap))).unwrap();
     let cases = [
         ("symbol = 'AAPL'", 1),
         ("symbol IN ('AAPL', 'GS') AND symbol IN ('GS', 'MSFT')", 1),

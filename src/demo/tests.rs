@@ -16,7 +16,7 @@ use super::history::{SeedOptions, seed};
 use super::*;
 use crate::base::TableName;
 use crate::guard::Requirement;
-use crate::stores::embedded::provider;
+use crate::stores::embedded::unguarded_provider;
 use crate::stores::hub::Broadcast;
 
 const RATES: Rates = Rates { trades_per_second: 10.0, quotes_per_second: 50.0 };
@@ -30,7 +30,7 @@ fn seeded(number: u64) -> Arc<DemoTables> {
 fn session(tables: &DemoTables) -> SessionContext {
     let session = SessionContext::new();
     for table in tables.all() {
-        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+        session.register_table(table.name().table.as_str(), unguarded_provider(Arc::clone(table))).unwrap();
     }
     session
 }

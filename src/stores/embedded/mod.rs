@@ -10,7 +10,8 @@ mod scan;
 mod store;
 mod table;
 
-pub use scan::provider;
+#[cfg(test)]
+pub(crate) use scan::unguarded_provider;
 pub(super) use scan::{EmbeddedProvider, EmbeddedScan, RunSnapshots};
 pub use store::EmbeddedStore;
 pub use table::{EmbeddedTable, Retention};
