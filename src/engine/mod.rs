@@ -5,6 +5,7 @@
 //! Invariant: every row that leaves came through `guard::apply`, `route`, `emit` and `guard::verify`, in that order.
 
 mod calls;
+mod copy;
 mod core;
 mod cursors;
 mod error;
@@ -25,7 +26,7 @@ mod shared_settings;
 mod statements;
 mod transaction;
 
-pub use crate::sql::{SessionStatement, Statement, StatementKind};
+pub use crate::sql::{CopyFormat, CopyOptions, SessionStatement, Statement, StatementKind};
 pub use crate::stores::hub;
 pub use core::{Engine, EngineParts};
 pub use error::EngineError;

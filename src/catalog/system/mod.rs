@@ -235,6 +235,12 @@ pub fn is_system_table(schema: &str, name: &str) -> bool {
     definition::find(schema, name).is_some()
 }
 
+/// The names of the columns of a system table; `None` when there is none of that name.
+#[must_use]
+pub fn system_columns(schema: &str, name: &str) -> Option<impl Iterator<Item = &'static str> + use<>> {
+    Some(definition::find(schema, name)?.columns.iter().map(|column| column.name))
+}
+
 /// Whether there is a system function of that name.
 #[must_use]
 pub fn is_system_function(name: &str) -> bool {

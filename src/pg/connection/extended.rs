@@ -162,6 +162,10 @@ impl<S: BackendSession> Connection<S> {
                 let rows = Arc::new(Mutex::new(OpenRows::new(tag, columns, stream)));
                 self.send_some(name, rows, formats, max_rows).await
             }
+            Outcome::Copy { options, columns, stream } => {
+                self.copy_out(&options, columns, stream).await?;
+                Ok(Progress::Done)
+            }
             Outcome::Command { tag, notices } => {
                 self.notices(&notices);
                 outgoing::command_complete(&mut self.socket.output, &tag);
