@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
+use crate::catalog::system::started_at;
 use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
@@ -71,6 +72,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]: an address in use, a certificate that cannot be used, stores that cannot be filled.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        started_at();
         let limits = config.limit_set();
         let authenticators = Authenticators::new(config)?;
         let tls = tls_settings(config)?;

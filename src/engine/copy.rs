@@ -49,12 +49,16 @@ impl Session {
     }
 }
 
-/// A table that is only named has no place in PostgreSQL's report.
+/// A table and columns that are only named have no place in PostgreSQL's report.
 fn placed(error: EngineError, copy: &CopyOut) -> EngineError {
-    if !copy.of_table {
-        return error;
+    let Some(table) = &copy.table else { return error };
+    let mut report = ErrorReport { position: None, ..error.report() };
+    if report.sqlstate == SqlState::UNDEFINED_COLUMN {
+        let relation = table.rsplit('.').next().unwrap_or(table);
+        let of_relation = format!(" of relation \"{relation}\" does not exist");
+        report = ErrorReport::new(report.sqlstate, report.message.replace(" does not exist", &of_relation));
     }
-    ErrorReport { position: None, ..error.report() }.into()
+    report.into()
 }
 
 fn refuse_files(target: CopyTarget) -> Result<(), ErrorReport> {

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod fetch;
 mod metrics;
+mod named;
 mod open_rows;
 mod outcome;
 mod portals;

@@ -15,8 +15,8 @@ use super::words::Words;
 pub struct CopyOut {
     /// Whose rows.
     pub query: Box<Query>,
-    /// `COPY table TO`: the query was not written by the client.
-    pub of_table: bool,
+    /// `COPY table TO`, whose query was not written by the client.
+    pub table: Option<String>,
     /// Where to.
     pub target: CopyTarget,
     /// How they are written.
@@ -88,9 +88,9 @@ impl ForceQuote {
 pub(super) fn parse(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorReport> {
     let mut words = Words::at(piece, 1);
     let binary = words.accept("binary");
-    let of_table = words.peek().is_some_and(|token| token.token != Token::LParen);
-    let tokens = if of_table { words.table_rows()? } else { words.query_in_brackets()? };
-    if of_table && words.accept("from") {
+    let is_query = words.peek().is_some_and(|token| token.token == Token::LParen);
+    let (table, tokens) = if is_query { (None, words.query_in_brackets()?) } else { words.table_rows()? };
+    if table.is_some() && words.accept("from") {
         return Ok(StatementKind::Write("COPY FROM".to_owned()));
     }
     words.expect("to")?;
@@ -101,7 +101,7 @@ pub(super) fn parse(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, E
     let options = given.checked()?;
     let rows = Piece { text: piece.text.clone(), offset: piece.offset, tokens };
     match statement::query_of(&rows, 0, limits)? {
-        StatementKind::Query(query) => Ok(StatementKind::Copy(CopyOut { query, of_table, target, options })),
+        StatementKind::Query(query) => Ok(StatementKind::Copy(CopyOut { query, table, target, options })),
         other => Ok(other),
     }
 }
@@ -114,9 +114,9 @@ impl Words<'_> {
     }
 
     /// `table [(column, …)]` as the tokens of the query for its rows.
-    fn table_rows(&mut self) -> Result<Vec<TokenWithSpan>, ErrorReport> {
+    fn table_rows(&mut self) -> Result<(Option<String>, Vec<TokenWithSpan>), ErrorReport> {
         let table = self.next;
-        self.dotted()?;
+        let name = self.dotted()?;
         let columns = self.next;
         let has_columns = self.peek().is_some_and(|token| token.token == Token::LParen);
         if has_columns {
@@ -131,7 +131,7 @@ impl Words<'_> {
         }
         tokens.push(word("FROM", Keyword::FROM));
         tokens.extend(taken(table, columns));
-        Ok(tokens)
+        Ok((Some(name), tokens))
     }
 
     fn target(&mut self) -> Result<CopyTarget, ErrorReport> {

@@ -10,6 +10,7 @@ mod fixed;
 mod functions;
 mod identifier;
 mod information;
+mod keywords;
 mod relation_rows;
 mod relations;
 mod session_rows;
@@ -17,8 +18,9 @@ mod type_names;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use chrono::{DateTime, Utc};
 use datafusion::logical_expr::ScalarUDF;
 use parking_lot::Mutex;
 
@@ -171,6 +173,14 @@ impl System {
         functions::find(self, name)
     }
 
+    /// The rows of a system function that stands in FROM; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Self::table`].
+    pub fn table_function(&self, name: &str) -> Result<Option<Arc<RowsLeaf>>, InternalError> {
+        if name == "pg_get_keywords" { keywords::rows().map(Some) } else { Ok(None) }
+    }
+
     /// The view that the rows are made from.
     #[must_use]
     pub fn view(&self) -> &TenantView {
@@ -222,6 +232,13 @@ impl System {
             None => Rows::new(definition, 0).finish(),
         }
     }
+}
+
+static STARTED_AT: LazyLock<DateTime<Utc>> = LazyLock::new(Utc::now);
+
+/// When the server started, which is when this was first called: `pg_postmaster_start_time()`.
+pub fn started_at() -> DateTime<Utc> {
+    *STARTED_AT
 }
 
 /// The schema and name of every system table.

@@ -1,5 +1,7 @@
 //! The lines of COPY: PostgreSQL's text and CSV, and what stands around its binary rows.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::{BufMut, BytesMut};
 
 use crate::engine::{CopyFormat, CopyOptions, OutputColumn};
@@ -14,6 +16,8 @@ pub(super) struct CopyForm {
     names: Vec<String>,
     /// CSV: which columns have quotes whatever is in them.
     forced: Vec<bool>,
+    /// As in PostgreSQL, the head of a binary copy stands in the message of what follows it.
+    has_head: AtomicBool,
 }
 
 /// What a binary COPY begins with: the signature, no flags, no extension.
@@ -23,7 +27,7 @@ impl CopyForm {
     pub(super) fn new(columns: &[OutputColumn], options: &CopyOptions) -> Self {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let forced = names.iter().map(|name| options.force_quote.covers(name)).collect();
-        Self { options: options.clone(), names, forced }
+        Self { options: options.clone(), names, forced, has_head: AtomicBool::new(false) }
     }
 
     /// How the values themselves are written.
@@ -35,9 +39,6 @@ impl CopyForm {
     }
 
     pub(super) fn begin(&self, out: &mut BytesMut) {
-        if self.options.format == CopyFormat::Binary {
-            frame(out, b'd', |out| out.put_slice(BINARY_HEAD));
-        }
         if self.options.header {
             frame(out, b'd', |out| {
                 for (index, name) in self.names.iter().enumerate() {
@@ -54,7 +55,17 @@ impl CopyForm {
 
     pub(super) fn end(&self, out: &mut BytesMut) {
         if self.options.format == CopyFormat::Binary {
-            frame(out, b'd', |out| out.put_i16(-1));
+            frame(out, b'd', |out| {
+                self.head(out);
+                out.put_i16(-1);
+            });
+        }
+    }
+
+    /// What stands before the first row of a binary copy.
+    pub(super) fn head(&self, out: &mut BytesMut) {
+        if self.options.format == CopyFormat::Binary && !self.has_head.swap(true, Ordering::Relaxed) {
+            out.put_slice(BINARY_HEAD);
         }
     }
 
@@ -83,17 +94,12 @@ impl CopyForm {
                 b'\r' => b'r',
                 b'\t' => b't',
                 0x0b => b'v',
-                b'\\' => b'\\',
                 plain => *plain,
             };
-            // A delimiter among the letters above is written as it is, behind a backslash.
-            if *byte == self.options.delimiter {
-                out.put_slice(&[b'\\', *byte]);
-            } else if letter != *byte || *byte == b'\\' {
-                out.put_slice(&[b'\\', letter]);
-            } else {
-                out.put_u8(*byte);
+            if letter != *byte || *byte == b'\\' || *byte == self.options.delimiter {
+                out.put_u8(b'\\');
             }
+            out.put_u8(letter);
         }
     }
 

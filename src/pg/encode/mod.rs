@@ -179,6 +179,9 @@ impl BatchEncoder {
         let start = out.len();
         out.put_u8(kind);
         out.put_i32(0);
+        if let Some(form) = &self.copy {
+            form.head(out);
+        }
         out.put_u16(u16::try_from(self.columns.len()).unwrap_or(u16::MAX));
         for column in &self.columns {
             column.write(row, out)?;

@@ -9,22 +9,34 @@ use sqlparser::ast::{
     Expr, Ident, ObjectNamePart, Select, SelectItem, SelectItemQualifiedWildcardKind, TableFactor, Value,
 };
 
-use super::names::{figured, unique};
+use super::names::{figured, shown, unique};
 use super::shapes::{Shapes, factors, name_of};
 use super::system::{folded, quoted};
 
 /// Writes the stars of a list out where one of their columns is in it twice.
 pub(super) fn write_out(select: &mut Select, shapes: &Shapes<'_>) {
     let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-    if select.projection.len() < 2 || !select.projection.iter().any(is_star) {
+    if select.projection.len() < 2 {
+        return;
+    }
+    if !select.projection.iter().any(is_star) {
+        // A star over merged columns was written out before.
+        mark(&mut select.projection);
         return;
     }
     let written: Option<Vec<Vec<SelectItem>>> =
         select.projection.iter().map(|item| columns(item, select, shapes)).collect();
     let Some(mut written) = written.map(|lists| lists.into_iter().flatten().collect::<Vec<_>>()) else { return };
+    if mark(&mut written) {
+        select.projection = written;
+    }
+}
+
+/// Marks the names that were there before; whether there were any.
+fn mark(items: &mut [SelectItem]) -> bool {
     let mut taken = HashSet::new();
     let mut repeats = false;
-    for item in &mut written {
+    for item in items {
         let name = name(item);
         let unique = unique(&name, &mut taken);
         if unique != name {
@@ -32,9 +44,7 @@ pub(super) fn write_out(select: &mut Select, shapes: &Shapes<'_>) {
             rename(item, unique);
         }
     }
-    if repeats {
-        select.projection = written;
-    }
+    repeats
 }
 
 /// What an item stands for; `None` where that cannot be told here.
@@ -57,19 +67,16 @@ fn columns(item: &SelectItem, select: &Select, shapes: &Shapes<'_>) -> Option<Ve
 fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>) -> Option<Vec<SelectItem>> {
     let table = name_of(factor)?;
     let columns = shapes.of_factor(factor)?;
+    // A query in FROM has marked its own names in the same way.
     let mut taken = HashSet::new();
-    // Two columns of one name cannot be told apart by it.
-    if !columns.iter().all(|name| taken.insert(name)) {
-        return None;
-    }
-    let item = |name: &String| SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![quoted(&table), quoted(name)]));
-    Some(columns.iter().map(item).collect())
+    let names = columns.iter().map(|name| quoted(&unique(name, &mut taken)));
+    Some(names.map(|name| SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![quoted(&table), name]))).collect())
 }
 
 fn name(item: &SelectItem) -> String {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => folded(alias),
-        SelectItem::UnnamedExpr(expr) => figured(expr),
+        SelectItem::UnnamedExpr(expr) => shown(&figured(expr)).to_owned(),
         SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {
             String::new()
         }
