@@ -217,11 +217,8 @@ impl Words<'_> {
             "encoding" => set(&mut given.encoding, self.text()?),
             "force" => {
                 self.expect("quote")?;
-                let columns = if self.accept_token(&Token::Mul) {
-                    ForceQuote::All
-                } else {
-                    ForceQuote::Columns(self.names()?)
-                };
+                let columns =
+                    if self.accept_token(&Token::Mul) { ForceQuote::All } else { ForceQuote::Columns(self.names()?) };
                 set(&mut given.force_quote, columns)
             }
             _ => {

@@ -212,8 +212,8 @@ fn kind_of(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorRepor
         "SELECT" | "WITH" | "VALUES" | "TABLE" | "(" => query_of(piece, 0, limits),
         "EXPLAIN" => explain::parse(piece, limits),
         "COPY" => copy::parse(piece, limits),
-        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER"
-        | "COMMENT" | "CALL" | "DO" | "NOTIFY" | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => {
+        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER" | "COMMENT"
+        | "CALL" | "DO" | "NOTIFY" | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => {
             Ok(StatementKind::Write(word.to_owned()))
         }
         "TRUNCATE" => Ok(StatementKind::Write("TRUNCATE TABLE".to_owned())),

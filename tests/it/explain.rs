@@ -35,7 +35,10 @@ async fn a_document_has_the_guarded_plan_and_the_statements() {
     let statement = &statements[0];
     assert_eq!((statement["Piece"].as_u64(), statement["Store"].as_str()), (Some(0), Some("clickhouse")));
     assert_eq!(statement["Tables"], serde_json::json!(["flowforge.raw_trades"]));
-    assert!(statement["SQL"].as_str().is_some_and(|sql| sql.contains("AAPL") && sql.contains("LIMIT 3")), "{statement}");
+    assert!(
+        statement["SQL"].as_str().is_some_and(|sql| sql.contains("AAPL") && sql.contains("LIMIT 3")),
+        "{statement}"
+    );
     assert!(statement["Dialect"].is_string() && statement["Reason"].is_string());
     for absent in ["Actual Rows", "Execution Time", "Output", "Settings"] {
         assert!(document.get(absent).is_none(), "{absent}");

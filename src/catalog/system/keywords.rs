@@ -27,8 +27,9 @@ pub(super) fn all() -> impl Iterator<Item = Keyword> {
 
 /// The rows of the function.
 pub(super) fn rows() -> Result<Arc<RowsLeaf>, InternalError> {
-    let text =
-        |of: fn(&Keyword) -> &'static str| Arc::new(all().map(|word| Some(of(&word))).collect::<StringArray>()) as ArrayRef;
+    let text = |of: fn(&Keyword) -> &'static str| {
+        Arc::new(all().map(|word| Some(of(&word))).collect::<StringArray>()) as ArrayRef
+    };
     let labels: BooleanArray = all().map(|word| Some(word.is_label)).collect();
     let columns: [(&str, ArrayRef); 5] = [
         ("word", text(|word| word.word)),

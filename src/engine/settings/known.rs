@@ -135,4 +135,3 @@ pub(in crate::engine) fn display_name(name: &str) -> &str {
 pub(super) fn spelled(name: &str) -> &str {
     SPELLINGS.iter().find(|(key, _)| *key == name).map_or(name, |(_, spelling)| spelling)
 }
-

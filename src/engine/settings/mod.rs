@@ -301,6 +301,10 @@ mod tests {
             let error = settings().set(name, Some(value), false).unwrap_err();
             assert_eq!(error.sqlstate, SqlState::FEATURE_NOT_SUPPORTED, "{name}");
         }
+        let error = settings().set("transaction_read_only", Some("off"), false).unwrap_err();
+        assert_eq!(error.message, "cannot set transaction read-write mode during recovery");
+        // What transactions to come would like to be changes nothing, as on a hot standby.
+        assert!(settings().set("default_transaction_read_only", Some("off"), false).is_ok());
         assert_eq!(settings().set("server_version", Some("9"), false).unwrap_err().sqlstate.code(), "55P02");
     }
 

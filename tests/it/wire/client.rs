@@ -290,9 +290,14 @@ fn show(message: &Message) -> String {
         b'H' => {
             let overall = take::<1>(&mut body)[0];
             let count = take_int16(&mut body);
-            ("CopyOutResponse", json!({"format": overall, "columns": (0..count).map(|_| take_int16(&mut body)).collect::<Vec<_>>()}))
+            (
+                "CopyOutResponse",
+                json!({"format": overall, "columns": (0..count).map(|_| take_int16(&mut body)).collect::<Vec<_>>()}),
+            )
         }
-        b'd' => ("CopyData", json!({"data": String::from_utf8(body.to_vec()).unwrap_or_else(|_| format!("{body:02x?}"))})),
+        b'd' => {
+            ("CopyData", json!({"data": String::from_utf8(body.to_vec()).unwrap_or_else(|_| format!("{body:02x?}"))}))
+        }
         b'c' => ("CopyDone", Value::Null),
         b'C' => ("CommandComplete", json!({"tag": take_text(&mut body)})),
         b'E' => ("ErrorResponse", report(&mut body)),
