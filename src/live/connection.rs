@@ -115,7 +115,7 @@ impl Entered {
             heartbeat_s: shared.context.settings.heartbeat.as_secs(),
         };
         outbox.push(connected.text());
-        let limit = limits.of(limits::WEBSOCKET_CONNECTIONS_PER_TENANT);
+        let limit = shared.context.limits.of(limits::WEBSOCKET_CONNECTIONS_PER_TENANT);
         let membership = shared.members.join(identity.tenant(), &outbox, limit)?;
         Some(Self {
             shared: Arc::clone(shared),
