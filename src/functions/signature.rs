@@ -174,6 +174,14 @@ pub(super) fn element(array: &DataType) -> Option<DataType> {
     }
 }
 
+/// The element of an array, whatever its dimensions.
+pub(super) fn leaf(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::List(field) => leaf(field.data_type()),
+        other => other,
+    }
+}
+
 fn parameter(word: &str) -> Parameter {
     match word {
         "anyelement" => Parameter::AnyElement,
@@ -189,27 +197,7 @@ fn sql_type(word: &str) -> Option<SqlType> {
     if let Some(element) = word.strip_suffix("[]") {
         return Some(SqlType::Array(Box::new(sql_type(element)?)));
     }
-    Some(match word {
-        "bool" => SqlType::Bool,
-        "int2" => SqlType::Int2,
-        "int4" => SqlType::Int4,
-        "int8" => SqlType::Int8,
-        "float4" => SqlType::Float4,
-        "float8" => SqlType::Float8,
-        "numeric" => SqlType::Numeric { precision: DEFAULT_NUMERIC.0, scale: DEFAULT_NUMERIC.1 },
-        "text" => SqlType::Text,
-        "date" => SqlType::Date,
-        "time" => SqlType::Time,
-        "timestamp" => SqlType::Timestamp,
-        "timestamptz" => SqlType::Timestamptz,
-        "interval" => SqlType::Interval,
-        "uuid" => SqlType::Uuid,
-        "json" => SqlType::Json,
-        "jsonb" => SqlType::Jsonb,
-        "bytea" => SqlType::Bytea,
-        "oid" => SqlType::Oid,
-        _ => return None,
-    })
+    SqlType::by_pg_name(word)
 }
 
 fn accepts(parameter: &Parameter, argument: &DataType) -> bool {

@@ -1,5 +1,6 @@
-//! `generate_series` as an array, for calls that stand in expressions or read columns.
+//! `generate_series`: over constants its rows, in expressions and over columns an array of them.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::Decimal128Builder;
@@ -8,28 +9,84 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Field, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
-    TimestampMicrosecondType,
+    DataType, Decimal128Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType,
 };
 use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
 
 use crate::base::engine_error::wrap;
 use crate::base::limits::{self, LimitSet};
 use crate::base::types::UTC;
 use crate::base::{ErrorReport, SqlState, SqlType};
 
-use super::super::function::{Function, by_arrays};
+use super::super::function::{by_arrays, undefined};
+use super::super::signature::{element as element_of, list_of};
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
-pub(super) fn functions() -> Vec<ScalarUDF> {
-    vec![Function::strict("series_of", series_type, |args| series(&args))]
+/// `generate_series` as an array.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Series {
+    most: Most,
+    signature: Signature,
 }
 
-fn series_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    let element = element(types)?;
-    Some(DataType::List(Arc::new(Field::new_list_field(element, true))))
+/// The most rows that a call may make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Most(LimitSet);
+
+impl Hash for Most {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.of(limits::GENERATED_ROWS).hash(state);
+    }
+}
+
+impl Most {
+    fn check(&self, count: usize) -> Result<(), DataFusionError> {
+        self.0.check(limits::GENERATED_ROWS, count).map_err(wrap)
+    }
+}
+
+/// `series_of`, which keeps to these limits.
+pub(in crate::functions) fn series_of(limits: &LimitSet) -> ScalarUDF {
+    let signature = Signature::new(TypeSignature::VariadicAny, Volatility::Immutable);
+    ScalarUDF::from(Series { most: Most(limits.clone()), signature })
+}
+
+impl ScalarUDFImpl for Series {
+    fn name(&self) -> &str {
+        "series_of"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType, DataFusionError> {
+        element(types).map(list_of).ok_or_else(|| undefined_series(types))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+        let element = element_of(arguments.return_type()).ok_or_else(|| undefined_series(&[]))?;
+        by_arrays(&arguments, |arrays| made(arrays, &element, &self.most))
+    }
+}
+
+/// `generate_series` of constants: its rows.
+///
+/// # Errors
+/// `42883` for arguments of which there is no series, `22023` for a step of nothing, `54000` for too many rows.
+pub fn series(arguments: &[ScalarValue], limits: &LimitSet) -> Columns {
+    let types: Vec<DataType> = arguments.iter().map(ScalarValue::data_type).collect();
+    let element = element(&types).ok_or_else(|| undefined_series(&types))?;
+    let arrays = arguments.iter().map(|argument| argument.to_array_of_size(1)).collect::<Result<Vec<_>, _>>()?;
+    Ok(made(&arrays, &element, &Most(limits.clone()))?.as_list::<i32>().value(0))
+}
+
+fn undefined_series(types: &[DataType]) -> DataFusionError {
+    wrap(undefined("generate_series", types))
 }
 
 fn element(types: &[DataType]) -> Option<DataType> {
@@ -57,36 +114,32 @@ fn element(types: &[DataType]) -> Option<DataType> {
     Some(DataType::Decimal128(38, scales?.into_iter().max()?))
 }
 
-fn series(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    let DataType::List(field) = arguments.return_type().clone() else {
-        return Err(DataFusionError::Internal("a series is a list".to_owned()));
-    };
-    by_arrays(arguments, |arrays| match field.data_type() {
-        DataType::Timestamp(_, zone) => times(arrays, zone.is_some()),
-        wanted @ DataType::Decimal128(_, scale) => numerics(arrays, wanted, *scale),
-        wanted => integers(arrays, *wanted == DataType::Int64),
-    })
-}
-
-/// What one query may make in all is bounded where it is made; here each row is.
-fn check(count: usize) -> Result<(), DataFusionError> {
-    LimitSet::default().check(limits::GENERATED_ROWS, count).map_err(wrap)
+fn made(arrays: &[ArrayRef], element: &DataType, most: &Most) -> Columns {
+    match element {
+        DataType::Timestamp(_, zone) => times(arrays, zone.is_some(), most),
+        DataType::Decimal128(_, scale) => numerics(arrays, element, *scale, most),
+        _ => integers(arrays, *element == DataType::Int64, most),
+    }
 }
 
 fn zero_step() -> DataFusionError {
     wrap(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, "step size cannot equal zero"))
 }
 
-fn steps(start: i128, stop: i128, step: i128) -> Result<impl Iterator<Item = i128>, DataFusionError> {
+fn out_of_range() -> DataFusionError {
+    wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp out of range"))
+}
+
+fn steps((start, stop, step): (i128, i128, i128), most: &Most) -> Result<impl Iterator<Item = i128>, DataFusionError> {
     if step == 0 {
         return Err(zero_step());
     }
     let count = if (stop - start) * step.signum() < 0 { 0 } else { (stop - start) / step + 1 };
-    check(usize::try_from(count).unwrap_or(usize::MAX))?;
+    most.check(usize::try_from(count).unwrap_or(usize::MAX))?;
     Ok((0..count).map(move |index| start + index * step))
 }
 
-fn integers(arrays: &[ArrayRef], wide: bool) -> Columns {
+fn integers(arrays: &[ArrayRef], wide: bool, most: &Most) -> Columns {
     let columns = arrays.iter().map(|array| cast(array, &DataType::Int64)).collect::<Result<Vec<_>, _>>()?;
     let value = |column: usize, row: usize| {
         let column = columns.get(column)?.as_primitive::<Int64Type>();
@@ -95,7 +148,7 @@ fn integers(arrays: &[ArrayRef], wide: bool) -> Columns {
     let rows = (0..arrays[0].len()).map(|row| {
         let step = if arrays.len() > 2 { value(2, row) } else { Some(1) };
         match (value(0, row), value(1, row), step) {
-            (Some(start), Some(stop), Some(step)) => Ok(Some(steps(start, stop, step)?.collect::<Vec<_>>())),
+            (Some(start), Some(stop), Some(step)) => Ok(Some(steps((start, stop, step), most)?.collect::<Vec<_>>())),
             _ => Ok(None),
         }
     });
@@ -115,7 +168,7 @@ fn integers(arrays: &[ArrayRef], wide: bool) -> Columns {
     Ok(Arc::new(builder.finish()))
 }
 
-fn numerics(arrays: &[ArrayRef], wanted: &DataType, scale: i8) -> Columns {
+fn numerics(arrays: &[ArrayRef], wanted: &DataType, scale: i8, most: &Most) -> Columns {
     let columns = arrays.iter().map(|array| cast(array, wanted)).collect::<Result<Vec<_>, _>>()?;
     let one = 10_i128.pow(u32::try_from(scale).unwrap_or_default());
     let value = |column: usize, row: usize| {
@@ -126,19 +179,20 @@ fn numerics(arrays: &[ArrayRef], wanted: &DataType, scale: i8) -> Columns {
     for row in 0..arrays[0].len() {
         let step = if arrays.len() > 2 { value(2, row) } else { Some(one) };
         match (value(0, row), value(1, row), step) {
-            (Some(start), Some(stop), Some(step)) => builder.append_value(steps(start, stop, step)?.map(Some)),
+            (Some(start), Some(stop), Some(step)) => builder.append_value(steps((start, stop, step), most)?.map(Some)),
             _ => builder.append_null(),
         }
     }
     Ok(Arc::new(builder.finish()))
 }
 
-fn times(arrays: &[ArrayRef], zoned: bool) -> Columns {
+fn times(arrays: &[ArrayRef], zoned: bool, most: &Most) -> Columns {
     let plain = if zoned { SqlType::Timestamptz.arrow() } else { SqlType::Timestamp.arrow() };
     let (starts, stops) = (cast(&arrays[0], &plain)?, cast(&arrays[1], &plain)?);
     let (starts, stops) =
         (starts.as_primitive::<TimestampMicrosecondType>(), stops.as_primitive::<TimestampMicrosecondType>());
-    let spans = arrays[2].as_primitive::<IntervalMonthDayNanoType>();
+    let spans = cast(&arrays[2], &SqlType::Interval.arrow())?;
+    let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
     let values = TimestampMicrosecondBuilder::new();
     let values = if zoned { values.with_timezone(UTC) } else { values };
     let mut builder = ListBuilder::new(values);
@@ -146,14 +200,15 @@ fn times(arrays: &[ArrayRef], zoned: bool) -> Columns {
         if starts.is_null(row) || stops.is_null(row) || spans.is_null(row) {
             builder.append_null();
         } else {
-            builder.append_value(moments(starts.value(row), stops.value(row), spans.value(row))?.into_iter().map(Some));
+            let bounds = (starts.value(row), stops.value(row));
+            builder.append_value(moments(bounds, spans.value(row), most)?.into_iter().map(Some));
         }
     }
     Ok(Arc::new(builder.finish()))
 }
 
 /// The moments from one to another by a step.
-fn moments(start: i64, stop: i64, step: IntervalMonthDayNano) -> Result<Vec<i64>, DataFusionError> {
+fn moments((start, stop): (i64, i64), step: IntervalMonthDayNano, most: &Most) -> Result<Vec<i64>, DataFusionError> {
     let rough = i128::from(step.months) * 2_592_000_000_000
         + i128::from(step.days) * 86_400_000_000
         + i128::from(step.nanoseconds / 1_000);
@@ -163,9 +218,9 @@ fn moments(start: i64, stop: i64, step: IntervalMonthDayNano) -> Result<Vec<i64>
     let mut rows = Vec::new();
     let mut now = start;
     while (rough > 0 && now <= stop) || (rough < 0 && now >= stop) {
-        check(rows.len() + 1)?;
+        most.check(rows.len() + 1)?;
         rows.push(now);
-        now = later(now, step).ok_or_else(zero_step)?;
+        now = later(now, step).ok_or_else(out_of_range)?;
     }
     Ok(rows)
 }
