@@ -76,6 +76,7 @@ impl CallSignature {
     /// The types of the arguments; `None` where the polymorphic ones do not agree.
     fn bind(&self, arguments: &[Argument]) -> Option<(Vec<DataType>, DataType)> {
         let (exact, compatible) = self.polymorphic(arguments)?;
+        let deepest = arguments.iter().flatten().map(dimensions).max().unwrap_or_default().max(1);
         let resolve = |parameter: &Parameter, argument: Option<&DataType>| -> Option<DataType> {
             Some(match parameter {
                 Parameter::Exact(SqlType::Numeric { .. }) => numeric_type(argument),
@@ -84,7 +85,7 @@ impl CallSignature {
                 Parameter::AnyElement => exact.clone()?,
                 Parameter::AnyArray => list_of(exact.clone()?),
                 Parameter::AnyCompatible => compatible.clone()?,
-                Parameter::AnyCompatibleArray => list_of(compatible.clone()?),
+                Parameter::AnyCompatibleArray => nested(compatible.clone()?, argument.map_or(deepest, dimensions)),
             })
         };
         let types = arguments.iter().enumerate();
@@ -101,7 +102,7 @@ impl CallSignature {
                 Parameter::AnyElement => exact = Some(same(exact, argument)?),
                 Parameter::AnyArray => exact = Some(same(exact, &element(argument)?)?),
                 Parameter::AnyCompatible => compatible = Some(common(compatible, argument)?),
-                Parameter::AnyCompatibleArray => compatible = Some(common(compatible, &element(argument)?)?),
+                Parameter::AnyCompatibleArray => compatible = Some(common(compatible, leaf(argument))?),
                 Parameter::Exact(_) | Parameter::Any | Parameter::Record => {}
             }
         }
@@ -180,6 +181,15 @@ pub(super) fn leaf(data_type: &DataType) -> &DataType {
         DataType::List(field) => leaf(field.data_type()),
         other => other,
     }
+}
+
+fn dimensions(data_type: &DataType) -> usize {
+    element(data_type).map_or(0, |inner| dimensions(&inner) + 1)
+}
+
+/// An array of so many dimensions.
+fn nested(element: DataType, dimensions: usize) -> DataType {
+    (0..dimensions).fold(element, |inner, _| list_of(inner))
 }
 
 fn parameter(word: &str) -> Parameter {

@@ -30,6 +30,11 @@ fn text_array() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
 }
 
+/// `ARRAY[NULL]`
+fn null_array() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Null, true)))
+}
+
 impl Operators {
     /// An operator of which one side is JSON.
     pub(super) fn json(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Planned {
@@ -88,7 +93,8 @@ impl Operators {
     }
 
     fn with_path(&self, function: &str, left: Operand, right: Operand, op: &BinaryOperator) -> Planned {
-        if right.known.as_ref().is_some_and(|known| *known != text_array()) {
+        let fits = |known: &DataType| *known == text_array() || *known == null_array();
+        if !right.known.as_ref().is_none_or(fits) {
             return Err(no_operator(&op.to_string(), &shown(&left), &shown(&right)));
         }
         let path = self.as_type(right, &text_array())?;

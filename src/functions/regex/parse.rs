@@ -147,6 +147,16 @@ impl Node {
     }
 }
 
+/// Whether something in a pattern is so.
+pub(super) fn any_part(node: &Node, is: fn(&Node) -> bool) -> bool {
+    is(node)
+        || match node {
+            Node::Char(_) | Node::Any | Node::Set(_) | Node::Assert(_) | Node::Look { .. } | Node::Back(_, _) => false,
+            Node::Group(_, inner) | Node::Repeat { node: inner, .. } => any_part(inner, is),
+            Node::Concat(parts) | Node::Alternation(parts) => parts.iter().any(|part| any_part(part, is)),
+        }
+}
+
 pub(super) fn bad(what: &str) -> ErrorReport {
     ErrorReport::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {what}"))
 }

@@ -8,7 +8,7 @@ use crate::base::ErrorReport;
 
 use super::Captures;
 use super::exec::{Work, anchored, begins, ends};
-use super::parse::Node;
+use super::parse::{Node, any_part};
 use super::program::{Matcher, Program, holds, lower};
 
 /// The places of the groups inside a match.
@@ -112,6 +112,7 @@ impl Parts<'_> {
                 for branch in branches {
                     all.extend(self.ends(branch, at)?.iter());
                 }
+                self.work.spend(all.len())?;
                 all
             }
             Node::Repeat { node, min, max, .. } => self.ends_of_repeat(node, *min, *max, at)?,
@@ -143,6 +144,7 @@ impl Parts<'_> {
             for place in places {
                 next.extend(self.ends(part, place)?.iter());
             }
+            self.work.spend(next.len() + 1)?;
             next.sort_unstable();
             next.dedup();
             places = next;
@@ -194,6 +196,9 @@ impl Parts<'_> {
 
     /// Notes the groups of a part that matches this range; false where something in it does not fit what it refers to.
     fn take(&mut self, node: &Node, range: Range<usize>) -> Result<bool, ErrorReport> {
+        if !any_part(node, |part| matches!(part, Node::Group(Some(_), _) | Node::Back(_, _))) {
+            return Ok(true);
+        }
         match node {
             Node::Char(_) | Node::Any | Node::Set(_) | Node::Assert(_) | Node::Look { .. } => Ok(true),
             Node::Back(number, _) => self.is_again(*number, range),
@@ -263,19 +268,56 @@ impl Parts<'_> {
         Ok(false)
     }
 
-    /// The groups of the last round stay. A round without a character is made only where there must be one.
+    /// The groups of the last round stay.
     fn take_repeat(
+        &mut self,
+        node: &Node,
+        bounds: (u32, Option<u32>),
+        greedy: bool,
+        range: Range<usize>,
+    ) -> Result<bool, ErrorReport> {
+        self.forget(node);
+        if bounds.0 > 0 && !any_part(node, |part| matches!(part, Node::Back(_, _))) {
+            return self.take_last_round(node, bounds, greedy, range);
+        }
+        self.take_rounds(node, bounds, greedy, range)
+    }
+
+    /// All rounds but the last one have their wish together: only the last one's groups count.
+    fn take_last_round(
         &mut self,
         node: &Node,
         (min, max): (u32, Option<u32>),
         greedy: bool,
         range: Range<usize>,
     ) -> Result<bool, ErrorReport> {
-        self.forget(node);
+        let mut begins = self.ends_of_repeat(node, min - 1, max.map(|max| max - 1), range.start)?;
+        begins.retain(|place| *place <= range.end);
+        if greedy {
+            begins.reverse();
+        }
+        for begin in begins {
+            self.forget(node);
+            if self.reaches(node, begin, range.end)? && self.take(node, begin..range.end)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Round by round. One without a character is made only where there are too few others.
+    fn take_rounds(
+        &mut self,
+        node: &Node,
+        (min, max): (u32, Option<u32>),
+        greedy: bool,
+        range: Range<usize>,
+    ) -> Result<bool, ErrorReport> {
         if range.is_empty() && min == 0 {
             return Ok(true);
         }
-        let (min, max) = (u32_to_usize(min).max(1), max.map_or(usize::MAX, u32_to_usize));
+        let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let (min, max) = (number(min).max(1), max.map_or(usize::MAX, number));
         let mut chosen = vec![self.wishes(node, range.start, range.end, !greedy)?];
         while let Some(last) = chosen.last_mut() {
             let begin = last.begin;
@@ -284,22 +326,21 @@ impl Parts<'_> {
                 continue;
             };
             let count = chosen.len();
-            let is_needed = end > begin || count <= min && min - count >= range.end - end;
-            let goes_on = end < range.end || count < min;
-            let can_end = !goes_on || count < max && self.ends_of_repeat(node, 0, None, end)?.contains(&range.end);
-            self.forget(node);
-            if !is_needed || !can_end || !self.take(node, begin..end)? {
+            let is_last = end == range.end && count >= min;
+            let is_needed = end > begin || range.is_empty() || count < min && min - count >= range.end - end;
+            let goes_on = count < max && (end < range.end || range.is_empty());
+            if !is_needed || !is_last && !goes_on {
                 continue;
             }
-            if !goes_on {
+            self.forget(node);
+            if !self.ends_of_repeat(node, 0, None, end)?.contains(&range.end) || !self.take(node, begin..end)? {
+                continue;
+            }
+            if is_last {
                 return Ok(true);
             }
             chosen.push(self.wishes(node, end, range.end, !greedy)?);
         }
         Ok(false)
     }
-}
-
-fn u32_to_usize(count: u32) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
 }

@@ -1,13 +1,15 @@
 //! Operators and steps that the planner alone writes as calls.
 
 use super::super::table::{FunctionKind, FunctionRow, Rendering};
-use super::{IN_PROCESS, NONE};
+use super::IN_PROCESS;
 
-use Rendering::{Name, Template};
+use Rendering::{Name, Template, Unsupported};
 
 const fn row(name: &'static str, signature: &'static str, postgresql: Rendering) -> FunctionRow {
     super::row(name, FunctionKind::Scalar, signature, NONE, postgresql)
 }
+
+const NONE: Rendering = Unsupported("ClickHouse has no such operator");
 
 /// The rows.
 #[rustfmt::skip]

@@ -95,23 +95,30 @@ fn element(types: &[DataType]) -> Option<DataType> {
         [start, stop, step] => ([start, stop], Some(step)),
         _ => return None,
     };
-    // A text is a constant whose type the planner settles later.
-    let is_time = |one: &DataType| matches!(one, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Utf8);
-    if bounds.iter().all(|one| is_time(one)) && matches!(step, Some(DataType::Interval(_) | DataType::Utf8)) {
-        let plain = bounds.iter().all(|one| matches!(one, DataType::Timestamp(_, None)));
-        return Some(if plain { SqlType::Timestamp.arrow() } else { SqlType::Timestamptz.arrow() });
+    // A text, or NULL, is a constant whose type is that of the others.
+    let is_open = |one: &DataType| matches!(one, DataType::Utf8 | DataType::Null);
+    let is_time = |one: &DataType| is_open(one) || matches!(one, DataType::Date32 | DataType::Timestamp(_, _));
+    if bounds.iter().all(|one| is_time(one)) && step.is_some_and(|step| is_open(step) || is_interval(step)) {
+        let plain = bounds.iter().any(|one| matches!(one, DataType::Timestamp(_, None)));
+        let zoned = bounds.iter().any(|one| matches!(one, DataType::Timestamp(_, Some(_))));
+        return Some(if plain && !zoned { SqlType::Timestamp.arrow() } else { SqlType::Timestamptz.arrow() });
     }
-    if types.iter().all(DataType::is_integer) {
-        let wide = types.iter().any(|one| matches!(one, DataType::Int64 | DataType::UInt64));
+    let known: Vec<&DataType> = types.iter().filter(|one| !one.is_null()).collect();
+    if known.iter().all(|one| one.is_integer()) {
+        let wide = known.iter().any(|one| matches!(one, DataType::Int64 | DataType::UInt64));
         return Some(if wide { DataType::Int64 } else { DataType::Int32 });
     }
-    let scale = |one: &DataType| match one {
+    let scale = |one: &&DataType| match one {
         DataType::Decimal128(_, scale) => Some(*scale),
         one if one.is_integer() => Some(0),
         _ => None,
     };
-    let scales: Option<Vec<i8>> = types.iter().map(scale).collect();
+    let scales: Option<Vec<i8>> = known.iter().map(scale).collect();
     Some(DataType::Decimal128(38, scales?.into_iter().max()?))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_))
 }
 
 fn made(arrays: &[ArrayRef], element: &DataType, most: &Most) -> Columns {
@@ -231,4 +238,31 @@ fn later(micros: i64, step: IntervalMonthDayNano) -> Option<i64> {
     let moment =
         if step.months < 0 { moment.checked_sub_months(months)? } else { moment.checked_add_months(months)? };
     moment.timestamp_micros().checked_add(i64::from(step.days) * 86_400_000_000)?.checked_add(step.nanoseconds / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configured_limit_holds() {
+        let mut limits = LimitSet::default();
+        limits.set("generated_rows", 3).unwrap();
+        let numbers = |stop: i32| [ScalarValue::Int32(Some(1)), ScalarValue::Int32(Some(stop))];
+        assert_eq!(series(&numbers(3), &limits).unwrap().len(), 3);
+        assert!(series(&numbers(4), &limits).is_err());
+        assert!(series(&numbers(4), &LimitSet::default()).is_ok());
+        assert_ne!(series_of(&limits), series_of(&LimitSet::default()));
+    }
+
+    #[test]
+    fn an_open_bound_has_the_type_of_the_other() {
+        let plain = SqlType::Timestamp.arrow();
+        let step = SqlType::Interval.arrow();
+        assert_eq!(element(&[plain.clone(), DataType::Utf8, step.clone()]), Some(plain.clone()));
+        assert_eq!(element(&[plain.clone(), DataType::Date32, DataType::Utf8]), Some(plain));
+        assert_eq!(element(&[DataType::Date32, DataType::Utf8, step]), Some(SqlType::Timestamptz.arrow()));
+        assert_eq!(element(&[DataType::Int32, DataType::Null]), Some(DataType::Int32));
+        assert_eq!(element(&[DataType::Boolean, DataType::Boolean]), None);
+    }
 }
