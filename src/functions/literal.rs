@@ -10,6 +10,8 @@ use datafusion::common::ScalarValue;
 use crate::base::types::{DEFAULT_NUMERIC, UTC};
 use crate::base::{ErrorReport, SqlState, SqlType};
 
+use super::json::Json;
+
 /// Reads a constant.
 ///
 /// # Errors
@@ -40,11 +42,11 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
             .map(|value| ScalarValue::FixedSizeBinary(16, Some(value.as_bytes().to_vec())))
             .map_err(|_| invalid(sql_type, text)),
         SqlType::Json => {
-            super::operators::normal_jsonb(text).ok_or_else(bad_json)?;
+            Json::parse(text)?;
             Ok(ScalarValue::LargeUtf8(Some(text.to_owned())))
         }
         SqlType::Jsonb => {
-            let normal = super::operators::normal_jsonb(text).ok_or_else(bad_json)?;
+            let normal = Json::parse_binary(text)?.binary_text();
             Ok(ScalarValue::LargeBinary(Some(normal.into_bytes())))
         }
         SqlType::Bytea => bytea(text).map(|value| ScalarValue::Binary(Some(value))),
@@ -398,11 +400,6 @@ impl Span {
     }
 }
 
-fn bad_json() -> ErrorReport {
-    ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
-        .with_detail("The text is not valid JSON.")
-}
-
 fn bytea(text: &str) -> Result<Vec<u8>, ErrorReport> {
     let Some(digits) = text.strip_prefix("\\x") else {
         return Ok(text.as_bytes().to_vec());
@@ -506,10 +503,6 @@ mod tests {
             IntervalMonthDayNano::new(14, -3, 14_706_500_000_000)
         );
         assert_eq!(interval("1.5 days ago").unwrap(), IntervalMonthDayNano::new(0, -1, -43_200_000_000_000));
-        assert_eq!(
-            super::super::operators::normal_jsonb("{\"bb\": [1,2], \"a\":null}").as_deref(),
-            Some("{\"a\": null, \"bb\": [1, 2]}")
-        );
     }
 
     #[test]

@@ -343,7 +343,7 @@ impl Operators {
             && [&left, &right].iter().any(|operand| operand.known.is_some())
         {
             let (left, right) = (self.as_type(left, &DataType::Binary)?, self.as_type(right, &DataType::Binary)?);
-            return self.call("bytes_concat", vec![left, right]).map(Some);
+            return self.call("byteacat", vec![left, right]).map(Some);
         }
         let texts = [&left, &right].iter().any(|operand| matches!(operand.known, None | Some(DataType::Utf8)));
         if !texts {

@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
+    Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
+    UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
 
-use super::forms::{call, cast, internal};
+use super::forms::{call, internal};
 use super::names::unique;
 use super::system::{bare_name, folded, has_column, plain_argument, quoted, select_from};
 
@@ -21,34 +21,24 @@ type Columns = Vec<(Option<&'static str>, Expr)>;
 
 /// The columns of a function that returns rows, as arrays; `None` where it is no such function.
 fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
-    let json = |arguments: Vec<Expr>, binary: bool| -> Vec<Expr> {
-        let wanted = if binary { DataType::JSONB } else { DataType::JSON };
-        let constant = |argument: &Expr| matches!(argument, Expr::Value(_));
-        arguments.into_iter().map(|one| if constant(&one) { cast(one, wanted.clone()) } else { one }).collect()
-    };
     let one = |name: Option<&'static str>, array: Expr| Some(vec![(name, array)]);
-    let binary = name.starts_with("jsonb");
     match (name, arguments.len()) {
         ("unnest", 1..) => {
             Some(arguments.into_iter().map(|array| (None, internal("array_flat", vec![array]))).collect())
         }
         ("generate_series", 2 | 3) => one(None, internal("series_of", arguments)),
         ("generate_subscripts", 2) => one(None, internal("array_places", arguments)),
-        ("json_array_elements" | "jsonb_array_elements", 1) => {
-            one(Some("value"), internal("json_elements", json(arguments, binary)))
+        (
+            "json_array_elements" | "jsonb_array_elements" | "json_array_elements_text" | "jsonb_array_elements_text",
+            1,
+        ) => one(Some("value"), internal(&format!("{name}[]"), arguments)),
+        ("json_object_keys" | "jsonb_object_keys", 1) | ("regexp_matches", 2 | 3) => {
+            one(None, internal(&format!("{name}[]"), arguments))
         }
-        ("json_array_elements_text" | "jsonb_array_elements_text", 1) => {
-            one(Some("value"), internal("json_elements_text", json(arguments, binary)))
-        }
-        ("json_object_keys" | "jsonb_object_keys", 1) => one(None, internal("json_keys", json(arguments, binary))),
-        ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => {
-            let arguments = json(arguments, binary);
-            let values = if name.ends_with("_text") { "json_values_text" } else { "json_values" };
-            Some(vec![
-                (Some("key"), internal("json_keys", arguments.clone())),
-                (Some("value"), internal(values, arguments)),
-            ])
-        }
+        ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => Some(vec![
+            (Some("key"), internal(&format!("{name}[key]"), arguments.clone())),
+            (Some("value"), internal(&format!("{name}[value]"), arguments)),
+        ]),
         ("regexp_split_to_table", 2 | 3) => one(None, call("regexp_split_to_array", arguments)),
         ("string_to_table", 2 | 3) => one(None, call("string_to_array", arguments)),
         _ => None,

@@ -13,10 +13,11 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::super::function::{Function, by_arrays};
+use super::function::{Function, by_arrays};
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
+/// Every implementation.
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("as_varchar", text, |args| by_arrays(&args, |arrays| texts(arrays, cut))),
