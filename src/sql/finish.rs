@@ -14,6 +14,7 @@ use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Logi
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::functions::type_name;
 
 use super::operators::{Operators, crosses_zones};
 
@@ -56,8 +57,7 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         }
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(call) => {
-            let keyed = call.params.distinct || matches!(call.func.name(), "min" | "max");
-            if keyed && any_interval(&call.params.args, schema)? {
+            if call.params.distinct && any_interval(&call.params.args, schema)? {
                 return Err(no_interval_key(call.func.name()));
             }
             Ok(Transformed::no(Expr::AggregateFunction(call)))
@@ -166,6 +166,18 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 /// A cast between local time and a moment goes through the zone of the session.
 fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritten {
     let wanted = cast.field.data_type().clone();
+    match (cast.expr.get_type(schema)?, &wanted) {
+        (DataType::Time64(_), DataType::Interval(_)) => {
+            let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
+            return Ok(Transformed::yes(operators.call("time_difference", vec![*cast.expr, midnight])?));
+        }
+        (DataType::LargeBinary, wanted) if wanted.is_numeric() || *wanted == DataType::Boolean => {
+            let scalar = operators.call("jsonb_scalar", vec![*cast.expr, lit(type_name(wanted))])?;
+            // The text of a number may have digits after the point, that of an integer has none.
+            return Ok(Transformed::yes(as_type(scalar, &DataType::Utf8, wanted)));
+        }
+        _ => {}
+    }
     if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
         return Ok(Transformed::no(Expr::Cast(cast)));
     }

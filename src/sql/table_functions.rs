@@ -15,7 +15,7 @@ use crate::base::limits::{self, LimitSet};
 use crate::base::types::UTC;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::catalog::RowsLeaf;
-use crate::functions::type_name;
+use crate::functions::{literal, type_name};
 
 /// A table function's plan, put in place of its call.
 #[derive(Debug)]
@@ -96,10 +96,13 @@ fn series(literals: &[ScalarValue], limits: &LimitSet) -> Result<ArrayRef, DataF
     if !(2..=3).contains(&literals.len()) {
         return Err(undefined());
     }
+    let literals = &with_interval_step(literals)?;
     let types: Vec<DataType> = literals.iter().map(ScalarValue::data_type).collect();
     let is_time = |one: &DataType| matches!(one, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Utf8);
     if types[..2].iter().all(is_time) && matches!(types.get(2), Some(DataType::Interval(_))) {
-        let zoned = types[..2].iter().any(|one| !matches!(one, DataType::Timestamp(_, None)));
+        // A text takes the type of the other bound.
+        let mut typed = types[..2].iter().filter(|one| **one != DataType::Utf8).peekable();
+        let zoned = typed.peek().is_none() || typed.any(|one| !matches!(one, DataType::Timestamp(_, None)));
         return time_series(literals, zoned, limits);
     }
     if types.iter().all(DataType::is_integer) {
@@ -110,6 +113,17 @@ fn series(literals: &[ScalarValue], limits: &LimitSet) -> Result<ArrayRef, DataF
         return numeric_series(literals, &types, limits);
     }
     Err(undefined())
+}
+
+/// Between times a step in quotes is an interval.
+fn with_interval_step(literals: &[ScalarValue]) -> Result<Vec<ScalarValue>, DataFusionError> {
+    let mut literals = literals.to_vec();
+    let of_times =
+        literals[..2].iter().any(|one| matches!(one.data_type(), DataType::Date32 | DataType::Timestamp(_, _)));
+    if let (true, Some(ScalarValue::Utf8(Some(text)))) = (of_times, literals.get(2)) {
+        literals[2] = literal::parse(text, &SqlType::Interval, chrono_tz::Tz::UTC).map_err(wrap)?;
+    }
+    Ok(literals)
 }
 
 fn whole(value: &ScalarValue, wanted: &DataType) -> Result<Option<i128>, DataFusionError> {

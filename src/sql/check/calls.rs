@@ -259,6 +259,7 @@ impl Checker<'_> {
         }
         if style.distinct {
             self.comparable(typed, place)?;
+            self.ordered_by_arguments(function, style)?;
         }
         // A scalar call is as far to the left as its first argument.
         Ok(Typed::new(chosen.result, place))
@@ -271,6 +272,19 @@ impl Checker<'_> {
             Kind::Window
         } else {
             Kind::Scalar
+        }
+    }
+
+    /// What DISTINCT leaves has no other values to be ordered by.
+    fn ordered_by_arguments(&self, function: &Function, style: &Style<'_>) -> Checked<()> {
+        let FunctionArguments::List(list) = &function.args else { return Ok(()) };
+        let is_argument = |key: &Expr| argument_expressions(&list.args).any(|argument| self.equal(argument, key));
+        match style.order_by.iter().find(|key| !is_argument(&key.expr)) {
+            Some(key) => {
+                let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+                Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, self.places.start(&key.expr)))
+            }
+            None => Ok(()),
         }
     }
 

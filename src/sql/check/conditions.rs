@@ -221,6 +221,7 @@ impl Checker<'_> {
                 for argument in arguments {
                     self.expression(argument)?;
                 }
+                self.scope.current().has_aggregates = true;
                 return Ok(Some(Typed::new(Type::INT4, place)));
             }
             "nullif" if arguments.len() == 2 => {

@@ -94,6 +94,7 @@ impl VisitorMut for Normaliser<'_> {
         numbers::restore_in_select(select);
         stars::expand(select, &self.shapes);
         series::in_list(select);
+        grouping::of_tuples(select);
         grouping::of_all_rows(select);
         if let Some(condition) = &mut select.selection {
             rows::simplify_condition(condition);

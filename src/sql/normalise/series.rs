@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
+    ArrayElemTypeDef, DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
@@ -33,7 +33,7 @@ fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
             Some(arguments.into_iter().map(|array| (None, internal("array_flat", vec![array]))).collect())
         }
         ("generate_series", 2 | 3) => one(None, internal("series_of", arguments)),
-        ("generate_subscripts", 2) => one(None, internal("array_places", arguments)),
+        ("generate_subscripts", 2) => one(None, whole_numbers(internal("array_places", arguments))),
         ("json_array_elements" | "jsonb_array_elements", 1) => {
             one(Some("value"), internal("json_elements", json(arguments, binary)))
         }
@@ -53,6 +53,10 @@ fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
         ("string_to_table", 2 | 3) => one(None, call("string_to_array", arguments)),
         _ => None,
     }
+}
+
+fn whole_numbers(array: Expr) -> Expr {
+    cast(array, DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Int4(None)), None)))
 }
 
 /// The same call as a value of a SELECT list, where it must have one column.
