@@ -27,6 +27,7 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
 
 fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
     refuse_interval_keys(&node)?;
+    refuse_growing_digits(&node)?;
     let mut schema = merge_schema(&node.inputs());
     if let LogicalPlan::TableScan(scan) = &node {
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
@@ -126,6 +127,27 @@ fn refuse_interval_keys(node: &LogicalPlan) -> Result<(), DataFusionError> {
         _ => return Ok(()),
     };
     Err(no_interval_key(place))
+}
+
+/// A column of a recursive query has the digits of its first rows; later ones that have more would be cut.
+fn refuse_growing_digits(node: &LogicalPlan) -> Result<(), DataFusionError> {
+    let LogicalPlan::RecursiveQuery(query) = node else { return Ok(()) };
+    let digits = |data_type: &DataType| match data_type {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => Some((*precision, *scale)),
+        _ => None,
+    };
+    let pairs = query.static_term.schema().fields().iter().zip(query.recursive_term.schema().fields());
+    for (first, later) in pairs {
+        if let (Some(first), Some(later)) = (digits(first.data_type()), digits(later.data_type()))
+            && first != later
+        {
+            return Err(refused(
+                "a numeric column that gets other digits in a recursive query is not supported".into(),
+                "Cast it to numeric with the same precision and scale in both parts.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Intervals are compared by their length: a month has 30 days, a day 24 hours.

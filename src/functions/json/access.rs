@@ -73,11 +73,7 @@ fn scalar(call: &Call<'_>) -> Found {
         (Kind::Number(digits), "smallint" | "integer" | "bigint") => Ok(value::text(rounded(digits))),
         (Kind::Number(digits), wanted) if wanted != "boolean" => Ok(value::text(digits.as_str())),
         _ => {
-            let found = if matches!(document.kind, Kind::Array(_) | Kind::Object(_)) {
-                "array or object"
-            } else {
-                document.type_name()
-            };
+            let found = if matches!(document.kind, Kind::Number(_)) { "numeric" } else { document.type_name() };
             Err(invalid(format!("cannot cast jsonb {found} to type {wanted}")))
         }
     }

@@ -240,6 +240,11 @@ impl Checker<'_> {
             }
             Kind::Aggregate if signatures::ordered_set(name).is_some() || signatures::is_hypothetical(name) => {
                 misused_ordered_set(name, style, place)?;
+                if signatures::is_hypothetical(name) {
+                    let message = format!("hypothetical-set aggregate {name} is not supported");
+                    let report = error(SqlState::FEATURE_NOT_SUPPORTED, message, place);
+                    return Err(report.with_hint("Count the rows that come before the value with FILTER."));
+                }
                 self.aggregate_call(place)?;
             }
             Kind::Aggregate | Kind::Window => {
@@ -298,7 +303,11 @@ impl Checker<'_> {
 }
 
 /// What this server reads as a call though it is in no table: the normaliser writes it in another form.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 12] = [
+    "json_to_record",
+    "json_to_recordset",
+    "jsonb_to_record",
+    "jsonb_to_recordset",
     "current_catalog",
     "inet_server_addr",
     "inet_server_port",

@@ -129,6 +129,12 @@ impl Checker<'_> {
 
     fn with_query(&mut self, query: &WithQuery, recursive: bool) -> Checked<Cte> {
         let name = folded(&query.alias.name);
+        if recursive && !is_union(&query.query) && reads(&query.query, &name) {
+            let message = format!(
+                "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
+            );
+            return Err(error(SqlState::INVALID_RECURSION, message, of(&query.alias.name)));
+        }
         if recursive && let SetExpr::SetOperation { left, .. } = query.query.body.as_ref() {
             // What the first part returns is what the second one reads.
             let unknown = Cte { name: name.clone(), columns: Vec::new(), is_open: true };
@@ -146,12 +152,6 @@ impl Checker<'_> {
             self.scope.current().ctes.pop();
             same_types(&name, &first, &all)?;
             return Ok(cte);
-        }
-        if recursive && !is_union(&query.query) && reads(&query.query, &name) {
-            let message = format!(
-                "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
-            );
-            return Err(error(SqlState::INVALID_RECURSION, message, of(&query.alias.name)));
         }
         let outputs = self.subquery(&query.query)?;
         named(query, &name, &outputs)

@@ -30,7 +30,6 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, TableScan, TableSource};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
-use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -127,7 +126,7 @@ impl LocalExecutor {
             Arc::new(ProjectionPushdown::new()),
             Arc::new(EnsureCooperative::new()),
         ]);
-        let all_rules = all_rules(state.physical_optimizers());
+        let all_rules = state.physical_optimizers().into();
         let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
         let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);
         Ok(Arc::new(Self { state, simple_rules, all_rules, shares, compute: Some(compute) }))
@@ -224,16 +223,6 @@ fn session_state(limits: &LimitSet) -> Result<SessionState, InternalError> {
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false);
     Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).build())
-}
-
-/// The engine's rules. A projection that moves into a join forgets which columns are constant, and with them an order that
-/// was relied on: after it what every operator needs is made sure of once more.
-fn all_rules(of_engine: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -> PhysicalRules {
-    let mut rules = of_engine.to_vec();
-    if let Some(moved) = rules.iter().position(|rule| rule.name() == ProjectionPushdown::new().name()) {
-        rules.insert(moved + 1, Arc::new(EnsureRequirements::new()));
-    }
-    rules.into()
 }
 
 fn failed(error: &DataFusionError) -> StoreError {
