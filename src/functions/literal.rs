@@ -279,10 +279,41 @@ pub fn in_zone(moment: NaiveDateTime, zone: Tz) -> i64 {
     }
 }
 
+/// Zones by their short names, and their hours east of UTC.
+const ABBREVIATIONS: [(&str, i64); 26] = [
+    ("z", 0),
+    ("utc", 0),
+    ("gmt", 0),
+    ("wet", 0),
+    ("west", 1),
+    ("bst", 1),
+    ("cet", 1),
+    ("cest", 2),
+    ("eet", 2),
+    ("eest", 3),
+    ("msk", 3),
+    ("jst", 9),
+    ("kst", 9),
+    ("est", -5),
+    ("edt", -4),
+    ("cst", -6),
+    ("cdt", -5),
+    ("mst", -7),
+    ("mdt", -6),
+    ("pst", -8),
+    ("pdt", -7),
+    ("akst", -9),
+    ("akdt", -8),
+    ("hst", -10),
+    ("aest", 10),
+    ("aedt", 11),
+];
+
 /// Seconds east of UTC.
 fn offset(text: &str) -> Option<i64> {
-    if matches!(text.to_lowercase().as_str(), "z" | "utc" | "gmt") {
-        return Some(0);
+    let lower = text.to_lowercase();
+    if let Some((_, hours)) = ABBREVIATIONS.iter().find(|(name, _)| *name == lower) {
+        return Some(hours * 3_600);
     }
     let sign = match text.chars().next()? {
         '+' => 1,
@@ -317,6 +348,9 @@ pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
             continue;
         }
         any = true;
+        // `1 month - 1 day`: the sign stands alone.
+        let signed = matches!(word, "+" | "-").then(|| format!("{word}{}", words.next().unwrap_or_default()));
+        let word = signed.as_deref().unwrap_or(word);
         if word.contains(':') {
             total.clock(word).ok_or_else(bad)?;
             continue;

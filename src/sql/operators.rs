@@ -32,13 +32,16 @@ use super::{operators_arrays, operators_json};
 pub(super) struct Operators {
     functions: HashMap<String, Arc<ScalarUDF>>,
     sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
-    interval_sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    of_intervals: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
     count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     zone: Tz,
     zone_name: String,
     /// The types that parameters were given; the first use decides.
     parameters: Mutex<HashMap<String, DataType>>,
 }
+
+/// The aggregates that intervals have of their own.
+const OF_INTERVALS: [(&str, &str); 3] = [("sum", "interval_sum"), ("min", "interval_min"), ("max", "interval_max")];
 
 /// An operand and what is known of its type.
 pub(super) struct Operand {
@@ -54,7 +57,10 @@ impl Operators {
         Self {
             functions: registry.scalars.clone(),
             sum: registry.aggregates.get("sum").cloned(),
-            interval_sum: registry.aggregates.get("interval_sum").cloned(),
+            of_intervals: OF_INTERVALS
+                .iter()
+                .filter_map(|(name, own)| Some((*name, registry.aggregates.get(*own).cloned()?)))
+                .collect(),
             count: registry.aggregates.get("count").cloned(),
             zone: time_zone.parse().unwrap_or(Tz::UTC),
             zone_name: time_zone.to_owned(),
@@ -431,9 +437,9 @@ impl Operators {
         }
     }
 
-    /// The aggregate that `sum` means for intervals.
-    pub(super) fn interval_sum(&self) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
-        self.interval_sum.clone()
+    /// What an aggregate of the library means for intervals.
+    pub(super) fn of_intervals(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
+        self.of_intervals.get(name).cloned()
     }
 
     /// Whether local time is UTC in this session.

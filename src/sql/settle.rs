@@ -139,11 +139,19 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             }
             _ => super::calls::settle(call, schema, operators),
         },
-        Expr::AggregateFunction(mut call) if call.func.name() == "sum" && is_interval(&call.params.args, schema)? => {
-            if let Some(function) = operators.interval_sum() {
-                call.func = function;
-            }
+        Expr::AggregateFunction(mut call)
+            if let Some(own) = operators.of_intervals(call.func.name())
+                && is_interval(&call.params.args, schema)? =>
+        {
+            call.func = own;
             Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
+        Expr::WindowFunction(mut call)
+            if let Some(own) = operators.of_intervals(call.fun.name())
+                && is_interval(&call.params.args, schema)? =>
+        {
+            call.fun = WindowFunctionDefinition::AggregateUDF(own);
+            Ok(Transformed::yes(Expr::WindowFunction(call)))
         }
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;

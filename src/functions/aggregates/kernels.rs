@@ -1,5 +1,7 @@
 //! Documents, texts, bits and intervals of a group.
 
+use std::cmp::Ordering;
+
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
@@ -10,6 +12,7 @@ use crate::base::ErrorReport;
 use super::super::json::{Json, json_of, object_key};
 use super::super::signature::element;
 use super::super::value::{defect, fail, invalid, list, text};
+use super::ordered::compare;
 use super::{Group, Nulls, aggregate};
 use crate::base::SqlState;
 
@@ -38,6 +41,8 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         bits("bit_or", |group| folded(group, |a, b| a | b)),
         bits("bit_xor", |group| folded(group, |a, b| a ^ b)),
         aggregate("interval_sum", "(interval) interval", interval_sum).done(),
+        aggregate("interval_min", "(interval) interval", |group| extreme(group, Ordering::Less)).done(),
+        aggregate("interval_max", "(interval) interval", |group| extreme(group, Ordering::Greater)).done(),
     ]
 }
 
@@ -113,6 +118,12 @@ fn folded(group: &Group<'_>, of: fn(i64, i64) -> i64) -> Found {
         Some(found) => ScalarValue::Int64(Some(found)).cast_to(group.returns).map_err(defect),
         None => group.null(),
     }
+}
+
+/// The first of the values that are before, or after, all others.
+fn extreme(group: &Group<'_>, wanted: Ordering) -> Found {
+    let found = group.column(0).reduce(|best, value| if compare(value, best) == wanted { value } else { best });
+    found.map_or_else(|| group.null(), |value| Ok(value.clone()))
 }
 
 fn interval_sum(group: &Group<'_>) -> Found {

@@ -61,10 +61,37 @@ fn of_jsonb() -> Vec<Overload> {
             let (own, keys) = (document(call)?, keys(call, 1)?);
             Ok(ScalarValue::Boolean(Some(keys.iter().all(|key| exists(&own, key)))))
         }),
+        strict("jsonb_scalar", "(jsonb, text) text", scalar),
         lenient("jsonb_pretty", "(jsonb) text", |call| {
             if call.is_null(0) { null(call) } else { Ok(value::text(document(call)?.pretty())) }
         }),
     ]
+}
+
+/// The text of a number or of a truth value that becomes a value of the type that is named; integers are rounded.
+fn scalar(call: &Call<'_>) -> Found {
+    let wanted = call.text(1);
+    let document = document(call)?;
+    match (&document.kind, wanted) {
+        (Kind::Bool(value), "boolean") => Ok(value::text(value.to_string())),
+        (Kind::Number(digits), "smallint" | "integer" | "bigint") => Ok(value::text(rounded(digits))),
+        (Kind::Number(digits), wanted) if wanted != "boolean" => Ok(value::text(digits.as_str())),
+        _ => {
+            let found = if matches!(document.kind, Kind::Number(_)) { "numeric" } else { document.type_name() };
+            Err(invalid(format!("cannot cast jsonb {found} to type {wanted}")))
+        }
+    }
+}
+
+/// A number in decimal digits, rounded half away from zero.
+fn rounded(digits: &str) -> String {
+    let Some((whole, fraction)) = digits.split_once('.') else { return digits.to_owned() };
+    let up = fraction.bytes().next().is_some_and(|digit| digit >= b'5');
+    match (up, whole.parse::<i128>()) {
+        (true, Ok(value)) if whole.starts_with('-') => (value - 1).to_string(),
+        (true, Ok(value)) => (value + 1).to_string(),
+        _ => whole.to_owned(),
+    }
 }
 
 pub(super) fn document(call: &Call<'_>) -> Result<Json, ErrorReport> {

@@ -78,6 +78,7 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("jsonb_object_field_text", "jsonb_object_field_text(jsonb, text) → text"),
     ("jsonb_object_keys[]", "set of jsonb_object_keys(jsonb) → text"),
     ("jsonb_pretty", "jsonb_pretty(jsonb) → text"),
+    ("jsonb_scalar", "jsonb_scalar(jsonb, text) → text"),
     ("jsonb_set", "jsonb_set(jsonb, text[], jsonb, boolean) → jsonb"),
     ("jsonb_strip_nulls", "jsonb_strip_nulls(jsonb) → jsonb"),
     ("jsonb_typeof", "jsonb_typeof(jsonb) → text"),
@@ -124,6 +125,8 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
 /// Aggregates: name and signature.
 #[rustfmt::skip]
 pub(super) const AGGREGATES: &[(&str, &str)] = &[
+    ("interval_max", "interval_max(interval) → interval"),
+    ("interval_min", "interval_min(interval) → interval"),
     ("interval_sum", "interval_sum(interval) → interval"),
     ("json_agg", "json_agg(anyelement) → json"),
     ("json_object_agg", "json_object_agg(any, any) → json"),

@@ -344,7 +344,12 @@ impl Checker<'_> {
         let is_open = data_type == Type::RECORD || data_type == Type::ANY;
         let mut table = Table { is_open, ..Table::default() };
         if !is_open {
-            let shown = alias.map_or_else(|| name.to_owned(), |alias| folded(&alias.name));
+            let shown = match (name, alias) {
+                ("json_array_elements" | "jsonb_array_elements", _)
+                | ("json_array_elements_text" | "jsonb_array_elements_text", _) => "value".to_owned(),
+                (_, Some(alias)) => folded(&alias.name),
+                (name, None) => name.to_owned(),
+            };
             table.columns.push(Column::new(shown, data_type));
             if with_ordinality {
                 table.columns.push(Column::new("ordinality", Type::INT8));

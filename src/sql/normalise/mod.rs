@@ -96,6 +96,7 @@ impl VisitorMut for Normaliser<'_> {
         stars::expand(select, &self.shapes);
         repeated::write_out(select, &self.shapes);
         series::in_list(select);
+        grouping::of_tuples(select);
         grouping::of_all_rows(select);
         if let Some(condition) = &mut select.selection {
             rows::simplify_condition(condition);
