@@ -11,6 +11,7 @@ mod array;
 mod bind;
 mod calendar;
 mod clock;
+mod date_text;
 mod datetime;
 mod formats;
 mod function;

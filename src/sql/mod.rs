@@ -35,6 +35,7 @@ mod tests;
 mod types;
 mod upkeep;
 mod words;
+mod writes;
 
 pub use announced::Announced;
 pub use cursors::{CursorOptions, Declare, Direction, ExecuteCall, Fetch};
@@ -43,3 +44,4 @@ pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
 pub use session::TransactionModes;
 pub use statement::{Query, SessionStatement, Statement, StatementKind, parameter_count, parse};
 pub use upkeep::Upkeep;
+pub use writes::Write;

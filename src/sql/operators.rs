@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{
     AggregateFunction, Placeholder, ScalarFunction, WindowFunction, WindowFunctionParams,
@@ -87,6 +87,11 @@ impl Operators {
 
     fn binary(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
         let either = |is: fn(&DataType) -> bool| [&left, &right].iter().any(|one| one.known.as_ref().is_some_and(is));
+        if either(|one| matches!(one, DataType::Struct(_))) {
+            let report =
+                ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "an operator on whole rows is not supported");
+            return Err(wrap(report.with_hint("Compare their columns.")));
+        }
         if either(operators_json::is_json) && operators_json::is_of_json(op, &left, &right) {
             return self.json(op, left, right).map(Some);
         }
@@ -245,9 +250,21 @@ impl Operators {
         match (&a, &b) {
             _ if is_number(&a) && is_number(&b) => self.arithmetic(Operator::Multiply, left, &a, right, &b),
             (DataType::Interval(_), b) if is_number(b) => self.call("interval_multiply", vec![left, right]),
+            (DataType::Time64(_), b) if is_number(b) => {
+                self.call("interval_multiply", vec![self.since_midnight(left)?, right])
+            }
+            (a, DataType::Time64(_)) if is_number(a) => {
+                self.call("interval_multiply", vec![self.since_midnight(right)?, left])
+            }
             (a, DataType::Interval(_)) if is_number(a) => self.call("interval_multiply", vec![right, left]),
             _ => Err(no_operator("*", &a, &b)),
         }
+    }
+
+    /// A time as the interval that PostgreSQL takes it for.
+    fn since_midnight(&self, time: Expr) -> Planned {
+        let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
+        self.call("time_difference", vec![time, midnight])
     }
 
     fn divide(&self, left: Operand, right: Operand) -> Planned {
@@ -255,8 +272,12 @@ impl Operators {
             DataType::Interval(_) => DataType::Float64,
             other => other.clone(),
         })?;
-        if let (DataType::Interval(_), true) = (&a, is_number(&b)) {
-            return self.call("interval_divide", vec![left, right]);
+        match (&a, is_number(&b)) {
+            (DataType::Interval(_), true) => return self.call("interval_divide", vec![left, right]),
+            (DataType::Time64(_), true) => {
+                return self.call("interval_divide", vec![self.since_midnight(left)?, right]);
+            }
+            _ => {}
         }
         if !is_number(&a) || !is_number(&b) {
             return Err(no_operator("/", &a, &b));
@@ -282,6 +303,7 @@ impl Operators {
     fn arithmetic(&self, op: Operator, left: Expr, a: &DataType, right: Expr, b: &DataType) -> Planned {
         let common = common_number(a, b);
         let (left, right) = (widened(left, a, &common), widened(right, b, &common));
+        within_range(op, &left, &right)?;
         let checked = match (&common, op) {
             (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Plus) => "int_add",
             (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Minus) => "int_subtract",
@@ -415,6 +437,9 @@ impl Operators {
                     return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
                 }
                 let sql_type = SqlType::from_arrow(wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+                if let Some(moment) = literal::relative(&text, &sql_type) {
+                    return self.told_by_clock(moment, &sql_type);
+                }
                 Ok(Expr::Literal(literal::parse(&text, &quoted_type(&sql_type), self.zone).map_err(wrap)?, None))
             }
             Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) => {
@@ -428,6 +453,32 @@ impl Operators {
                 Ok(if known == *wanted { placeholder } else { convert(placeholder, wanted) })
             }
             other => Ok(convert(other, wanted)),
+        }
+    }
+
+    /// `yesterday` and its like: the clock is asked when the query runs, not when it is planned.
+    pub(super) fn told_by_clock(&self, moment: literal::Relative, wanted: &SqlType) -> Planned {
+        let now = self.call("now", Vec::new())?;
+        let local = || self.call("timezone", vec![lit(self.zone_name.clone()), now.clone()]);
+        let as_type = |expr: Expr, wanted: &SqlType| Expr::Cast(Cast::new(Box::new(expr), wanted.arrow()));
+        if moment.is_now {
+            return Ok(match wanted {
+                SqlType::Timestamptz => now,
+                SqlType::Timestamp => local()?,
+                other => as_type(local()?, other),
+            });
+        }
+        let today = as_type(local()?, &SqlType::Date);
+        let day = self.call("date_add_days", vec![today, lit(moment.days)])?;
+        if *wanted == SqlType::Date {
+            return Ok(day);
+        }
+        let nanos = moment.micros.unwrap_or_default().saturating_mul(1_000);
+        let span = ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, 0, nanos)));
+        let at = binary(as_type(day, &SqlType::Timestamp), Operator::Plus, Expr::Literal(span, None));
+        match wanted {
+            SqlType::Timestamptz => self.call("timezone", vec![lit(self.zone_name.clone()), at]),
+            _ => Ok(at),
         }
     }
 
@@ -455,6 +506,36 @@ fn quoted_type(sql_type: &SqlType) -> SqlType {
             SqlType::Numeric { precision, scale }
         }
         other => other.clone(),
+    }
+}
+
+/// PostgreSQL does not let a number become infinite, or nothing. Told of constants: a store tells it of columns its way.
+fn within_range(op: Operator, left: &Expr, right: &Expr) -> Result<(), DataFusionError> {
+    let (Some(a), Some(b)) = (float(left), float(right)) else { return Ok(()) };
+    let result = match op {
+        Operator::Plus => a + b,
+        Operator::Minus => a - b,
+        Operator::Multiply => a * b,
+        _ => return Ok(()),
+    };
+    let is_real = |expr: &Expr| literal_type(expr) == Some(DataType::Float32);
+    let (most, least) =
+        if is_real(left) { (f64::from(f32::MAX), f64::from(f32::from_bits(1))) } else { (f64::MAX, 0.0) };
+    let message = if a.is_finite() && b.is_finite() && result.abs() > most {
+        "value out of range: overflow"
+    } else if op == Operator::Multiply && a != 0.0 && b != 0.0 && (result == 0.0 || result.abs() < least) {
+        "value out of range: underflow"
+    } else {
+        return Ok(());
+    };
+    Err(wrap(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)))
+}
+
+fn float(expr: &Expr) -> Option<f64> {
+    match expr {
+        Expr::Literal(ScalarValue::Float64(value), _) => *value,
+        Expr::Literal(ScalarValue::Float32(value), _) => value.map(f64::from),
+        _ => None,
     }
 }
 
