@@ -12,6 +12,7 @@ mod bind;
 mod calendar;
 mod clock;
 mod date_text;
+mod date_words;
 mod datetime;
 mod formats;
 mod function;

@@ -18,6 +18,8 @@ mod normalise;
 mod operators;
 mod operators_arrays;
 mod operators_json;
+mod operators_numbers;
+mod operators_times;
 mod parameters;
 mod plan;
 mod rewritten_tokens;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{
     AggregateFunction, Placeholder, ScalarFunction, WindowFunction, WindowFunctionParams,
@@ -25,7 +25,10 @@ use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
 use crate::functions::{check_window_arguments, differs_as_text, type_name};
 
+use super::operators_numbers::{long, too_long, unified_numbers, widened, within_range};
 use super::{operators_arrays, operators_json};
+
+pub(super) use super::operators_numbers::{common_number, is_integer, is_number};
 
 /// Resolves operators, aggregates and window functions while one query is planned.
 #[derive(Debug)]
@@ -261,12 +264,6 @@ impl Operators {
         }
     }
 
-    /// A time as the interval that PostgreSQL takes it for.
-    fn since_midnight(&self, time: Expr) -> Planned {
-        let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
-        self.call("time_difference", vec![time, midnight])
-    }
-
     fn divide(&self, left: Operand, right: Operand) -> Planned {
         let (left, a, right, b) = self.pair("/", left, right, |other| match other {
             DataType::Interval(_) => DataType::Float64,
@@ -456,32 +453,6 @@ impl Operators {
         }
     }
 
-    /// `yesterday` and its like: the clock is asked when the query runs, not when it is planned.
-    pub(super) fn told_by_clock(&self, moment: literal::Relative, wanted: &SqlType) -> Planned {
-        let now = self.call("now", Vec::new())?;
-        let local = || self.call("timezone", vec![lit(self.zone_name.clone()), now.clone()]);
-        let as_type = |expr: Expr, wanted: &SqlType| Expr::Cast(Cast::new(Box::new(expr), wanted.arrow()));
-        if moment.is_now {
-            return Ok(match wanted {
-                SqlType::Timestamptz => now,
-                SqlType::Timestamp => local()?,
-                other => as_type(local()?, other),
-            });
-        }
-        let today = as_type(local()?, &SqlType::Date);
-        let day = self.call("date_add_days", vec![today, lit(moment.days)])?;
-        if *wanted == SqlType::Date {
-            return Ok(day);
-        }
-        let nanos = moment.micros.unwrap_or_default().saturating_mul(1_000);
-        let span = ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, 0, nanos)));
-        let at = binary(as_type(day, &SqlType::Timestamp), Operator::Plus, Expr::Literal(span, None));
-        match wanted {
-            SqlType::Timestamptz => self.call("timezone", vec![lit(self.zone_name.clone()), at]),
-            _ => Ok(at),
-        }
-    }
-
     /// The aggregate that `sum` means for intervals.
     pub(super) fn interval_sum(&self) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
         self.interval_sum.clone()
@@ -490,6 +461,11 @@ impl Operators {
     /// Whether local time is UTC in this session.
     pub(super) fn is_utc(&self) -> bool {
         self.zone == Tz::UTC || self.zone_name.eq_ignore_ascii_case("etc/utc")
+    }
+
+    /// The zone of the session as it was set.
+    pub(super) fn zone_name(&self) -> String {
+        self.zone_name.clone()
     }
 
     /// The zone of the session.
@@ -506,36 +482,6 @@ fn quoted_type(sql_type: &SqlType) -> SqlType {
             SqlType::Numeric { precision, scale }
         }
         other => other.clone(),
-    }
-}
-
-/// PostgreSQL does not let a number become infinite, or nothing. Told of constants: a store tells it of columns its way.
-fn within_range(op: Operator, left: &Expr, right: &Expr) -> Result<(), DataFusionError> {
-    let (Some(a), Some(b)) = (float(left), float(right)) else { return Ok(()) };
-    let result = match op {
-        Operator::Plus => a + b,
-        Operator::Minus => a - b,
-        Operator::Multiply => a * b,
-        _ => return Ok(()),
-    };
-    let is_real = |expr: &Expr| literal_type(expr) == Some(DataType::Float32);
-    let (most, least) =
-        if is_real(left) { (f64::from(f32::MAX), f64::from(f32::from_bits(1))) } else { (f64::MAX, 0.0) };
-    let message = if a.is_finite() && b.is_finite() && result.abs() > most {
-        "value out of range: overflow"
-    } else if op == Operator::Multiply && a != 0.0 && b != 0.0 && (result == 0.0 || result.abs() < least) {
-        "value out of range: underflow"
-    } else {
-        return Ok(());
-    };
-    Err(wrap(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)))
-}
-
-fn float(expr: &Expr) -> Option<f64> {
-    match expr {
-        Expr::Literal(ScalarValue::Float64(value), _) => *value,
-        Expr::Literal(ScalarValue::Float32(value), _) => value.map(f64::from),
-        _ => None,
     }
 }
 
@@ -569,7 +515,7 @@ fn is_text_constant(operand: &Operand) -> bool {
     operand.known.is_none()
 }
 
-fn literal_type(expr: &Expr) -> Option<DataType> {
+pub(super) fn literal_type(expr: &Expr) -> Option<DataType> {
     match expr {
         Expr::Literal(value, _) => Some(value.data_type()),
         _ => None,
@@ -602,100 +548,6 @@ pub(super) fn crosses_zones(from: &DataType, to: &DataType) -> bool {
 fn moved(moment: Expr, moment_type: &DataType, op: Operator, span: Expr) -> Expr {
     let moment = if *moment_type == DataType::Date32 { convert(moment, &SqlType::Timestamp.arrow()) } else { moment };
     binary(moment, op, span)
-}
-
-pub(super) fn is_integer(data_type: &DataType) -> bool {
-    data_type.is_integer()
-}
-
-pub(super) fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric()
-}
-
-/// Where a type stands among the numbers.
-fn rank(data_type: &DataType) -> u8 {
-    match data_type {
-        DataType::Int8 | DataType::UInt8 | DataType::Int16 => 1,
-        DataType::UInt16 | DataType::Int32 => 2,
-        DataType::Int64 | DataType::UInt64 | DataType::UInt32 => 3,
-        DataType::Decimal32(_, _)
-        | DataType::Decimal64(_, _)
-        | DataType::Decimal128(_, _)
-        | DataType::Decimal256(_, _) => 4,
-        DataType::Float16 | DataType::Float32 => 5,
-        _ => 6,
-    }
-}
-
-/// The type in which two numbers meet. For decimals it says only that they are: their digits differ.
-pub(super) fn common_number(a: &DataType, b: &DataType) -> DataType {
-    match (rank(a), rank(b)) {
-        (5, 5) => DataType::Float32,
-        (a, b) if a >= 5 || b >= 5 => DataType::Float64,
-        (a, b) if a == 4 || b == 4 => DataType::Decimal128(38, 0),
-        (a, b) => match a.max(b) {
-            1 => DataType::Int16,
-            2 => DataType::Int32,
-            _ => DataType::Int64,
-        },
-    }
-}
-
-/// The decimal that holds every value of an integer type; decimals stay as they are.
-fn as_decimal(data_type: &DataType) -> DataType {
-    match rank(data_type) {
-        1 => DataType::Decimal128(5, 0),
-        2 => DataType::Decimal128(10, 0),
-        3 => DataType::Decimal128(20, 0),
-        _ => data_type.clone(),
-    }
-}
-
-fn widened(expr: Expr, from: &DataType, common: &DataType) -> Expr {
-    let wanted = if rank(common) == 4 { as_decimal(from) } else { common.clone() };
-    if wanted == *from { expr } else { convert(expr, &wanted) }
-}
-
-fn scale(data_type: &DataType) -> i16 {
-    match data_type {
-        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => i16::from(*scale),
-        _ => 0,
-    }
-}
-
-fn too_long(a: &DataType, b: &DataType) -> bool {
-    scale(a) + scale(b) > 38
-}
-
-fn long(expr: Expr, from: &DataType) -> Expr {
-    match as_decimal(from) {
-        DataType::Decimal128(precision, scale) => convert(expr, &DataType::Decimal256(precision, scale)),
-        _ => expr,
-    }
-}
-
-/// Two numbers to compare. A constant takes the column's type where it fits exactly, so that the column stays bare.
-fn unified_numbers(left: Expr, a: &DataType, right: Expr, b: &DataType) -> (Expr, Expr) {
-    if let Some(exact) = exact(&right, a) {
-        return (left, exact);
-    }
-    if let Some(exact) = exact(&left, b) {
-        return (exact, right);
-    }
-    let common = common_number(a, b);
-    (widened(left, a, &common), widened(right, b, &common))
-}
-
-/// The constant as a value of the type, if it has the same value there.
-fn exact(expr: &Expr, wanted: &DataType) -> Option<Expr> {
-    let Expr::Literal(value, _) = expr else { return None };
-    let keeps_kind = rank(wanted) >= rank(&value.data_type()) && rank(wanted) <= 4;
-    if !keeps_kind {
-        return None;
-    }
-    let cast = value.cast_to(wanted).ok()?;
-    let back = cast.cast_to(&value.data_type()).ok()?;
-    (back == *value && !cast.is_null()).then_some(Expr::Literal(cast, None))
 }
 
 /// The type in which two values of different types meet, if they do.
