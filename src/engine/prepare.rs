@@ -222,7 +222,7 @@ impl Engine {
             StatementKind::Declare(declare) => self.prepare_declare(session, statement, declare, declared_types)?,
             StatementKind::Upkeep(upkeep) => Ready::without_query(Ok(None), Work::Upkeep(upkeep.clone())),
             StatementKind::Write(write) => {
-                write.check(&view, &session.with_settings(|settings| settings.search_path()))?;
+                write.check(&view, &session.with_settings(crate::engine::settings::Settings::search_path))?;
                 Ready {
                     parameter_types: self.parameters_of_write(statement, declared_types),
                     ..Ready::without_query(Ok(None), Work::Write(write.tag.clone()))

@@ -192,7 +192,11 @@ impl Checker<'_> {
         }
         let mut typed = match super::operators::bare(root) {
             // A row may be anywhere for the sake of its fields.
-            Expr::Identifier(_) => self.within(Clause::Nothing, |checker| checker.expression(root))?,
+            Expr::Identifier(ident) => {
+                let typed = self.within(Clause::Nothing, |checker| checker.expression(root))?;
+                self.findings.rows.remove(&of(ident));
+                typed
+            }
             _ => self.expression(root)?,
         };
         for access in chain {
