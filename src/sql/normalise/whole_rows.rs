@@ -49,7 +49,7 @@ struct Table {
 enum Presence {
     Always,
     /// Where this column of it is not NULL: an outer join compares it.
-    Where(Expr),
+    Where(Box<Expr>),
     /// An outer join may have none, and nothing tells.
     Unknown,
 }
@@ -98,7 +98,7 @@ impl Table {
             }
             JoinConstraint::Natural | JoinConstraint::None => None,
         };
-        self.presence = key.map_or(Presence::Unknown, Presence::Where);
+        self.presence = key.map_or(Presence::Unknown, |key| Presence::Where(Box::new(key)));
     }
 
     /// A column of this table that a condition says is equal to something, and so is not NULL where it holds.
@@ -109,13 +109,13 @@ impl Table {
                 self.compared_in(left).or_else(|| self.compared_in(right))
             }
             Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-                let own = |expr: &&Box<Expr>| match expr.as_ref() {
+                let own = |expr: &&Expr| match expr {
                     Expr::CompoundIdentifier(parts) => {
                         parts.iter().rev().nth(1).is_some_and(|table| folded(table) == self.name)
                     }
                     _ => false,
                 };
-                [left, right].into_iter().find(own).map(|column| column.as_ref().clone())
+                [left.as_ref(), right.as_ref()].into_iter().find(own).cloned()
             }
             _ => None,
         }
@@ -160,7 +160,7 @@ impl Rows<'_> {
                 case_token: AttachedToken::empty(),
                 end_token: AttachedToken::empty(),
                 operand: None,
-                conditions: vec![CaseWhen { condition: Expr::IsNotNull(Box::new(column.clone())), result: record }],
+                conditions: vec![CaseWhen { condition: Expr::IsNotNull(column.clone()), result: record }],
                 else_result: None,
             }),
             Presence::Unknown => Err(refused(ident, "an outer join may have none")),
@@ -192,7 +192,7 @@ impl Rows<'_> {
             let Some(table) = self.table(&ident) else { continue };
             *inner = match &table.presence {
                 Presence::Always if counts_rows => FunctionArgExpr::Wildcard,
-                Presence::Where(column) if counts_rows => FunctionArgExpr::Expr(column.clone()),
+                Presence::Where(column) if counts_rows => FunctionArgExpr::Expr(column.as_ref().clone()),
                 Presence::Always | Presence::Where(_) | Presence::Unknown => {
                     FunctionArgExpr::Expr(Self::record_of(&ident, table)?)
                 }
