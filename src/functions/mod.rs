@@ -12,6 +12,8 @@ mod array_order;
 mod bind;
 mod calendar;
 mod clock;
+mod date_text;
+mod date_words;
 mod datetime;
 mod formats;
 mod function;

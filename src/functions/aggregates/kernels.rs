@@ -70,10 +70,18 @@ fn array(group: &Group<'_>, binary: bool) -> Found {
     if group.rows.is_empty() {
         return group.null();
     }
-    let items = group.column(0).map(|item| json_of(item, Tz::UTC)).collect::<Result<Vec<_>, _>>()?;
-    // Rows stand on lines of their own.
-    let rows = matches!(group.column(0).next(), Some(ScalarValue::Struct(_)));
-    document(format!("[{}]", items.join(if rows { ", \n " } else { ", " })), binary)
+    let mut items = String::new();
+    for (index, item) in group.column(0).enumerate() {
+        // Rows stand on lines of their own.
+        let is_row = matches!(item, ScalarValue::Struct(_)) && !item.is_null();
+        items.push_str(match (index, is_row) {
+            (0, _) => "",
+            (_, true) => ", \n ",
+            (_, false) => ", ",
+        });
+        items.push_str(&json_of(item, Tz::UTC)?);
+    }
+    document(format!("[{items}]"), binary)
 }
 
 fn object(group: &Group<'_>, binary: bool) -> Found {

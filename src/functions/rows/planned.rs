@@ -38,6 +38,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("as_varchar", "CAST(text AS varchar(n)) → varchar", Name("left")),
     row("as_character", "CAST(text AS character(n)) → character", IN_PROCESS),
     row("padded", "character(n) with its blanks → text", IN_PROCESS),
+    row("row_value", "ROW (text, any, …) → record", IN_PROCESS),
     row("with_ties", "FETCH FIRST n ROWS WITH TIES → bigint", IN_PROCESS),
     row("as_name", "text as name → name", IN_PROCESS),
     row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),

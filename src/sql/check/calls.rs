@@ -94,11 +94,11 @@ impl Checker<'_> {
         }
         self.watch();
         let mut typed = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
-        let rows = list
-            .args
-            .iter()
-            .filter(|argument| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_))));
-        typed.extend(rows.map(|_| Typed::new(Type::ANY, place)));
+        for argument in &list.args {
+            if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
+                typed.push(self.starred_row(name)?);
+            }
+        }
         for key in &function.within_group {
             typed.push(self.expression(&key.expr)?);
         }
@@ -265,6 +265,9 @@ impl Checker<'_> {
         if style.distinct {
             self.comparable(typed, place)?;
             self.ordered_by_arguments(function, style)?;
+        }
+        if name == "sum" && chosen.result == Type::FLOAT4 {
+            self.findings.real_sums.insert(place);
         }
         // A scalar call is as far to the left as its first argument.
         Ok(Typed::new(chosen.result, place))

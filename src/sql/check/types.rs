@@ -70,6 +70,7 @@ impl Type {
     pub(super) const BOOL: Self = Self("bool");
     pub(super) const INT4: Self = Self("int4");
     pub(super) const INT8: Self = Self("int8");
+    pub(super) const FLOAT4: Self = Self("float4");
     pub(super) const NUMERIC: Self = Self("numeric");
     pub(super) const TEXT: Self = Self("text");
     pub(super) const INTERVAL: Self = Self("interval");

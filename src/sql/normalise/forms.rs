@@ -414,6 +414,10 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
             ("normalize", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(form @ Expr::Identifier(_)))]) => {
                 *form = text(form.to_string());
             }
+            // The name of a type with one argument is a cast.
+            ("text", [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) => {
+                return Ok(Some(cast(nested(take(value)), DataType::Text)));
+            }
             ("age", [FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))]) => {
                 let today = cast(timezone_of_now(context), DataType::Date);
                 return Ok(Some(call("age", vec![today, take(moment)])));

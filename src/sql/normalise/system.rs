@@ -5,15 +5,16 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart,
-    OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Value, Visitor, VisitorMut,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr,
+    OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, Value, Visitor, VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::{self, FunctionKind};
 
+use super::forms::call;
 use super::series;
 
 /// Rewrites a query in place:
@@ -336,8 +337,13 @@ fn keys_of(query: &Query) -> Vec<OrderKey> {
 }
 
 fn aggregate(value: Expr, order: Vec<OrderByExpr>) -> Expr {
-    let clauses = if order.is_empty() { vec![] } else { vec![FunctionArgumentClause::OrderBy(order)] };
-    call("array_or_empty", vec![call_with("array_agg", vec![value], clauses)])
+    let mut aggregate = call("array_agg", vec![value]);
+    if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut aggregate
+        && !order.is_empty()
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    call("array_or_empty", vec![aggregate])
 }
 
 pub(super) fn plain_argument(argument: &FunctionArg) -> Option<Expr> {
@@ -363,24 +369,6 @@ pub(super) fn has_column(expression: &Expr) -> bool {
 
 pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
-}
-
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    call_with(name, arguments, vec![])
-}
-
-fn call_with(name: &str, arguments: Vec<Expr>, clauses: Vec<FunctionArgumentClause>) -> Expr {
-    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: vec![],
-    })
 }
 
 fn derived(query: Query, alias: &str, columns: &[String], lateral: bool) -> TableFactor {
