@@ -82,6 +82,7 @@ impl FunctionRegistry {
             operators::functions(),
             sets::functions(),
             type_tags::functions(),
+            numeric::exact_functions(),
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);

@@ -20,7 +20,8 @@ const NONE: i32 = -1;
 /// What a row description says of one column besides the type of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// What kind of text it is: `varchar`, `character` or `name`; `None` for `text` and for all that is no text.
+    /// What kind of text it is: `varchar`, `character` or `name`, or a `numeric` whose values have digits of their own;
+    /// `None` for `text` and for all that is no text.
     pub text_type: Option<SqlType>,
     /// `atttypmod`; -1 for none.
     pub type_modifier: i32,

@@ -10,6 +10,7 @@ mod check;
 mod context;
 mod copy;
 mod cursors;
+mod digits;
 mod errors;
 mod explain;
 mod finish;

@@ -7,9 +7,11 @@
 
 mod big;
 mod elementary;
+mod exact;
 mod functions;
 
 pub(super) use big::Big;
+pub(super) use exact::functions as exact_functions;
 pub(super) use functions::functions;
 
 /// A square root with as many digits after the point.
