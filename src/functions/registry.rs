@@ -107,7 +107,7 @@ impl FunctionRegistry {
         if let Some(sum) = library.get("sum") {
             self.add_aggregate(Widened::function("sum", Arc::clone(sum), Some(widen_sum)));
         }
-        for function in aggregates::functions() {
+        for function in aggregates::functions().into_iter().chain(numeric::exact_aggregates()) {
             self.add_aggregate(function);
         }
     }

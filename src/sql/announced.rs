@@ -56,6 +56,10 @@ fn written_casts(body: &SetExpr, count: usize) -> Vec<Option<&DataType>> {
     let items = match body {
         SetExpr::Select(select) => select.projection.as_slice(),
         SetExpr::Query(query) => return written_casts(&query.body, count),
+        SetExpr::SetOperation { left, right, .. } => {
+            let sides = written_casts(left, count).into_iter().zip(written_casts(right, count));
+            return sides.map(|(left, right)| left.filter(|_| left == right)).collect();
+        }
         _ => return written,
     };
     let is_star = |item: &&SelectItem| matches!(item, SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_));

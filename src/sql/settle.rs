@@ -35,8 +35,12 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
     }
     let limit = matches!(node, LogicalPlan::Limit(_));
+    let is_values = matches!(node, LogicalPlan::Values(_));
     let names = NamePreserver::new(&node);
     let settled = node.map_expressions(|expr| {
+        if is_values && is_met_constant(&expr) {
+            return Ok(Transformed::no(expr));
+        }
         let name = names.save(&expr);
         let expr = if limit { operators.adopt_parameter(expr, &DataType::Int64)? } else { expr };
         let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
@@ -240,13 +244,22 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
 
 /// A constant that meets numbers with more digits is shown with its own: it stays as it was written, below a cast.
 fn keeps_digits(expr: &Expr, wanted: &DataType) -> bool {
+    matches!(wanted, DataType::Decimal128(38, _)) && has_fewer_digits(expr, wanted)
+}
+
+fn has_fewer_digits(expr: &Expr, wanted: &DataType) -> bool {
     let Expr::Literal(value, _) = expr else { return false };
     let own = match value.data_type() {
         DataType::Decimal128(_, scale) => scale,
         found if is_integer(&found) => 0,
         _ => return false,
     };
-    !value.is_null() && matches!(wanted, DataType::Decimal128(38, scale) if *scale > own)
+    !value.is_null() && matches!(wanted, DataType::Decimal128(_, scale) if *scale > own)
+}
+
+/// A constant of VALUES, cast to the type of its column.
+fn is_met_constant(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast(cast) if has_fewer_digits(&cast.expr, cast.field.data_type()))
 }
 
 fn as_cast(expr: Expr, wanted: &DataType) -> Expr {

@@ -103,7 +103,7 @@ fn with_numbers(
     })
 }
 
-fn numbers(array: &ArrayRef) -> Result<Vec<Option<Big>>, DataFusionError> {
+pub(super) fn numbers(array: &ArrayRef) -> Result<Vec<Option<Big>>, DataFusionError> {
     Ok(match array.data_type() {
         DataType::Null => vec![None; array.len()],
         DataType::Decimal128(_, scale) => {
@@ -138,7 +138,7 @@ fn read(text: &str) -> Result<Big, DataFusionError> {
 
 impl Big {
     /// As PostgreSQL shows it.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         let sign = if self.is_negative() { "-" } else { "" };
         let scale = usize::try_from(self.scale).unwrap_or_default();
         let digits = self.digits.magnitude().to_string();

@@ -125,6 +125,9 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
 /// Aggregates: name and signature.
 #[rustfmt::skip]
 pub(super) const AGGREGATES: &[(&str, &str)] = &[
+    ("exact_max", "exact_max(exact) → text"),
+    ("exact_min", "exact_min(exact) → text"),
+    ("exact_sum", "exact_sum(exact) → text"),
     ("interval_max", "interval_max(interval) → interval"),
     ("interval_min", "interval_min(interval) → interval"),
     ("interval_sum", "interval_sum(interval) → interval"),

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema, JoinType};
-use datafusion::logical_expr::{Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values, lit};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values, lit,
+};
 
 use crate::sql::operators::Operators;
 
-use super::exact::{Digits, Reader, unless_null};
+use super::exact::{Casts, Digits, Reader, has_quotient, unless_null};
 use super::{is_decimal, scale_of};
 
 /// A plan with columns added, and the texts of the columns that were asked for: over the columns of that plan.
@@ -42,11 +45,15 @@ impl<'a> Carry<'a> {
     }
 
     pub(super) fn lift(&mut self, plan: &LogicalPlan, wanted: &[Column]) -> Found {
+        self.lift_as(plan, wanted, Casts::Written)
+    }
+
+    fn lift_as(&mut self, plan: &LogicalPlan, wanted: &[Column], casts: Casts) -> Found {
         if wanted.is_empty() {
             return Ok(None);
         }
         match plan {
-            LogicalPlan::Projection(projection) => self.projection(projection, wanted),
+            LogicalPlan::Projection(projection) => self.projection(projection, wanted, casts),
             LogicalPlan::SubqueryAlias(alias) => self.alias(alias, wanted),
             LogicalPlan::Filter(_)
             | LogicalPlan::Sort(_)
@@ -56,9 +63,10 @@ impl<'a> Carry<'a> {
             | LogicalPlan::Join(_) => self.inputs(plan, wanted),
             LogicalPlan::Union(union) => self.union(union, wanted),
             LogicalPlan::Values(values) => self.values(values, wanted),
-            // Rows that become one have no digits of their own, and other rows have those of their columns.
-            LogicalPlan::Aggregate(_)
-            | LogicalPlan::Distinct(_)
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
+            LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, wanted),
+            // Their columns have one scale, or it cannot be told.
+            LogicalPlan::Distinct(Distinct::On(_))
             | LogicalPlan::RecursiveQuery(_)
             | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
@@ -80,7 +88,7 @@ impl<'a> Carry<'a> {
         format!("digits {}", self.added)
     }
 
-    fn projection(&mut self, projection: &Projection, wanted: &[Column]) -> Found {
+    fn projection(&mut self, projection: &Projection, wanted: &[Column], casts: Casts) -> Found {
         let exprs: Vec<Option<&Expr>> =
             wanted.iter().map(|column| projection.expr.get(projection.schema.maybe_index_of_column(column)?)).collect();
         let below = decimal_columns(exprs.iter().flatten().copied(), projection.input.schema())?;
@@ -90,7 +98,7 @@ impl<'a> Carry<'a> {
             None => (Arc::clone(&projection.input), Vec::new()),
         };
         let reader = Reader { schema: input.schema(), known: &known, operators: self.operators };
-        let texts = exprs.into_iter().map(|expr| expr.map_or(Ok(None), |expr| reader.shown(expr, false)));
+        let texts = exprs.into_iter().map(|expr| expr.map_or(Ok(None), |expr| reader.shown(expr, casts)));
         let texts = texts.collect::<Result<Vec<_>, DataFusionError>>()?;
         if texts.iter().all(Option::is_none) {
             return Ok(None);
@@ -187,24 +195,91 @@ impl<'a> Carry<'a> {
     fn branch(&mut self, input: &LogicalPlan, places: &[usize]) -> Result<(LogicalPlan, Vec<Digits>), DataFusionError> {
         let columns = input.schema().columns();
         let asked: Vec<Column> = places.iter().map(|place| columns[*place].clone()).collect();
-        let known = match self.lift(input, &asked)? {
-            Some(lifted) => return read_lifted(lifted, &asked),
-            None => Vec::new(),
+        let (plan, texts) = match self.lift_as(input, &asked, Casts::Inputs)? {
+            Some(lifted) => (lifted.plan, lifted.shown),
+            None => (input.clone(), vec![None; asked.len()]),
         };
-        let fixed = |index: usize, column: &Column| -> Result<Digits, DataFusionError> {
-            let whole = Expr::Column(column.clone());
-            let LogicalPlan::Projection(projection) = input else {
-                return Ok(Digits::Fixed(whole, scale_of(input.schema().data_type(column)?).unwrap_or_default()));
+        let digits = texts.into_iter().zip(places).zip(asked).map(|((text, place), column)| {
+            let scale = scale_of(input.schema().data_type(&column)?).unwrap_or_default();
+            match (text, &plan) {
+                (Some(text), _) => Ok(Digits::Own(text)),
+                (None, LogicalPlan::Projection(projection)) => {
+                    let reader = Reader { schema: projection.input.schema(), known: &[], operators: self.operators };
+                    Ok(match reader.digits(&projection.expr[*place], Casts::Inputs)? {
+                        Digits::Null => Digits::Null,
+                        Digits::Fixed(_, own) => Digits::Fixed(Expr::Column(column), own),
+                        Digits::Own(_) => Digits::Fixed(Expr::Column(column), scale),
+                    })
+                }
+                (None, _) => Ok(Digits::Fixed(Expr::Column(column), scale)),
+            }
+        });
+        let digits = digits.collect::<Result<Vec<_>, DataFusionError>>()?;
+        Ok((plan, digits))
+    }
+
+    /// Sums, and the greatest and least of numbers that have digits of their own.
+    fn aggregate(&mut self, aggregate: &Aggregate, wanted: &[Column]) -> Found {
+        let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
+        let call = |column: &Column| {
+            let place = aggregate.schema.maybe_index_of_column(column)?.checked_sub(groups)?;
+            folded(aggregate.aggr_expr.get(place)?)
+        };
+        let calls: Vec<Option<&AggregateFunction>> = wanted.iter().map(call).collect();
+        let arguments = calls.iter().flatten().filter_map(|call| call.params.args.first());
+        let below = decimal_columns(arguments, aggregate.input.schema())?;
+        let (input, known) = match self.lift(&aggregate.input, &below)? {
+            Some(lifted) => (Arc::new(lifted.plan), known(below, lifted.shown)),
+            None => (Arc::clone(&aggregate.input), Vec::new()),
+        };
+        let mut exprs = aggregate.aggr_expr.clone();
+        let mut shown = Vec::new();
+        for call in calls {
+            let reader = Reader { schema: input.schema(), known: &known, operators: self.operators };
+            let text = call.map_or(Ok(None), |call| exact_call(call, &reader))?;
+            shown.push(text.map(|text| {
+                let name = self.name();
+                exprs.push(text.alias(name.clone()));
+                Expr::Column(Column::new_unqualified(name))
+            }));
+        }
+        if shown.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(input, aggregate.group_expr.clone(), exprs)?);
+        Ok(Some(Lifted { plan, shown }))
+    }
+
+    /// Equal values become one: with the digits of one of them.
+    fn distinct(&mut self, input: &LogicalPlan, wanted: &[Column]) -> Found {
+        let Some(lifted) = self.lift(input, wanted)? else { return Ok(None) };
+        let reads_tables = input.exists(|node| Ok(matches!(node, LogicalPlan::TableScan(_))))?;
+        let keys: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+        let (mut exprs, mut greatest, mut shown) = (keys.clone(), Vec::new(), Vec::new());
+        for text in lifted.shown {
+            let Some(text) = text else {
+                shown.push(None);
+                continue;
             };
-            let reader = Reader { schema: projection.input.schema(), known: &known, operators: self.operators };
-            Ok(match reader.digits(&projection.expr[index], true)? {
-                Digits::Fixed(_, scale) => Digits::Fixed(whole, scale),
-                Digits::Null => Digits::Null,
-                Digits::Own(_) => Digits::Fixed(whole, scale_of(input.schema().data_type(column)?).unwrap_or_default()),
-            })
-        };
-        let found = places.iter().zip(&asked).map(|(place, column)| fixed(*place, column));
-        Ok((input.clone(), found.collect::<Result<_, _>>()?))
+            // A store removes the duplicates where it can.
+            if reads_tables && !has_quotient(&text)? {
+                shown.push(None);
+                continue;
+            }
+            let Some(function) = self.operators.of_digits("max") else { return Ok(None) };
+            let (below, name) = (self.name(), self.name());
+            exprs.push(text.alias(below.clone()));
+            let arguments = vec![Expr::Column(Column::new_unqualified(below))];
+            let call = AggregateFunction::new_udf(function, arguments, false, None, Vec::new(), None);
+            greatest.push(Expr::AggregateFunction(call).alias(name.clone()));
+            shown.push(Some(Expr::Column(Column::new_unqualified(name))));
+        }
+        if greatest.is_empty() {
+            return Ok(None);
+        }
+        let below = LogicalPlan::Projection(Projection::try_new(exprs, Arc::new(lifted.plan))?);
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(below), keys, greatest)?);
+        Ok(Some(Lifted { plan, shown }))
     }
 
     fn values(&mut self, values: &Values, wanted: &[Column]) -> Found {
@@ -213,7 +288,8 @@ impl<'a> Carry<'a> {
         let Some(places) = places else { return Ok(None) };
         let schema = DFSchema::empty();
         let reader = Reader { schema: &schema, known: &[], operators: self.operators };
-        let column = |place: &usize| values.values.iter().map(|row| reader.digits(&row[*place], true)).collect();
+        let column =
+            |place: &usize| values.values.iter().map(|row| reader.digits(&row[*place], Casts::Inputs)).collect();
         let digits = places.iter().map(column).collect::<Result<Vec<Vec<Digits>>, DataFusionError>>()?;
         let mut added: Vec<Vec<Expr>> = vec![Vec::new(); values.values.len()];
         let shown = self.share(&values.schema, wanted, digits, &mut added)?;
@@ -265,7 +341,7 @@ impl<'a> Carry<'a> {
         Ok(shown)
     }
 
-    /// `None` if all have the digits of the whole.
+    /// `None` if all have the digits of the whole, or if casts were written that give them.
     fn shared(&self, digits: Vec<Digits>, whole: i64) -> Result<Option<Shared>, DataFusionError> {
         let scale = |one: &Digits| match one {
             Digits::Null => Some(whole),
@@ -284,16 +360,38 @@ impl<'a> Carry<'a> {
     }
 }
 
-fn read_lifted(lifted: Lifted, asked: &[Column]) -> Result<(LogicalPlan, Vec<Digits>), DataFusionError> {
-    let schema = Arc::clone(lifted.plan.schema());
-    let digits = lifted.shown.into_iter().zip(asked).map(|(text, column)| match text {
-        Some(text) => Ok(Digits::Own(text)),
-        None => {
-            Ok(Digits::Fixed(Expr::Column(column.clone()), scale_of(schema.data_type(column)?).unwrap_or_default()))
+/// A call whose result has the digits of what it reads.
+fn folded(expr: &Expr) -> Option<&AggregateFunction> {
+    match expr {
+        Expr::Alias(alias) => folded(&alias.expr),
+        Expr::AggregateFunction(call) if !call.params.distinct && call.params.order_by.is_empty() => Some(call),
+        _ => None,
+    }
+}
+
+/// The call over texts, if its numbers have digits of their own and are computed in process in any case.
+fn exact_call(call: &AggregateFunction, reader: &Reader<'_>) -> Result<Option<Expr>, DataFusionError> {
+    let (Some(function), [argument]) = (reader.operators.of_digits(call.func.name()), call.params.args.as_slice())
+    else {
+        return Ok(None);
+    };
+    match reader.shown(argument, Casts::Written)? {
+        Some(text) if has_quotient(&text)? || is_given(&text) => {
+            let filter = call.params.filter.clone();
+            let call = AggregateFunction::new_udf(function, vec![text], false, filter, Vec::new(), None);
+            Ok(Some(Expr::AggregateFunction(call)))
         }
-    });
-    let digits = digits.collect::<Result<_, DataFusionError>>()?;
-    Ok((lifted.plan, digits))
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Whether the digits stand in a column.
+fn is_given(text: &Expr) -> bool {
+    match text {
+        Expr::Column(_) => true,
+        Expr::ScalarFunction(call) => call.func.name() == "exact_text" && call.args.len() == 2,
+        _ => false,
+    }
 }
 
 /// Whether a join fills up rows of this side with NULLs.
@@ -355,7 +453,20 @@ struct Carried<'c, 'a> {
 impl Carried<'_, '_> {
     /// An expression over the input as one over the output.
     fn over_output(&mut self, text: Expr) -> Result<Expr, DataFusionError> {
-        replace_columns(text, &mut |column| {
+        let text = text.transform_up(|part| match part {
+            Expr::ScalarSubquery(_) => {
+                let name = self.carry.name();
+                self.exprs.push(part.alias(name.clone()));
+                Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name))))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        let added: Vec<String> =
+            self.exprs[self.schema.fields().len()..].iter().map(|one| one.schema_name().to_string()).collect();
+        replace_columns(text.data, &mut |column| {
+            if column.relation.is_none() && added.contains(&column.name) {
+                return Ok(column);
+            }
             let is_it = |expr: &Expr| match expr {
                 Expr::Column(one) => one.flat_name() == column.flat_name(),
                 Expr::Alias(alias) => {

@@ -1,13 +1,26 @@
 //! Expressions whose values have digits of their own, written over texts.
 
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Operator, lit};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Subquery, lit,
+};
 
 use crate::sql::operators::Operators;
 
+use super::carry::Carry;
 use super::{is_decimal, scale_of};
+
+/// Whether a text is computed in process in any case: its value is too.
+pub(super) fn has_quotient(text: &Expr) -> Result<bool, DataFusionError> {
+    text.exists(|part| {
+        Ok(matches!(part, Expr::ScalarFunction(call) if matches!(call.func.name(), "exact_divide" | "exact_sqrt")))
+    })
+}
 
 /// An expression that is computed again may not be larger: each use of a derived column repeats it.
 const MOST_PARTS: usize = 200;
@@ -22,6 +35,17 @@ pub(super) enum Digits {
     Own(Expr),
 }
 
+/// What the cast around an expression may be besides what somebody wrote.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Casts {
+    /// Nothing else.
+    Written,
+    /// It brings results to one type: that has all the digits that a decimal has.
+    Met,
+    /// It brings the columns of several inputs to one type.
+    Inputs,
+}
+
 /// Reads expressions over one schema.
 pub(super) struct Reader<'a> {
     pub(super) schema: &'a DFSchema,
@@ -32,21 +56,16 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// The text of an expression, if it has digits of its own and can be computed again in another place.
-    pub(super) fn shown(&self, expr: &Expr, implicit: bool) -> Result<Option<Expr>, DataFusionError> {
-        let scale = scale_of(&expr.get_type(self.schema)?);
-        let text = match self.digits(expr, implicit)? {
-            Digits::Null => return Ok(None),
-            Digits::Fixed(_, own) if Some(own) == scale => return Ok(None),
-            Digits::Fixed(expr, _) => self.operators.call("exact_text", vec![expr])?,
-            Digits::Own(text) => text,
-        };
-        Ok(can_move(&text)?.then_some(text))
+    pub(super) fn shown(&self, expr: &Expr, casts: Casts) -> Result<Option<Expr>, DataFusionError> {
+        match self.digits(expr, casts)? {
+            Digits::Own(text) if can_move(&text)? => Ok(Some(text)),
+            Digits::Null | Digits::Fixed(..) | Digits::Own(_) => Ok(None),
+        }
     }
 
-    /// `implicit`: a cast around the expression may be one that brings several to one type.
-    pub(super) fn digits(&self, expr: &Expr, implicit: bool) -> Result<Digits, DataFusionError> {
+    pub(super) fn digits(&self, expr: &Expr, casts: Casts) -> Result<Digits, DataFusionError> {
         match expr {
-            Expr::Alias(alias) => self.digits(&alias.expr, implicit),
+            Expr::Alias(alias) => self.digits(&alias.expr, casts),
             Expr::Literal(value, _) if value.is_null() => Ok(Digits::Null),
             Expr::Column(column) => {
                 match self.known.iter().find(|(known, _)| known.flat_name() == column.flat_name()) {
@@ -54,14 +73,18 @@ impl Reader<'_> {
                     None => self.fixed(expr),
                 }
             }
-            Expr::Cast(cast) => self.cast(expr, cast, implicit),
-            Expr::Negative(inner) => match self.digits(inner, false)? {
+            Expr::Cast(cast) => self.cast(expr, cast, casts),
+            Expr::Negative(inner) => match self.digits(inner, Casts::Written)? {
                 Digits::Own(text) => self.own("exact_subtract", vec![lit(0_i64), text]),
                 Digits::Null | Digits::Fixed(..) => self.fixed(expr),
             },
             Expr::BinaryExpr(operation) => self.arithmetic(expr, operation),
             Expr::Case(case) => self.case(expr, case),
             Expr::ScalarFunction(call) => self.function(expr, call),
+            Expr::ScalarSubquery(subquery) => match self.subquery(subquery)? {
+                Some(text) => Ok(Digits::Own(text)),
+                None => self.fixed(expr),
+            },
             _ => self.fixed(expr),
         }
     }
@@ -75,14 +98,19 @@ impl Reader<'_> {
         Ok(Digits::Own(self.operators.call(name, arguments)?))
     }
 
-    fn cast(&self, expr: &Expr, cast: &Cast, implicit: bool) -> Result<Digits, DataFusionError> {
+    fn cast(&self, expr: &Expr, cast: &Cast, casts: Casts) -> Result<Digits, DataFusionError> {
+        let implicit = match casts {
+            Casts::Written => false,
+            Casts::Met => matches!(cast.field.data_type(), DataType::Decimal128(38, _)),
+            Casts::Inputs => true,
+        };
         let wanted = scale_of(cast.field.data_type());
         let from = scale_of(&cast.expr.get_type(self.schema)?);
         match (from, wanted) {
             (Some(from), Some(wanted))
                 if is_decimal(cast.field.data_type()) && (from == wanted || (implicit && from < wanted)) =>
             {
-                match self.digits(&cast.expr, false)? {
+                match self.digits(&cast.expr, Casts::Written)? {
                     // What is an integer stays one, what had these digits has them.
                     Digits::Fixed(_, own) if own == wanted => self.fixed(expr),
                     found => Ok(found),
@@ -102,7 +130,7 @@ impl Reader<'_> {
         if !is_decimal(&expr.get_type(self.schema)?) {
             return self.fixed(expr);
         }
-        match (self.digits(&operation.left, false)?, self.digits(&operation.right, false)?) {
+        match (self.digits(&operation.left, Casts::Written)?, self.digits(&operation.right, Casts::Written)?) {
             (Digits::Own(left), Digits::Own(right) | Digits::Fixed(right, _))
             | (Digits::Fixed(left, _), Digits::Own(right)) => self.own(name, vec![left, right]),
             (Digits::Null, _) | (_, Digits::Null) | (Digits::Fixed(..), Digits::Fixed(..)) => self.fixed(expr),
@@ -128,14 +156,13 @@ impl Reader<'_> {
             return Ok(None);
         }
         let scale = scale_of(&whole_type);
-        let found = branches.map(|branch| self.digits(branch, true)).collect::<Result<Vec<_>, _>>()?;
-        let has_all = |one: &Digits| matches!(one, Digits::Fixed(_, own) if Some(*own) == scale);
-        let is_own = |one: &Digits| matches!(one, Digits::Own(_));
-        if found.iter().all(|one| matches!(one, Digits::Null) || has_all(one)) {
-            return Ok(None);
-        }
-        // Some branch has as many digits as the whole, or casts were written that give all of them more.
-        if !found.iter().any(|one| has_all(one) || is_own(one)) {
+        let found = branches.map(|branch| self.digits(branch, Casts::Met)).collect::<Result<Vec<_>, _>>()?;
+        let has_all = |one: &Digits| match one {
+            Digits::Null => true,
+            Digits::Fixed(_, own) => Some(*own) == scale,
+            Digits::Own(_) => false,
+        };
+        if found.iter().all(has_all) {
             return Ok(None);
         }
         found.into_iter().map(|one| self.text(one)).collect::<Result<Vec<_>, _>>().map(Some)
@@ -155,7 +182,7 @@ impl Reader<'_> {
         }
         match (call.func.name(), call.args.as_slice()) {
             ("numeric_divide" | "avg_of", [left, right]) => {
-                match (self.digits(left, false)?, self.digits(right, false)?) {
+                match (self.digits(left, Casts::Written)?, self.digits(right, Casts::Written)?) {
                     (Digits::Null, _) | (_, Digits::Null) => self.fixed(expr),
                     (Digits::Fixed(left, _) | Digits::Own(left), Digits::Fixed(right, _) | Digits::Own(right)) => {
                         self.own("exact_divide", vec![left, right])
@@ -173,7 +200,7 @@ impl Reader<'_> {
                 Some(texts) => self.own(if name == "least" { "exact_least" } else { "exact_greatest" }, texts),
                 None => self.fixed(expr),
             },
-            ("nullif", [first, _]) => match self.digits(first, false)? {
+            ("nullif", [first, _]) => match self.digits(first, Casts::Written)? {
                 Digits::Own(text) => Ok(Digits::Own(unless_null(expr.clone(), text))),
                 Digits::Null | Digits::Fixed(..) => self.fixed(expr),
             },
@@ -181,8 +208,17 @@ impl Reader<'_> {
         }
     }
 
+    /// The same subquery with a text for its number.
+    fn subquery(&self, subquery: &Subquery) -> Result<Option<Expr>, DataFusionError> {
+        let column: Vec<Column> = subquery.subquery.schema().columns().into_iter().take(1).collect();
+        let Some(lifted) = Carry::new(self.operators).lift(&subquery.subquery, &column)? else { return Ok(None) };
+        let texts: Vec<Expr> = lifted.shown.into_iter().flatten().collect();
+        let plan = LogicalPlan::Projection(Projection::try_new(texts, Arc::new(lifted.plan))?);
+        Ok(Some(Expr::ScalarSubquery(Subquery { subquery: Arc::new(plan), ..subquery.clone() })))
+    }
+
     fn of_one(&self, expr: &Expr, one: &Expr, name: &str, always: bool) -> Result<Digits, DataFusionError> {
-        match self.digits(one, false)? {
+        match self.digits(one, Casts::Written)? {
             Digits::Own(text) => self.own(name, vec![text]),
             Digits::Fixed(one, _) if always => self.own(name, vec![one]),
             Digits::Null | Digits::Fixed(..) => self.fixed(expr),
@@ -197,15 +233,15 @@ pub(super) fn unless_null(value: Expr, text: Expr) -> Expr {
     Expr::Case(Case::new(None, whens, Some(Box::new(text))))
 }
 
-/// Whether an expression gives the same when it is computed in another place: over columns alone, and only once.
+/// Whether an expression gives the same when it is computed in another place: over columns, and subqueries that read none
+/// of them, which stay where they are.
 fn can_move(expr: &Expr) -> Result<bool, DataFusionError> {
     let mut parts = 0;
     let is_bound = expr.exists(|part| {
         parts += 1;
         let is_bound = matches!(
             part,
-            Expr::ScalarSubquery(_)
-                | Expr::Exists(_)
+            Expr::Exists(_)
                 | Expr::InSubquery(_)
                 | Expr::SetComparison(_)
                 | Expr::OuterReferenceColumn(..)
@@ -213,7 +249,8 @@ fn can_move(expr: &Expr) -> Result<bool, DataFusionError> {
                 | Expr::WindowFunction(_)
                 | Expr::Unnest(_)
         );
-        Ok(is_bound || parts > MOST_PARTS)
+        let is_correlated = matches!(part, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty());
+        Ok(is_bound || is_correlated || parts > MOST_PARTS)
     })?;
     Ok(!is_bound && !expr.is_volatile())
 }
