@@ -93,7 +93,7 @@ fn with_numbers(
 ) -> Result<ColumnarValue, DataFusionError> {
     by_arrays(arguments, |arrays| {
         let columns = arrays.iter().map(numbers).collect::<Result<Vec<_>, _>>()?;
-        let rows = arrays.first().map_or(0, |array| array.len());
+        let rows = arrays.first().map_or(0, Array::len);
         let one = |row: usize| {
             let values: Vec<Option<&Big>> = columns.iter().map(|column| column[row].as_ref()).collect();
             Ok(of(&values).map_err(wrap)?.map(|found| found.shown()))
