@@ -6,11 +6,11 @@ use datafusion::arrow::datatypes::DataType as ArrowType;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, TableScan};
 use sqlparser::ast::{self, DataType, SelectItem, SetExpr};
 
 use crate::base::SqlType;
-use crate::catalog::TableLeaf;
+use crate::catalog::{RowsLeaf, TableLeaf};
 
 use super::types::sql_type_of;
 
@@ -116,8 +116,8 @@ fn of_cast(data_type: &DataType) -> Announced {
 /// What is known of a column that comes from a table, or from a cast, as it is.
 fn origin(plan: &LogicalPlan, index: usize) -> Announced {
     match plan {
-        // The rows of a function are computed.
-        LogicalPlan::TableScan(scan) if TableLeaf::of(&scan.source).is_none() => Announced::plain(NONE),
+        // The rows of a function are computed, those of a catalog have types that are not seen in their values.
+        LogicalPlan::TableScan(scan) if TableLeaf::of(&scan.source).is_none() => of_rows(scan, index),
         LogicalPlan::TableScan(_) => {
             let field = plan.schema().fields().get(index);
             let modifier = field
@@ -175,6 +175,15 @@ fn origin(plan: &LogicalPlan, index: usize) -> Announced {
         | LogicalPlan::DescribeTable(_)
         | LogicalPlan::Unnest(_)
         | LogicalPlan::RecursiveQuery(_) => Announced::plain(NONE),
+    }
+}
+
+fn of_rows(scan: &TableScan, index: usize) -> Announced {
+    let index = scan.projection.as_ref().map_or(Some(index), |columns| columns.get(index).copied());
+    let leaf = RowsLeaf::of(&scan.source);
+    match index.zip(leaf).and_then(|(index, leaf)| leaf.shown_type(index)) {
+        Some((text_type, modifier)) => Announced { text_type: Some(text_type.clone()), type_modifier: *modifier },
+        None => Announced::plain(NONE),
     }
 }
 

@@ -14,6 +14,7 @@ mod errors;
 mod explain;
 mod finish;
 mod foreign;
+mod frames;
 mod lexer;
 mod normalise;
 mod operators;

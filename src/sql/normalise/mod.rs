@@ -5,10 +5,13 @@
 //! Does not: look names up.
 //! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
+mod array_constants;
 mod arrays;
 mod distinct;
+mod exclusions;
 mod forms;
 mod grouping;
+mod hypothetical;
 mod intervals;
 mod named;
 mod names;
