@@ -199,16 +199,16 @@ impl<'a> Reading<'a> {
 
     /// The day that a week's date means, if one was read.
     fn day_of_week_date(&self, year: i64) -> Result<Option<i32>, ErrorReport> {
-        let (days, limit) = match (self.iso.week, self.iso.day_of_year) {
-            (Some(week), _) => ((week - 1) * 7 + self.iso.day.unwrap_or(1) - 1, 53 * 7),
-            (None, Some(day)) => (day - 1, 53 * 7),
+        let days = match (self.iso.week, self.iso.day_of_year) {
+            (Some(week), _) => (week - 1) * 7 + self.iso.day.unwrap_or(1) - 1,
+            (None, Some(day)) => day - 1,
             (None, None) => return Ok(None),
         };
         // The fourth of January is in the first week.
         let fourth = day_number(year, 1, 4).map_err(|_| self.out_of_range())?;
         let monday = fourth - (fourth + 3).rem_euclid(7);
-        let days = i32::try_from(days).ok().filter(|days| (0..limit).contains(days));
-        days.map(|days| Some(monday + days)).ok_or_else(|| self.out_of_range())
+        // PostgreSQL does not ask whether the year has such a week.
+        i32::try_from(days).map(|days| Some(monday + days)).map_err(|_| self.out_of_range())
     }
 
     /// Digits after the point: `5` is 500 milliseconds.

@@ -217,6 +217,7 @@ impl Checker<'_> {
             || self.context.table_functions.knows(name)
             || registry.aggregates.contains_key(name)
             || registry.windows.contains_key(name)
+                && find(name, FunctionKind::Window).is_none_or(FunctionRow::is_callable)
             || is_system_function(name)
             || name.starts_with("pg_")
             || name.starts_with("has_")

@@ -214,9 +214,8 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
         }
         Expr::Cast { expr: operand, data_type, .. } => {
             if let Some(written) = array_constants::constructor(operand, data_type) {
-                **operand = written;
-            }
-            if let Some(tagged) = type_names::tagged(operand, data_type)? {
+                *expr = written;
+            } else if let Some(tagged) = type_names::tagged(operand, data_type)? {
                 *expr = tagged;
             }
         }
