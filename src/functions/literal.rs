@@ -446,8 +446,8 @@ fn nested_array(
         })?);
     }
     let (first, lengths) = (rows.first().ok_or_else(&bad)?.data_type(), rows.iter().map(list_length));
-    let is_regular = lengths.collect::<std::collections::HashSet<_>>().len() == 1
-        && rows.iter().all(|row| row.data_type() == first);
+    let is_regular =
+        lengths.collect::<std::collections::HashSet<_>>().len() == 1 && rows.iter().all(|row| row.data_type() == first);
     if !is_regular {
         return Err(bad());
     }

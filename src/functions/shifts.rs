@@ -44,7 +44,10 @@ impl WindowUDFImpl for Shift {
         Ok(Arc::new(Field::new(arguments.name(), data_type, true)))
     }
 
-    fn partition_evaluator(&self, _: PartitionEvaluatorArgs<'_>) -> Result<Box<dyn PartitionEvaluator>, DataFusionError> {
+    fn partition_evaluator(
+        &self,
+        _: PartitionEvaluatorArgs<'_>,
+    ) -> Result<Box<dyn PartitionEvaluator>, DataFusionError> {
         Ok(Box::new(Shifted { direction: self.direction }))
     }
 }

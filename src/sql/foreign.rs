@@ -37,20 +37,18 @@ pub(super) fn refuse(query: &Query, piece: &Piece) -> Result<(), ErrorReport> {
 fn after_constructor(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
     let is_array = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::ARRAY);
     let begins = tokens.windows(2).enumerate();
-    begins
-        .filter(|(_, pair)| is_array(&pair[0].token) && pair[1].token == Token::LBracket)
-        .find_map(|(index, _)| {
-            let mut depth = 0_i32;
-            let end = tokens.iter().skip(index + 1).position(|token| {
-                depth += match token.token {
-                    Token::LBracket => 1,
-                    Token::RBracket => -1,
-                    _ => 0,
-                };
-                depth == 0
-            })?;
-            tokens.get(index + 1 + end + 1).filter(|next| next.token == Token::LBracket)
-        })
+    begins.filter(|(_, pair)| is_array(&pair[0].token) && pair[1].token == Token::LBracket).find_map(|(index, _)| {
+        let mut depth = 0_i32;
+        let end = tokens.iter().skip(index + 1).position(|token| {
+            depth += match token.token {
+                Token::LBracket => 1,
+                Token::RBracket => -1,
+                _ => 0,
+            };
+            depth == 0
+        })?;
+        tokens.get(index + 1 + end + 1).filter(|next| next.token == Token::LBracket)
+    })
 }
 
 /// A clause by the word that begins it.

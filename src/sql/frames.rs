@@ -90,9 +90,8 @@ fn frame_of(written: &[TokenWithSpan]) -> Option<usize> {
 }
 
 fn mark(exclusion: Exclusion, open: usize, written: &mut Vec<TokenWithSpan>) {
-    let is_clause = |value: &str| {
-        ["PARTITION", "ORDER", "ROWS", "RANGE", "GROUPS"].contains(&value.to_uppercase().as_str())
-    };
+    let is_clause =
+        |value: &str| ["PARTITION", "ORDER", "ROWS", "RANGE", "GROUPS"].contains(&value.to_uppercase().as_str());
     match written.get_mut(open + 1) {
         Some(next) if matches!(&next.token, Token::Word(word) if word.quote_style.is_some() || !is_clause(&word.value)) => {
             if let Token::Word(word) = &next.token {

@@ -190,9 +190,8 @@ impl<'a> Reading<'a> {
             _ => {}
         }
         if self.iso.used && self.gregorian {
-            return Err(fail(SqlState::INVALID_DATETIME_FORMAT, "invalid combination of date conventions").with_hint(
-                "Do not mix Gregorian and ISO week date conventions in a formatting template.",
-            ));
+            return Err(fail(SqlState::INVALID_DATETIME_FORMAT, "invalid combination of date conventions")
+                .with_hint("Do not mix Gregorian and ISO week date conventions in a formatting template."));
         }
         Ok(())
     }

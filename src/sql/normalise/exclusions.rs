@@ -40,10 +40,7 @@ fn refused(exclusion: Exclusion) -> ErrorReport {
 }
 
 fn reads_no_frame(name: &str) -> bool {
-    matches!(
-        name,
-        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead"
-    )
+    matches!(name, "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead")
 }
 
 /// An end of a frame, in rows or groups from the current one.
@@ -94,9 +91,8 @@ fn parts(spec: &WindowSpec, exclusion: Exclusion) -> Option<Vec<WindowSpec>> {
     }
     let units = if by_rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Groups };
     let all_are_peers = spec.order_by.is_empty() && !by_rows;
-    let around = |from: i64, to: i64, stands: bool| {
-        (stands && !all_are_peers).then(|| framed(spec.clone(), units, from, to))
-    };
+    let around =
+        |from: i64, to: i64, stands: bool| (stands && !all_are_peers).then(|| framed(spec.clone(), units, from, to));
     let mut found: Vec<WindowSpec> = around(start, -1, start < 0).into_iter().collect();
     if !by_rows {
         found.extend(own_group(spec, exclusion));
@@ -154,7 +150,11 @@ fn together(name: &str, function: &Function, parts: &[WindowSpec]) -> Option<Exp
         "avg" => {
             // Of integers the mean is numeric, and stays what it is otherwise.
             let one_digit = DataType::Numeric(ExactNumberInfo::PrecisionAndScale(1, 0));
-            let sum = binary(either(of(&named("sum")), &BinaryOperator::Plus)?, BinaryOperator::Plus, cast(number("0"), one_digit));
+            let sum = binary(
+                either(of(&named("sum")), &BinaryOperator::Plus)?,
+                BinaryOperator::Plus,
+                cast(number("0"), one_digit),
+            );
             let count = fold(of(&named("count")), |all, next| binary(all, BinaryOperator::Plus, next))?;
             binary(nested(sum), BinaryOperator::Divide, call("nullif", vec![count, number("0")]))
         }
@@ -175,9 +175,7 @@ fn fold(parts: Vec<Expr>, join: impl FnMut(Expr, Expr) -> Expr) -> Option<Expr> 
 
 /// The two joined, or the one that is not NULL.
 fn either(parts: Vec<Expr>, op: &BinaryOperator) -> Option<Expr> {
-    let join = |all: Expr, next: Expr| {
-        call("coalesce", vec![binary(all.clone(), op.clone(), next.clone()), all, next])
-    };
+    let join = |all: Expr, next: Expr| call("coalesce", vec![binary(all.clone(), op.clone(), next.clone()), all, next]);
     parts.into_iter().reduce(join)
 }
 

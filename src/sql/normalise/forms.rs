@@ -176,9 +176,7 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
                     text(similar_to_regex(pattern))
                 }
                 (_, None) => call("similar_to_escape", vec![take(pattern)]),
-                (_, Some(escape)) => {
-                    call("similar_to_escape", vec![take(pattern), Expr::Value(escape.clone())])
-                }
+                (_, Some(escape)) => call("similar_to_escape", vec![take(pattern), Expr::Value(escape.clone())]),
             };
             let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
             *expr = binary(take(operand), op, regex);

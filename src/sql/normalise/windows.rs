@@ -128,8 +128,7 @@ fn shift(function: &Function) -> Option<(String, Vec<Expr>)> {
 /// The same shift of these arguments.
 fn moved(function: &Function, name: &str, arguments: Vec<Expr>) -> Expr {
     let is_moving = arguments.get(1).is_some_and(has_column);
-    let written =
-        if is_moving { internal(&format!("{name}_by"), arguments) } else { call(name, arguments) };
+    let written = if is_moving { internal(&format!("{name}_by"), arguments) } else { call(name, arguments) };
     match written {
         Expr::Function(call) => {
             let name = if is_moving { call.name.clone() } else { function.name.clone() };
@@ -148,7 +147,8 @@ fn with_default(function: &Function) -> Option<Expr> {
     }
     let moved = |value: Expr| moved(function, &name, vec![value, offset.clone()]);
     let is_null = |expr: Expr| Expr::IsNull(Box::new(expr));
-    let no_row = CaseWhen { condition: is_null(moved(Expr::Value(Value::Boolean(true).into()))), result: default.clone() };
+    let no_row =
+        CaseWhen { condition: is_null(moved(Expr::Value(Value::Boolean(true).into()))), result: default.clone() };
     let no_offset = CaseWhen { condition: is_null(offset.clone()), result: Expr::Value(Value::Null.into()) };
     let conditions = if has_column(offset) { vec![no_offset, no_row] } else { vec![no_row] };
     Some(Expr::Case {

@@ -47,10 +47,10 @@ fn hidden(plan: Arc<dyn ExecutionPlan>, is_below: bool) -> Result<Arc<dyn Execut
     let plan = replace_children_if_necessary(plan, inputs)?;
     match plan.downcast_ref::<ProjectionExec>() {
         Some(projection) if is_below && projection.expr().iter().any(|column| is_constant(&column.expr)) => {
-            let columns = projection.expr().iter().map(|column| ProjectionExpr {
-                expr: hidden_expr(&column.expr),
-                alias: column.alias.clone(),
-            });
+            let columns = projection
+                .expr()
+                .iter()
+                .map(|column| ProjectionExpr { expr: hidden_expr(&column.expr), alias: column.alias.clone() });
             Ok(Arc::new(ProjectionExec::try_new(columns, Arc::clone(projection.input()))?))
         }
         Some(_) | None => Ok(plan),
