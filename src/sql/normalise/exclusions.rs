@@ -75,8 +75,7 @@ fn parts(spec: &WindowSpec, exclusion: Exclusion) -> Option<Vec<WindowSpec>> {
     let start = distance(&frame.start_bound)?;
     let end = frame.end_bound.as_ref().map_or(Some(0), distance)?;
     let is_whole = start == i64::MIN && end == i64::MAX;
-    let by_rows = frame.units == WindowFrameUnits::Rows && exclusion == Exclusion::CurrentRow
-        || is_whole && exclusion == Exclusion::CurrentRow;
+    let by_rows = exclusion == Exclusion::CurrentRow && (frame.units == WindowFrameUnits::Rows || is_whole);
     let has_offset = [start, end].iter().any(|end| ![i64::MIN, 0, i64::MAX].contains(end));
     let by_groups = match frame.units {
         WindowFrameUnits::Rows => is_whole,
