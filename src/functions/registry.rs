@@ -12,7 +12,7 @@ use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
     aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
-    regex, rounding, sets, text, texts, type_tags,
+    regex, rounding, sets, shifts, text, texts, type_tags,
 };
 
 /// Every signature of the functions that have their own.
@@ -121,6 +121,9 @@ impl FunctionRegistry {
             if find(function.name(), FunctionKind::Window).is_some() {
                 self.windows.insert(function.name().to_owned(), function);
             }
+        }
+        for function in shifts::functions() {
+            self.windows.insert(function.name().to_owned(), Arc::new(function));
         }
     }
 }

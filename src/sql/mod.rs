@@ -15,6 +15,7 @@ mod errors;
 mod explain;
 mod finish;
 mod foreign;
+mod frames;
 mod lexer;
 mod normalise;
 mod operators;

@@ -109,6 +109,7 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("sha256", "sha256(bytea) → bytea"),
     ("sha384", "sha384(bytea) → bytea"),
     ("sha512", "sha512(bytea) → bytea"),
+    ("similar_to_escape", "similar_to_escape(text, text) → text"),
     ("sind", "sind(double precision) → double precision"),
     ("tand", "tand(double precision) → double precision"),
     ("to_char", "to_char(any, text) → text"),
