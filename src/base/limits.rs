@@ -39,6 +39,8 @@ limits! {
     STATEMENT_DEPTH = "statement_depth", 256, "every level costs stack in the parser and in the planner";
     /// Operators in one chain, such as `a OR b OR c …`.
     STATEMENT_CHAIN = "statement_chain", 2_000, "a chain of operators is a tree as deep as it is long";
+    /// Parts that planning adds to a statement by writing some of it out several times.
+    PLAN_EXPANSION = "plan_expansion", 20_000, "nested, each level multiplies, and a short statement would be planned for hours";
     /// Rows that `generate_series` makes.
     GENERATED_ROWS = "generated_rows", 1_000_000, "they are made in memory before the query runs";
     /// Tokens in a statement.

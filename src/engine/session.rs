@@ -293,7 +293,7 @@ pub(super) fn read_only(word: &str) -> ErrorReport {
 }
 
 /// Texts from here on are planned where they cannot hold up other sessions, in bytes.
-const LONG_TEXT_BYTES: usize = 16 * 1024;
+const LONG_TEXT_BYTES: usize = 512;
 
 /// Runs planning work; for a long text the runtime is told that this thread is busy, so that it moves the others.
 fn without_blocking<T>(text_bytes: usize, work: impl FnOnce() -> T) -> T {

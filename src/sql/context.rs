@@ -217,7 +217,8 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.context.functions.aggregates.get(name).cloned()
+        let is_callable = find(name, FunctionKind::Aggregate).is_none_or(FunctionRow::is_callable);
+        self.context.functions.aggregates.get(name).filter(|_| is_callable).cloned()
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {

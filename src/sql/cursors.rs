@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use sqlparser::ast;
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::base::limits::{self, LimitSet};
+use crate::base::limits::LimitSet;
 use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
 
+use super::dialect::Postgres;
 use super::lexer::{self, Piece};
 use super::plan::SqlError;
 use super::statement::{self, Query, Statement, StatementKind};
@@ -184,7 +184,8 @@ impl Words<'_> {
             return Ok(Vec::new());
         }
         let tokens = self.bracketed()?;
-        let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
+        let dialect = Postgres::of(tokens.len());
+        let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
         let mut types = Vec::new();
         loop {
             let at = usize::try_from(parser.peek_token_ref().span.start.column).unwrap_or_default();
@@ -205,9 +206,8 @@ impl Words<'_> {
             return Ok(ExecuteCall { name, arguments: Vec::new(), tokens: Arc::from([]) });
         }
         let tokens = self.bracketed()?;
-        let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
-        let mut parser =
-            Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);
+        let dialect = Postgres::of(tokens.len());
+        let mut parser = dialect.parser(tokens, limits);
         let parsed = parser.parse_comma_separated(Parser::parse_expr);
         let arguments = parsed.map_err(|error| syntax::report(&error, self.piece))?;
         finished(&mut parser, self.piece)?;

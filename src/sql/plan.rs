@@ -18,7 +18,7 @@ use crate::functions::FunctionRegistry;
 use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
-use super::{check, digits, errors, finish, normalise, parameters, row_limits, set_operations, settle};
+use super::{check, digits, errors, expansion, finish, normalise, parameters, row_limits, set_operations, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -98,6 +98,7 @@ impl UserFacing for SqlError {
 /// # Errors
 /// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
 pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
+    expansion::check(query.tree(), context.limits)?;
     let provider = Provider::new(context);
     let findings = check::check(query, &provider, context)?;
     let query = query.tree();

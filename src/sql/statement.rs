@@ -4,8 +4,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{self, Visitor};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
@@ -14,6 +12,7 @@ use crate::base::{ErrorReport, SqlType};
 
 use super::copy::{self, CopyOut};
 use super::cursors::{self, Declare, ExecuteCall, Fetch};
+use super::dialect::Postgres;
 use super::explain::{self, ExplainOptions, ExplainTarget};
 use super::lexer::{self, Piece};
 use super::plan::SqlError;
@@ -270,9 +269,8 @@ pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<
 
 pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
     let tokens = rewritten_tokens::rewritten(piece.tokens.get(from..).unwrap_or_default());
-    // The parser spends several levels of its own on one level of the text.
-    let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
-    let mut parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);
+    let dialect = Postgres::of(tokens.len());
+    let mut parser = dialect.parser(tokens, limits);
     let mut query = parser.parse_query().map_err(|error| syntax::report(&error, piece))?;
     rewritten_tokens::without_placeholders(&mut query);
     match parser.peek_token_ref().token {

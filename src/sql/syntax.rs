@@ -1,11 +1,11 @@
 //! The parser's complaints in PostgreSQL's words.
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use crate::base::{ErrorReport, SqlState};
 
+use super::dialect::Postgres;
 use super::lexer::{Piece, slice};
 
 /// The report of a failed parse.
@@ -102,7 +102,8 @@ fn in_case(piece: &Piece, index: usize) -> Option<usize> {
     if let Some([_, end]) = empty {
         return usize::try_from(end.span.start.column).ok();
     }
-    let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(rest);
+    let dialect = Postgres::of(rest.len());
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(rest);
     match parser.parse_case_expr() {
         Err(ParserError::ParserError(text)) => Some(position(&text).unwrap_or(usize::MAX)),
         Err(ParserError::TokenizerError(_) | ParserError::RecursionLimitExceeded) | Ok(_) => None,
@@ -130,7 +131,8 @@ fn is_unclosed(piece: &Piece, from: usize) -> bool {
     let mut tokens = piece.tokens.clone();
     let end = tokens.last().map_or_else(Span::empty, |token| token.span);
     tokens.extend((0..open).map(|_| TokenWithSpan::new(Token::RParen, end)));
-    let mut parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
+    let dialect = Postgres::of(tokens.len());
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     parser.parse_query().is_ok() && parser.peek_token_ref().token == Token::EOF
 }
 

@@ -35,6 +35,7 @@ fn case(name: &str) -> Case {
     const WIRE: &str = "tests/it/wire/behaviour.rs";
     const HERE: &str = "tests/it/limits.rs";
     let nested = |depth: usize| format!("SELECT {}1{}", "(".repeat(depth), ")".repeat(depth));
+    let coalesced = |depth: usize| format!("SELECT {}1{}", "coalesce(".repeat(depth), ", 1)".repeat(depth));
     let cursors = |count: usize| {
         let declare = |n| format!("DECLARE c{n} CURSOR FOR SELECT n FROM generate_series(1, 100) AS t(n);");
         (1..=count).map(declare).collect::<String>()
@@ -48,6 +49,7 @@ fn case(name: &str) -> Case {
         "statement_chain" => {
             sql(5, format!("SELECT 1{}", "+1".repeat(5)), format!("SELECT 1{}", "+1".repeat(6)), "54000")
         }
+        "plan_expansion" => sql(103, coalesced(6), coalesced(7), "54000"),
         "statement_tokens" => sql(3, "SELECT 1", "SELECT 1 ", "54000"),
         "statements_per_query" => sql(3, "SELECT 1;SELECT 2;SELECT 3", "SELECT 1;SELECT 2;SELECT 3;SELECT 4", "54000"),
         "generated_rows" => {

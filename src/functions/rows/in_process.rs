@@ -126,12 +126,12 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
 /// Aggregates: name and signature.
 #[rustfmt::skip]
 pub(super) const AGGREGATES: &[(&str, &str)] = &[
-    ("exact_max", "exact_max(exact) → text"),
-    ("exact_min", "exact_min(exact) → text"),
-    ("exact_sum", "exact_sum(exact) → text"),
-    ("interval_max", "interval_max(interval) → interval"),
-    ("interval_min", "interval_min(interval) → interval"),
-    ("interval_sum", "interval_sum(interval) → interval"),
+    ("exact_max", "max of exact → text"),
+    ("exact_min", "min of exact → text"),
+    ("exact_sum", "sum of exact → text"),
+    ("interval_max", "max of interval → interval"),
+    ("interval_min", "min of interval → interval"),
+    ("interval_sum", "sum of interval → interval"),
     ("json_agg", "json_agg(anyelement) → json"),
     ("json_object_agg", "json_object_agg(any, any) → json"),
     ("jsonb_agg", "jsonb_agg(anyelement) → jsonb"),

@@ -384,9 +384,7 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
     if name == "row" && ident.quote_style.is_none() {
         return Ok(Some(Expr::Tuple(positional(function))));
     }
-    if let Some(arguments) = named_arguments(&name, function)? {
-        return Ok(Some(call(&name, arguments)));
-    }
+    super::named::to_places(&name, function)?;
     if let Some(counted) = hypothetical::rewrite(function)? {
         return Ok(Some(counted));
     }
@@ -402,7 +400,6 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         };
         return Ok(found);
     }
-    super::named::to_places(&name, function)?;
     if let FunctionArguments::List(list) = &mut function.args {
         let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         match (name.as_str(), list.args.as_mut_slice()) {
@@ -419,10 +416,6 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
             // The form is a keyword, not a column.
             ("normalize", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(form @ Expr::Identifier(_)))]) => {
                 *form = text(form.to_string());
-            }
-            // The name of a type with one argument is a cast.
-            ("text", [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) => {
-                return Ok(Some(cast(nested(take(value)), DataType::Text)));
             }
             ("age", [FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))]) => {
                 let today = cast(timezone_of_now(context), DataType::Date);
@@ -457,46 +450,4 @@ fn positional(function: &Function) -> Vec<Expr> {
         _ => None,
     };
     list.args.iter().filter_map(plain).collect()
-}
-
-/// The names of the arguments of functions that can be called by them. What is left out is 0 in the first of them.
-const NAMED: [(&str, &[&str]); 5] = [
-    ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"]),
-    ("make_date", &["year", "month", "day"]),
-    ("make_time", &["hour", "min", "sec"]),
-    ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"]),
-    ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"]),
-];
-
-/// The arguments of a call by names in their places; `None` where it names none.
-fn named_arguments(name: &str, function: &Function) -> Result<Option<Vec<Expr>>, ErrorReport> {
-    let FunctionArguments::List(list) = &function.args else { return Ok(None) };
-    let is_named = |argument: &FunctionArg| !matches!(argument, FunctionArg::Unnamed(_));
-    if !list.args.iter().any(is_named) {
-        return Ok(None);
-    }
-    let Some((_, names)) = NAMED.iter().find(|(known, _)| *known == name) else {
-        return Err(unsupported(&format!("a call of {name} with named arguments")));
-    };
-    let mut places: Vec<Option<Expr>> = vec![None; names.len()];
-    for (index, argument) in list.args.iter().enumerate() {
-        let (place, value) = match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(index), value),
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
-                (names.iter().position(|known| known.eq_ignore_ascii_case(&name.value)), value)
-            }
-            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. } => {
-                (names.iter().position(|known| known.eq_ignore_ascii_case(&name.value)), value)
-            }
-            _ => return Ok(None),
-        };
-        match place.and_then(|place| places.get_mut(place)) {
-            Some(slot) => *slot = Some(value.clone()),
-            None => return Ok(None),
-        }
-    }
-    let zero = || (name == "make_interval").then(|| cast(number("0"), DataType::Int4(Some(0))));
-    let last = places.iter().rposition(Option::is_some).map_or(0, |place| place + 1);
-    places.truncate(if name == "make_interval" { names.len() } else { last });
-    Ok(places.into_iter().map(|place| place.or_else(zero)).collect())
 }
