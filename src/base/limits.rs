@@ -39,6 +39,8 @@ limits! {
     STATEMENT_DEPTH = "statement_depth", 256, "every level costs stack in the parser and in the planner";
     /// Operators in one chain, such as `a OR b OR c …`.
     STATEMENT_CHAIN = "statement_chain", 2_000, "a chain of operators is a tree as deep as it is long";
+    /// Operators in one operand, such as `a + b + c …`.
+    OPERATOR_CHAIN = "operator_chain", 250, "the planner names each step of a chain by all the steps before it";
     /// Parts that planning adds to a statement by writing some of it out several times.
     PLAN_EXPANSION = "plan_expansion", 20_000, "nested, each level multiplies, and a short statement would be planned for hours";
     /// Rows that `generate_series` makes.

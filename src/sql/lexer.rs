@@ -197,16 +197,15 @@ pub(super) fn slice(text: &str, start: usize, end: usize) -> &str {
 /// Refuses what would cost the parser and the planner too much stack or time.
 fn check_shape(piece: &Piece, limits: &LimitSet) -> Result<(), ErrorReport> {
     let allowed_depth = limits.of(limits::STATEMENT_DEPTH);
-    let allowed_chain = limits.of(limits::STATEMENT_CHAIN);
     let mut shape = Shape::default();
     for token in &piece.tokens {
         shape.take(&token.token);
         if shape.levels.len() > allowed_depth || shape.double_parentheses > MAX_DOUBLE_PARENTHESES {
             return Err(too_complex(column(token.span.start)));
         }
-        if shape.levels.last().copied().unwrap_or(shape.top) > allowed_chain {
-            return Err(limits::exceeded(limits::STATEMENT_CHAIN, allowed_chain, allowed_chain + 1));
-        }
+        let Chain { links, operators } = *shape.chain();
+        limits.check(limits::STATEMENT_CHAIN, links)?;
+        limits.check(limits::OPERATOR_CHAIN, operators)?;
     }
     Ok(())
 }
@@ -221,13 +220,22 @@ fn too_complex(position: usize) -> ErrorReport {
         .with_position(position)
 }
 
+/// What has been chained so far within one list item, parenthesis, bracket or CASE.
+#[derive(Default, Clone, Copy)]
+struct Chain {
+    /// Conditions, operators and set operations.
+    links: usize,
+    /// Operators since the last word that ends an operand.
+    operators: usize,
+}
+
 /// How a statement nests, as far as its tokens tell.
 #[derive(Default)]
 struct Shape {
-    /// For every open parenthesis, bracket or CASE, the operators in it so far.
-    levels: Vec<usize>,
-    /// The operators outside of all.
-    top: usize,
+    /// For every open parenthesis, bracket or CASE, the chain in it so far.
+    levels: Vec<Chain>,
+    /// The chain outside of all.
+    top: Chain,
     /// Which of the open parentheses began as the second of two in a FROM.
     doubles: Vec<usize>,
     double_parentheses: usize,
@@ -246,40 +254,49 @@ impl Shape {
                     self.doubles.push(self.levels.len());
                     self.double_parentheses += 1;
                 }
-                self.levels.push(0);
+                self.levels.push(Chain::default());
             }
-            Token::LBracket => self.levels.push(0),
+            Token::LBracket => self.levels.push(Chain::default()),
             Token::RParen | Token::RBracket => self.close(),
             Token::Comma => {
                 from_like = true;
-                self.reset();
+                *self.chain() = Chain::default();
             }
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
-                Keyword::CASE => self.levels.push(0),
+                Keyword::CASE => self.levels.push(Chain::default()),
                 Keyword::END => self.close(),
                 Keyword::FROM | Keyword::JOIN | Keyword::LATERAL => {
                     from_like = true;
-                    self.count();
+                    self.link();
                 }
                 Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => {
-                    self.count();
+                    self.link();
                 }
+                Keyword::SELECT | Keyword::WHERE | Keyword::ON | Keyword::HAVING | Keyword::BY => {
+                    self.chain().operators = 0;
+                }
+                Keyword::WHEN | Keyword::THEN | Keyword::ELSE => self.chain().operators = 0,
                 _ => {}
             },
             Token::Word(_) | Token::Number(_, _) | Token::SingleQuotedString(_) | Token::Period => {}
             // Operators and what is rare: each may nest by one.
-            _ => self.count(),
+            _ => {
+                self.chain().links += 1;
+                self.chain().operators += 1;
+            }
         }
         self.from_like = from_like;
         self.after_from_parenthesis = after_from_parenthesis;
     }
 
-    fn count(&mut self) {
-        *self.levels.last_mut().unwrap_or(&mut self.top) += 1;
+    fn chain(&mut self) -> &mut Chain {
+        self.levels.last_mut().unwrap_or(&mut self.top)
     }
 
-    fn reset(&mut self) {
-        *self.levels.last_mut().unwrap_or(&mut self.top) = 0;
+    /// Another condition or query.
+    fn link(&mut self) {
+        let chain = self.chain();
+        *chain = Chain { links: chain.links + 1, operators: 0 };
     }
 
     fn close(&mut self) {

@@ -39,6 +39,7 @@ mod table_functions;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod type_of;
 mod types;
 mod upkeep;
 mod words;

@@ -14,9 +14,7 @@ use datafusion::logical_expr::expr::{
 };
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawWindowExpr};
 use datafusion::logical_expr::utils::COUNT_STAR_EXPANSION;
-use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, Like, Operator, ScalarUDF, WindowFunctionDefinition, lit,
-};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, Like, Operator, ScalarUDF, WindowFunctionDefinition, lit};
 use parking_lot::Mutex;
 use sqlparser::ast::BinaryOperator;
 
@@ -26,6 +24,7 @@ use crate::functions::literal;
 use crate::functions::{check_window_arguments, differs_as_text, type_name};
 
 use super::operators_numbers::{long, too_long, unified_numbers, widened, within_range};
+use super::type_of::type_of;
 use super::{operators_arrays, operators_json};
 
 pub(super) use super::operators_numbers::{common_number, is_integer, is_number};
@@ -94,7 +93,7 @@ impl Operators {
         let known = match &expr {
             Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)
             | Expr::Placeholder(Placeholder { field: None, .. }) => None,
-            other => match other.get_type(schema)? {
+            other => match type_of(other, schema)? {
                 DataType::Null => None,
                 known => Some(known),
             },

@@ -17,10 +17,11 @@ use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
-use crate::functions::type_name;
+use crate::functions::{FunctionKind, find, type_name};
 
 use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
+use super::type_of::type_of;
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
 
@@ -64,19 +65,17 @@ impl Operators {
     pub(super) fn settle(&self, expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
         match &expr {
             Expr::BinaryExpr(_) | Expr::Column(_) | Expr::Literal(_, _) | Expr::Placeholder(_) => return Ok(expr),
-            // A quotient was made here, of operands that were typed; looking through it again at every step of a chain
-            // would take the fourth power of its length.
-            Expr::ScalarFunction(call) if matches!(call.func.name(), "numeric_divide" | "float_divide") => {
-                return Ok(expr);
-            }
+            // What no text can call was made here, of operands that were typed. To look through all of it again at every
+            // step of a chain would take a power of its length.
+            Expr::ScalarFunction(call) if is_operator(call.func.name()) => return Ok(expr),
             _ => {}
         }
         let settled = expr.clone().transform_up(|part| settle_one(part, schema, self))?.data;
         if !reads_rows(&expr)? {
             return Ok(settled);
         }
-        let wanted = settled.get_type(schema)?;
-        Ok(match expr.get_type(schema) {
+        let wanted = type_of(&settled, schema)?;
+        Ok(match type_of(&expr, schema) {
             Ok(now) if now == wanted => expr,
             Ok(_) | Err(_) => Expr::Cast(Cast::new(Box::new(expr), wanted)),
         })
@@ -88,6 +87,11 @@ impl Operators {
             other => Ok(other),
         }
     }
+}
+
+/// Whether a function is what an operator became: the planner writes it, and no text can.
+fn is_operator(name: &str) -> bool {
+    find(name, FunctionKind::Scalar).is_some_and(|row| !row.is_callable())
 }
 
 /// Whether an expression has another value from row to row, or from group to group.

@@ -47,6 +47,10 @@ fn case(name: &str) -> Case {
         }
         "statement_depth" => sql(5, nested(5), nested(6), "54001"),
         "statement_chain" => {
+            let ored = |count: usize| format!("SELECT true{}", " OR true".repeat(count));
+            sql(5, ored(5), ored(6), "54000")
+        }
+        "operator_chain" => {
             sql(5, format!("SELECT 1{}", "+1".repeat(5)), format!("SELECT 1{}", "+1".repeat(6)), "54000")
         }
         "plan_expansion" => sql(103, coalesced(6), coalesced(7), "54000"),

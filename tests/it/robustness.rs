@@ -203,3 +203,36 @@ async fn a_short_statement_cannot_ask_for_texts_without_bound() {
     }
     assert_eq!(value(&client, "SELECT length(repeat('x', 1000000))").await, "1000000");
 }
+
+/// Texts of a few hundred characters whose planning once took hours: each ends, in an answer or in a limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn short_statements_are_planned_soon() {
+    let nested = |open: &str, close: &str| {
+        format!("SELECT {}symbol{} FROM raw_trades LIMIT 1", open.repeat(40), close.repeat(40))
+    };
+    let chain =
+        |link: &str, count: usize| format!("SELECT length(symbol){} FROM raw_trades LIMIT 1", link.repeat(count));
+    let cases = [
+        (nested("upper(", ")"), "00000"),
+        (nested("substring(", " from 1 for 3)"), "00000"),
+        (nested("coalesce(", ", 'x')"), "54000"),
+        (nested("nullif(", ", 'x')"), "54000"),
+        (nested("((", " BETWEEN 'a' AND 'b')::text)"), "54000"),
+        (nested("((", " IN ('a', 'b'))::text)"), "54000"),
+        (nested("(((", ", 'x') < ('a', 'b'))::text)"), "54000"),
+        (nested("(ARRAY[", "])[1]"), "54000"),
+        (nested("(SELECT ", ")"), "54000"),
+        (nested("CAST(CASE (", ")))"), "42601"),
+        (chain("+1", 100), "00000"),
+        (chain("/1.0", 60), "00000"),
+        (chain("+1", 2_000), "54000"),
+        (chain("/1.0", 2_000), "54000"),
+    ];
+    let server = TestServer::start().await;
+    let (client, bystander) = (server.connect("acme").await, server.connect("globex").await);
+    for (sql, expected) in &cases {
+        let shown: String = sql.chars().take(60).collect();
+        assert_eq!(&sqlstate(&client, sql).await, expected, "{shown}");
+        still_answers(&bystander).await;
+    }
+}
