@@ -67,3 +67,28 @@ require_test_tools() {
     FLOWFORGE_POSTGRES_BIN=$(postgres_programs) || fail "the PostgreSQL 15 server programs are missing"
     export FLOWFORGE_POSTGRES_BIN
 }
+
+# Drivers of other languages, in a cache outside the checkout, named by what is asked for so that a change installs anew.
+require_clients() {
+    local wanted cache
+    apt_install python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || {
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+    }
+    apt_install node nodejs
+    apt_install npm npm
+    wanted=$(cat tests/clients/requirements.txt tests/clients/package.json | sha256sum | cut -c1-16)
+    cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/flowforge/clients-$wanted
+    if [ ! -e "$cache/complete" ]; then
+        say "installing the client drivers"
+        rm -rf "$cache"
+        mkdir -p "$cache/node"
+        python3 -m venv "$cache/python"
+        "$cache/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+        cp tests/clients/package.json "$cache/node/"
+        (cd "$cache/node" && npm install --silent --no-audit --no-fund)
+        touch "$cache/complete"
+    fi
+    export FLOWFORGE_CLIENTS=$cache
+}

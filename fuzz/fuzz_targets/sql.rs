@@ -8,7 +8,7 @@ use flowforge::emit::{Dialect, Emitter, emit};
 use flowforge::functions::FunctionRegistry;
 use flowforge::guard::{self, verify};
 use flowforge::route::route;
-use flowforge::sql::{PlanContext, StatementKind, TableFunctions, parse, plan_query};
+use flowforge::sql::{ExplainTarget, PlanContext, StatementKind, TableFunctions, parse, plan_query};
 use flowforge_fuzz::{LIMITS, SEARCH_PATH, VIEW};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -21,6 +21,10 @@ impl TableFunctions for NoTableFunctions {
     fn expand(&self, _name: &str, _arguments: &[Option<ScalarValue>]) -> Option<Result<LogicalPlan, ErrorReport>> {
         None
     }
+
+    fn knows(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -28,8 +32,16 @@ fuzz_target!(|data: &[u8]| {
     let Ok(statements) = parse(text, &LIMITS) else { return };
     for statement in statements {
         let query = match &statement.kind {
-            StatementKind::Query(query) | StatementKind::Explain { query, .. } => query,
-            StatementKind::Session(_) | StatementKind::Write(_) => continue,
+            StatementKind::Query(query) | StatementKind::Explain { target: ExplainTarget::Query(query), .. } => query,
+            StatementKind::Declare(cursor) => &cursor.query,
+            StatementKind::Explain { target: ExplainTarget::Execute(_), .. }
+            | StatementKind::Prepare { .. }
+            | StatementKind::Execute(_)
+            | StatementKind::Fetch(_)
+            | StatementKind::Close(_)
+            | StatementKind::Upkeep(_)
+            | StatementKind::Session(_)
+            | StatementKind::Write(_) => continue,
         };
         let context = PlanContext {
             view: &VIEW,
@@ -41,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
             database: "flowforge",
             time_zone: "UTC",
             session_id: 1,
-            settings: &Vec::new,
+            settings: std::sync::Arc::new(flowforge::catalog::system::NoSettings),
             declared_types: &[],
             parameter_values: None,
         };

@@ -27,7 +27,7 @@ pub fn report(error: &DataFusionError) -> ErrorReport {
         DataFusionError::Plan(text) => plan_report(text),
         DataFusionError::Execution(text) => execution_report(text),
         DataFusionError::ResourcesExhausted(_) => ErrorReport::new(SqlState::OUT_OF_MEMORY, "out of memory")
-            .with_detail("The query needs more memory than query_memory_bytes allows.")
+            .with_detail("The query needs more memory than query_memory_per_tenant_bytes and query_memory_bytes allow.")
             .with_hint("Read fewer rows or columns, or group by fewer keys."),
         DataFusionError::Configuration(_)
         | DataFusionError::IoError(_)
@@ -64,9 +64,7 @@ fn external(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorRep
 fn arrow_report(error: &ArrowError) -> ErrorReport {
     match error {
         ArrowError::DivideByZero => ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero"),
-        ArrowError::ArithmeticOverflow(_) => {
-            ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
-        }
+        ArrowError::ArithmeticOverflow(text) => overflow_report(text),
         ArrowError::CastError(text) | ArrowError::ParseError(text) => cast_report(text),
         ArrowError::ExternalError(cause) => external(cause.as_ref()),
         ArrowError::InvalidArgumentError(text) | ArrowError::ComputeError(text) => execution_report(text),
@@ -86,17 +84,76 @@ fn arrow_report(error: &ArrowError) -> ErrorReport {
     }
 }
 
+/// `Overflow happened on: 2147483647 + 1`: the operands tell the type, since no wider one would overflow.
+fn overflow_report(text: &str) -> ErrorReport {
+    let operands = text.rsplit(':').next().unwrap_or_default().split_whitespace();
+    let operands: Vec<i128> = operands.filter_map(|word| word.parse().ok()).collect();
+    let all_in = |least: i128, most: i128| operands.iter().all(|operand| (least..=most).contains(operand));
+    let name = if operands.is_empty() {
+        "value"
+    } else if all_in(i16::MIN.into(), i16::MAX.into()) {
+        "smallint"
+    } else if all_in(i32::MIN.into(), i32::MAX.into()) {
+        "integer"
+    } else if all_in(i64::MIN.into(), i64::MAX.into()) {
+        "bigint"
+    } else {
+        "value"
+    };
+    ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{name} out of range"))
+}
+
+/// The library's names of types, and PostgreSQL's.
+const CAST_TYPES: [(&str, &str); 11] = [
+    ("Int16", "smallint"),
+    ("Int32", "integer"),
+    ("Int64", "bigint"),
+    ("UInt32", "oid"),
+    ("Float32", "real"),
+    ("Float64", "double precision"),
+    ("Decimal", "numeric"),
+    ("Date32", "date"),
+    ("Timestamp", "timestamp"),
+    ("Time64", "time"),
+    ("Boolean", "boolean"),
+];
+
+fn cast_type(text: &str) -> Option<&'static str> {
+    CAST_TYPES.into_iter().find_map(|(arrow, name)| text.contains(arrow).then_some(name))
+}
+
+/// `Cannot cast string 'x' to value of Int32 type`: the text and the type.
+fn refused_text(text: &str) -> Option<(&str, &'static str)> {
+    let (_, rest) = text.split_once("Cannot cast string '").or_else(|| text.split_once("Cannot cast value '"))?;
+    let (value, wanted) = rest.rsplit_once("' to value of ")?;
+    Some((value, cast_type(wanted)?))
+}
+
 fn cast_report(text: &str) -> ErrorReport {
     if let Some((_, wanted)) = text.split_once("Can't cast value ") {
-        let name = [("Int16", "smallint"), ("Int32", "integer"), ("Int64", "bigint"), ("UInt32", "oid")]
-            .into_iter()
-            .find_map(|(arrow, name)| wanted.contains(arrow).then_some(name));
-        let message = format!("{} out of range", name.unwrap_or("value"));
+        let message = format!("{} out of range", cast_type(wanted).unwrap_or("value"));
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message);
     }
+    if let Some((value, name)) = refused_text(text) {
+        let state = match name {
+            "date" | "timestamp" | "time" => SqlState::INVALID_DATETIME_FORMAT,
+            _ => SqlState::INVALID_TEXT_REPRESENTATION,
+        };
+        return ErrorReport::new(state, format!("invalid input syntax for type {name}: \"{value}\""));
+    }
+    if text.contains("too large to store in a Decimal") {
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
+    }
     if text.contains("overflow") || text.contains("out of range") || text.contains("too large to store") {
-        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
-            .with_detail(first_line(text));
+        let name = ["smallint", "integer", "bigint"].into_iter().find(|name| cast_type(text) == Some(*name));
+        let message = format!("{} out of range", name.unwrap_or("value"));
+        return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).with_detail(first_line(text));
+    }
+    if let Some((_, rest)) = text.split_once("Error parsing timestamp from '")
+        && let Some((value, _)) = rest.rsplit_once('\'')
+    {
+        let message = format!("invalid input syntax for type timestamp: \"{value}\"");
+        return ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, message);
     }
     if text.contains("timestamp") || text.contains("date") || text.contains("Date") || text.contains("Time") {
         return ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, "invalid input syntax for a date or time")
@@ -171,7 +228,7 @@ fn plan_report(text: &str) -> ErrorReport {
         return grouping_report(&line);
     }
     let has = |needle: &str| line.contains(needle);
-    let state = if has("must be in GROUP BY") || has("must appear in the GROUP BY") || has("non-aggregate") {
+    let state = if has("non-aggregate") {
         SqlState::GROUPING_ERROR
     } else if has("Invalid function") || has("No function matches") || has("does not support") && has("function") {
         SqlState::UNDEFINED_FUNCTION
@@ -194,6 +251,8 @@ fn execution_report(text: &str) -> ErrorReport {
     let lower = text.to_lowercase();
     let state = if lower.contains("divide by zero") || lower.contains("division by zero") {
         return ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");
+    } else if lower.contains("too large to store in a decimal") {
+        return cast_report(text);
     } else if lower.contains("overflow") || lower.contains("out of range") {
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range");
     } else if lower.contains("more than one row") {
@@ -226,6 +285,22 @@ mod tests {
         let ours = ErrorReport::new(SqlState::UNDEFINED_TABLE, "relation \"x\" does not exist").with_position(15);
         let error = DataFusionError::Context("while planning".into(), Box::new(wrap(ours.clone())));
         assert_eq!(report(&error), ours);
+    }
+
+    #[test]
+    fn casts_and_overflows_name_postgresqls_types() {
+        let told = |error: ArrowError| report(&DataFusionError::ArrowError(Box::new(error), None)).message;
+        let cast = |text: &str| told(ArrowError::CastError(text.to_owned()));
+        assert_eq!(
+            cast("Cannot cast string 'it''s' to value of Int32 type"),
+            "invalid input syntax for type integer: \"it''s\""
+        );
+        assert_eq!(cast("Can't cast value 40000 to type Int16"), "smallint out of range");
+        let overflow = |text: &str| told(ArrowError::ArithmeticOverflow(text.to_owned()));
+        assert_eq!(overflow("Overflow happened on: 32767 + 1"), "smallint out of range");
+        assert_eq!(overflow("Overflow happened on: -2147483648 / -1"), "integer out of range");
+        assert_eq!(overflow("Overflow happened on: 9223372036854775807 + 1"), "bigint out of range");
+        assert_eq!(overflow("Overflow"), "value out of range");
     }
 
     #[test]

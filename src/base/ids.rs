@@ -217,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn names_end_at_their_limits() {
+        let name = |limit: limits::Limit, more: usize| "a".repeat(limit.default + more);
+        assert!(TenantId::new(name(limits::TENANT_ID_BYTES, 0)).is_ok());
+        assert!(TenantId::new(name(limits::TENANT_ID_BYTES, 1)).is_err());
+        assert!(UserName::new(name(limits::IDENTIFIER_BYTES, 0)).is_ok());
+        assert!(UserName::new(name(limits::IDENTIFIER_BYTES, 1)).is_err());
+    }
+
+    #[test]
     fn table_names_have_two_parts() {
         assert_eq!(TableName::parse("marts.fct_trades").unwrap(), TableName::new("marts", "fct_trades"));
         for bad in ["fct_trades", ".x", "x.", "a.b.c"] {

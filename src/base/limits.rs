@@ -59,6 +59,14 @@ limits! {
     PREPARED_STATEMENTS = "prepared_statements", 1_000, "a client that never closes statements would grow without bound";
     /// Open portals in one session.
     PORTALS = "portals", 1_000, "an open portal may hold a running query";
+    /// Portals of one session whose query has begun and waits for the client to ask for more.
+    SUSPENDED_PORTALS = "suspended_portals", 50, "a query that waits keeps its memory, though not its place among those that run";
+    /// Bytes of fetched rows that a cursor keeps to go back to.
+    CURSOR_HISTORY_BYTES = "cursor_history_bytes", 16 * 1024 * 1024, "rows are streamed; only a cursor that may go back keeps what was read";
+    /// Savepoints open in one transaction.
+    SAVEPOINTS = "savepoints", 1_000, "each keeps the settings that it goes back to";
+    /// Seconds in which a client must take something of what is sent to it.
+    CLIENT_WRITE_SECONDS = "client_write_seconds", 300, "a client that reads nothing must not keep its query for ever";
     /// Parameters of one statement. The wire counts them in 16 bits.
     PARAMETERS = "parameters", 65_535, "the wire counts parameters in 16 bits";
     /// Columns of one result, as PostgreSQL's target lists.
@@ -69,6 +77,8 @@ limits! {
     QUERIES_PER_TENANT = "queries_per_tenant", 100, "one tenant must not take all the processors";
     /// Memory that the running queries may take together, in bytes.
     QUERY_MEMORY_BYTES = "query_memory_bytes", 2 * 1024 * 1024 * 1024, "a sort or a join must fail before the process does";
+    /// Memory that the running queries of one tenant may take together, in bytes.
+    QUERY_MEMORY_PER_TENANT_BYTES = "query_memory_per_tenant_bytes", 1024 * 1024 * 1024, "one tenant's sorts must not make the queries of others fail";
     /// Bytes of a workflow graph's JSON.
     GRAPH_BYTES = "graph_bytes", 8 * 1024 * 1024, "a graph is parsed whole";
     /// Nodes of a workflow graph.

@@ -54,8 +54,12 @@ sqlstates! {
     PROTOCOL_VIOLATION = "08P01";
     /// More than one row from a scalar subquery.
     CARDINALITY_VIOLATION = "21000";
+    /// Data that a function cannot take.
+    DATA_EXCEPTION = "22000";
     /// Text too long for its type.
     STRING_DATA_RIGHT_TRUNCATION = "22001";
+    /// NULL where none may be.
+    NULL_VALUE_NOT_ALLOWED = "22004";
     /// A number outside the range of its type.
     NUMERIC_VALUE_OUT_OF_RANGE = "22003";
     /// A date or time that cannot be read.
@@ -64,8 +68,22 @@ sqlstates! {
     DATETIME_FIELD_OVERFLOW = "22008";
     /// Division by zero.
     DIVISION_BY_ZERO = "22012";
+    /// A negative length.
+    SUBSTRING_ERROR = "22011";
+    /// A histogram without buckets.
+    INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION = "2201G";
+    /// A number of buckets that is less than one.
+    INVALID_ARGUMENT_FOR_NTILE_FUNCTION = "22014";
+    /// A number of a row that is less than one.
+    INVALID_ARGUMENT_FOR_NTH_VALUE_FUNCTION = "22016";
+    /// Arrays whose dimensions do not fit.
+    ARRAY_SUBSCRIPT_ERROR = "2202E";
+    /// A character that cannot be a text.
+    UNTRANSLATABLE_CHARACTER = "22P05";
     /// A window frame that ends before it begins.
     INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
+    /// An escape that is none.
+    INVALID_ESCAPE_SEQUENCE = "22025";
     /// A LIMIT below zero.
     INVALID_ROW_COUNT_IN_LIMIT_CLAUSE = "2201W";
     /// An OFFSET below zero.
@@ -88,12 +106,16 @@ sqlstates! {
     READ_ONLY_SQL_TRANSACTION = "25006";
     /// A statement that may not run inside a transaction block.
     ACTIVE_SQL_TRANSACTION = "25001";
+    /// An idle transaction block took too long.
+    IDLE_IN_TRANSACTION_SESSION_TIMEOUT = "25P03";
     /// A statement that needs a transaction block.
     NO_ACTIVE_SQL_TRANSACTION = "25P01";
     /// The transaction block has failed.
     IN_FAILED_SQL_TRANSACTION = "25P02";
     /// A prepared statement that does not exist.
     INVALID_SQL_STATEMENT_NAME = "26000";
+    /// A savepoint that does not exist.
+    INVALID_SAVEPOINT_SPECIFICATION = "3B001";
     /// Not allowed to connect as this user.
     INVALID_AUTHORIZATION_SPECIFICATION = "28000";
     /// Wrong user name or password.
@@ -174,6 +196,8 @@ sqlstates! {
     TOO_MANY_ARGUMENTS = "54023";
     /// The object is not in the state that the call needs.
     OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
+    /// Somebody uses the object just now.
+    OBJECT_IN_USE = "55006";
     /// A setting that cannot be changed now.
     CANT_CHANGE_RUNTIME_PARAM = "55P02";
     /// The statement was cancelled or timed out.
@@ -182,6 +206,8 @@ sqlstates! {
     ADMIN_SHUTDOWN = "57P01";
     /// The server does not take connections now.
     CANNOT_CONNECT_NOW = "57P03";
+    /// A session was idle for too long.
+    IDLE_SESSION_TIMEOUT = "57P05";
     /// An input/output error at a store.
     IO_ERROR = "58030";
     /// A defect of this server.

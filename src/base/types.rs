@@ -42,6 +42,10 @@ pub enum SqlType {
     Text,
     /// `character varying`; a parameter may have it, a column is `text`.
     Varchar,
+    /// `character(n)`; only a row description says it, the column is `text` with its blanks.
+    Character,
+    /// `name`; only a row description says it, the column is `text`.
+    Name,
     /// `date`
     Date,
     /// `time`
@@ -84,7 +88,7 @@ impl SqlType {
             Self::Float8 => DataType::Float64,
             Self::Numeric { precision, scale } if *precision > 38 => DataType::Decimal256(*precision, *scale),
             Self::Numeric { precision, scale } => DataType::Decimal128(*precision, *scale),
-            Self::Text | Self::Varchar => DataType::Utf8,
+            Self::Text | Self::Varchar | Self::Character | Self::Name => DataType::Utf8,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -157,6 +161,8 @@ impl SqlType {
             Self::Json => 114,
             Self::Float4 => 700,
             Self::Float8 => 701,
+            Self::Name => 19,
+            Self::Character => 1042,
             Self::Varchar => 1043,
             Self::Date => 1082,
             Self::Time => 1083,
@@ -173,6 +179,8 @@ impl SqlType {
                 Self::Int2 => 1005,
                 Self::Int4 => 1007,
                 Self::Text => 1009,
+                Self::Name => 1003,
+                Self::Character => 1014,
                 Self::Varchar => 1015,
                 Self::Int8 => 1016,
                 Self::Float4 => 1021,
@@ -243,6 +251,8 @@ impl SqlType {
             Self::Numeric { precision, scale } => format!("numeric({precision},{scale})"),
             Self::Text => "text".into(),
             Self::Varchar => "character varying".into(),
+            Self::Character => "character".into(),
+            Self::Name => "name".into(),
             Self::Date => "date".into(),
             Self::Time => "time without time zone".into(),
             Self::Timestamp => "timestamp without time zone".into(),
@@ -266,9 +276,11 @@ impl SqlType {
             Self::Int4 | Self::Float4 | Self::Date | Self::Oid => 4,
             Self::Int8 | Self::Float8 | Self::Time | Self::Timestamp | Self::Timestamptz => 8,
             Self::Interval | Self::Uuid => 16,
+            Self::Name => 64,
             Self::Numeric { .. }
             | Self::Text
             | Self::Varchar
+            | Self::Character
             | Self::Json
             | Self::Jsonb
             | Self::Bytea
@@ -293,7 +305,7 @@ impl SqlType {
             Self::Int2 | Self::Int4 | Self::Int8 | Self::Oid => CanvasType::Int64,
             Self::Float4 | Self::Float8 | Self::Numeric { .. } => CanvasType::Float64,
             Self::Date | Self::Timestamp | Self::Timestamptz => CanvasType::Datetime,
-            Self::Text | Self::Varchar | Self::Uuid => CanvasType::String,
+            Self::Text | Self::Varchar | Self::Character | Self::Name | Self::Uuid => CanvasType::String,
             Self::Time | Self::Interval | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) => CanvasType::Object,
         }
     }

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::{SeedOptions, seed};
 use super::*;
-use crate::base::RequestClock;
+use crate::base::{RequestClock, TenantId};
 use crate::stores::RunContext;
-use crate::stores::embedded::provider;
+use crate::stores::embedded::unguarded_provider;
 
 const QUERIES: &[&str] = &[
     "SELECT 1 AS one, 'a' AS letter",
@@ -71,6 +71,7 @@ const QUERIES: &[&str] = &[
 pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
     let now = Utc::now();
     RunContext {
+        tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },
         deadline: Some(Instant::now() + Duration::from_secs(600)),
@@ -105,7 +106,7 @@ async fn the_executor_gives_the_engines_own_answers() {
     seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
     let session = SessionContext::new();
     for table in tables.all() {
-        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+        session.register_table(table.name().table.as_str(), unguarded_provider(Arc::clone(table))).unwrap();
     }
     let executor = LocalExecutor::new(&LimitSet::default()).unwrap();
     for sql in QUERIES {
@@ -127,7 +128,7 @@ async fn correlated_subqueries_run_in_process() {
     seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
     let session = SessionContext::new();
     for table in tables.all() {
-        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+        session.register_table(table.name().table.as_str(), unguarded_provider(Arc::clone(table))).unwrap();
     }
     let executor = LocalExecutor::new(&LimitSet::default()).unwrap();
     for (sql, plain) in CORRELATED {
@@ -147,7 +148,7 @@ async fn a_point_lookup_reads_the_rows_of_its_keys_only() {
     let tables = DemoTables::empty(&LimitSet::default()).unwrap();
     seed(&tables, SeedOptions { seed: 11, end: FIXED_END }).unwrap();
     let session = SessionContext::new();
-    session.register_table("vwap", provider(Arc::clone(&tables.vwap))).unwrap();
+    session.register_table("vwap", unguarded_provider(Arc::clone(&tables.vwap))).unwrap();
     let cases = [
         ("symbol = 'AAPL'", 1),
         ("symbol IN ('AAPL', 'GS') AND symbol IN ('GS', 'MSFT')", 1),

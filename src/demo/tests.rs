@@ -15,7 +15,8 @@ use super::feed::moment;
 use super::history::{SeedOptions, seed};
 use super::*;
 use crate::base::TableName;
-use crate::stores::embedded::provider;
+use crate::guard::Requirement;
+use crate::stores::embedded::unguarded_provider;
 use crate::stores::hub::Broadcast;
 
 const RATES: Rates = Rates { trades_per_second: 10.0, quotes_per_second: 50.0 };
@@ -29,7 +30,7 @@ fn seeded(number: u64) -> Arc<DemoTables> {
 fn session(tables: &DemoTables) -> SessionContext {
     let session = SessionContext::new();
     for table in tables.all() {
-        session.register_table(table.name().table.as_str(), provider(Arc::clone(table))).unwrap();
+        session.register_table(table.name().table.as_str(), unguarded_provider(Arc::clone(table))).unwrap();
     }
     session
 }
@@ -398,8 +399,11 @@ async fn a_store_runs_a_plan_over_its_own_table_leaves_only() {
     }
     let snapshot = Arc::new(Snapshot::new(1, discovered, Arc::new(policies())));
     assert_eq!(snapshot.invisible().count(), 0);
-    let view = TenantView::new(Arc::new(tenants().unwrap().remove(0)), snapshot);
-    let leaf: Arc<dyn TableSource> = view.leaf(&TableName::new("latest", "vwap")).unwrap();
+    let tenant = Arc::new(tenants().unwrap().remove(0));
+    let view = TenantView::new(Arc::clone(&tenant), snapshot);
+    let leaf = view.leaf(&TableName::new("latest", "vwap")).unwrap();
+    let required = [Requirement::new(leaf.table().physical.clone(), leaf.policy(), &tenant)];
+    let leaf: Arc<dyn TableSource> = leaf;
     let plan = LogicalPlanBuilder::scan("latest.vwap", leaf, None)
         .unwrap()
         .filter(col("symbol").in_list(vec![lit("AAPL"), lit("MSFT")], false))
@@ -410,14 +414,16 @@ async fn a_store_runs_a_plan_over_its_own_table_leaves_only() {
         .unwrap();
 
     let own = vec![Arc::clone(&tables.vwap)];
-    let redis = EmbeddedStore::new(StoreKind::Redis, own, Arc::clone(&executor)).prepare_plan(&plan).unwrap();
+    let redis = EmbeddedStore::new(StoreKind::Redis, own, Arc::clone(&executor));
+    assert!(redis.prepare_plan(&plan, &[]).is_err(), "a table of which nothing is required");
+    let redis = redis.prepare_plan(&plan, &required).unwrap();
     for (symbol, expected) in [("AAPL", 1), ("TSLA", 0), ("MSFT", 1)] {
         let run = query_tests::context(vec![ScalarValue::Utf8(Some(symbol.into()))]);
         let batches: Vec<RecordBatch> = redis.run(&run).await.unwrap().try_collect().await.unwrap();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), expected, "{symbol}");
     }
     let other = EmbeddedStore::new(StoreKind::ClickHouse, vec![Arc::clone(&tables.raw_trades)], executor);
-    assert!(other.prepare_plan(&plan).is_err(), "a table of another store");
+    assert!(other.prepare_plan(&plan, &required).is_err(), "a table of another store");
 }
 
 /// A feed on a fresh history under these limits.

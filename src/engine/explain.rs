@@ -1,19 +1,96 @@
-//! `EXPLAIN`: the stages of a query, one after the other.
+//! `EXPLAIN`: the stages of a query, one after the other, as text or as JSON.
+
+use std::time::Duration;
 
 use datafusion::logical_expr::LogicalPlan;
+use serde_json::{Value, json};
 
 use crate::base::SqlType;
+use crate::sql::{ExplainFormat, ExplainOptions};
 
 use super::outcome::OutputColumn;
 use super::prepare::{PieceStatement, Stages};
+use super::settings::Settings;
 
-/// The one column of `EXPLAIN`, as PostgreSQL names it.
-pub(super) fn columns() -> Vec<OutputColumn> {
-    vec![OutputColumn { name: "QUERY PLAN".to_owned(), sql_type: SqlType::Text, type_modifier: -1 }]
+/// What `EXPLAIN` answers.
+#[derive(Debug, Clone)]
+pub(super) enum Explained {
+    /// Lines of text.
+    Text(Vec<String>),
+    /// The one object of the JSON document.
+    Json(Value),
 }
 
-/// The stages as lines of text.
-pub(super) fn lines(stages: &Stages) -> Vec<String> {
+/// What a run with ANALYZE gave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    pub(super) rows: usize,
+    /// In memory.
+    pub(super) bytes: usize,
+    pub(super) first: Option<Duration>,
+    pub(super) all: Duration,
+}
+
+impl Explained {
+    /// The one column, as PostgreSQL names and types it.
+    pub(super) fn columns(&self) -> Vec<OutputColumn> {
+        columns(match self {
+            Self::Text(_) => ExplainFormat::Text,
+            Self::Json(_) => ExplainFormat::Json,
+        })
+    }
+
+    /// The rows of the answer.
+    pub(super) fn rows(self) -> Vec<Vec<String>> {
+        match self {
+            Self::Text(lines) => lines.into_iter().map(|line| vec![line]).collect(),
+            Self::Json(document) => vec![vec![format!("{:#}", Value::Array(vec![document]))]],
+        }
+    }
+
+    /// Adds what a run gave.
+    pub(super) fn measured(&mut self, run: &Measured) {
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+        match self {
+            Self::Text(lines) => {
+                let first = run.first.map_or("none".to_owned(), |first| format!("{:.3} ms", milliseconds(first)));
+                lines.push("Run".to_owned());
+                lines.push(format!("  rows: {}, bytes in memory: {}", run.rows, run.bytes));
+                lines.push(format!("  first rows after: {first}, all after: {:.3} ms", milliseconds(run.all)));
+            }
+            Self::Json(document) => {
+                document["Actual Rows"] = json!(run.rows);
+                document["Bytes in Memory"] = json!(run.bytes);
+                document["First Rows Time"] = json!(run.first.map(milliseconds));
+                document["Execution Time"] = json!(milliseconds(run.all));
+            }
+        }
+    }
+}
+
+/// The one column of `EXPLAIN`, as PostgreSQL names and types it.
+pub(super) fn columns(format: ExplainFormat) -> Vec<OutputColumn> {
+    let sql_type = match format {
+        ExplainFormat::Text => SqlType::Text,
+        ExplainFormat::Json => SqlType::Json,
+    };
+    vec![OutputColumn { name: "QUERY PLAN".to_owned(), sql_type, type_modifier: -1 }]
+}
+
+/// The stages, with what the options ask for.
+pub(super) fn explain(
+    stages: &Stages,
+    output: &[OutputColumn],
+    settings: &Settings,
+    options: ExplainOptions,
+) -> Explained {
+    match options.format {
+        ExplainFormat::Text => Explained::Text(lines(stages, output, settings, options)),
+        ExplainFormat::Json => Explained::Json(document(stages, output, settings, options)),
+    }
+}
+
+fn lines(stages: &Stages, output: &[OutputColumn], settings: &Settings, options: ExplainOptions) -> Vec<String> {
     let mut lines = Vec::new();
     section(&mut lines, "Plan", plan_lines(&stages.plan));
     let tenant = &stages.guarded.tenant().id;
@@ -22,6 +99,14 @@ pub(super) fn lines(stages: &Stages) -> Vec<String> {
     for statement in &stages.statements {
         let title = format!("Statement of piece {} ({})", statement.piece.id, statement.dialect.name());
         section(&mut lines, &title, statement.verified.text().lines().map(str::to_owned).collect());
+    }
+    if options.verbose {
+        let column = |column: &OutputColumn| format!("{} {}", column.name, column.sql_type.name());
+        section(&mut lines, "Output", output.iter().map(column).collect());
+    }
+    if options.settings {
+        let setting = |(name, value): (&str, &str)| format!("{name} = {value}");
+        section(&mut lines, "Settings", changed(settings).map(setting).collect());
     }
     lines
 }
@@ -48,8 +133,55 @@ fn route_lines(stages: &Stages) -> Vec<String> {
 }
 
 fn piece_line(statement: &PieceStatement) -> String {
-    let tables: Vec<String> =
-        statement.piece.requirements.iter().map(|requirement| requirement.physical.join(".")).collect();
     let piece = &statement.piece;
-    format!("piece {} → {}: {} ({})", piece.id, piece.store, tables.join(", "), piece.reason)
+    format!("piece {} → {}: {} ({})", piece.id, piece.store, tables(statement).join(", "), piece.reason)
+}
+
+fn tables(statement: &PieceStatement) -> Vec<String> {
+    statement.piece.requirements.iter().map(|requirement| requirement.physical.join(".")).collect()
+}
+
+fn changed(settings: &Settings) -> impl Iterator<Item = (&str, &str)> {
+    settings.all_with_reset().filter(|(_, value, initial)| value != initial).map(|(name, value, _)| (name, value))
+}
+
+/// As in PostgreSQL, the tree of the plan is under `Plan`, each node with `Node Type` and `Plans`.
+fn document(stages: &Stages, output: &[OutputColumn], settings: &Settings, options: ExplainOptions) -> Value {
+    let mut document = json!({
+        "Plan": node(stages.guarded.plan()),
+        "Tenant": stages.guarded.tenant().id.as_str(),
+        "Statements": stages.statements.iter().map(statement).collect::<Vec<_>>(),
+        "In Process": stages.routed.local.as_ref().map(node),
+    });
+    if options.verbose {
+        let column = |column: &OutputColumn| json!({"Name": column.name, "Type": column.sql_type.name()});
+        document["Output"] = output.iter().map(column).collect();
+    }
+    if options.settings {
+        let pairs = changed(settings).map(|(name, value)| (name.to_owned(), json!(value)));
+        document["Settings"] = Value::Object(pairs.collect());
+    }
+    document
+}
+
+fn statement(statement: &PieceStatement) -> Value {
+    json!({
+        "Piece": statement.piece.id,
+        "Store": statement.piece.store.name(),
+        "Dialect": statement.dialect.name(),
+        "Tables": tables(statement),
+        "Reason": statement.piece.reason.to_string(),
+        "SQL": statement.verified.text(),
+    })
+}
+
+fn node(plan: &LogicalPlan) -> Value {
+    let shown = plan.display().to_string();
+    let kind = shown.split(':').next().unwrap_or_default().trim();
+    let inputs: Vec<Value> = plan.inputs().into_iter().map(node).collect();
+    let mut node = json!({"Node Type": kind, "Detail": shown});
+    if !inputs.is_empty() {
+        node["Plans"] = Value::Array(inputs);
+    }
+    node
 }

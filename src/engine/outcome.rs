@@ -1,13 +1,13 @@
 //! What a statement gives back.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use futures::Stream;
 
 use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
+
+use super::rows::{RowStream, plain_rows};
 
 /// One column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,6 @@ pub struct OutputColumn {
     pub type_modifier: i32,
 }
 
-/// Rows as they are made. After an error nothing follows. Dropping the stream stops the query.
-pub type RowStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, ErrorReport>> + Send>>;
-
 /// A message that is no error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -30,19 +27,6 @@ pub struct Notice {
     pub severity: &'static str,
     /// Code, message, detail and hint.
     pub report: ErrorReport,
-}
-
-/// What the front must do to its own state because of a session statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionEffect {
-    /// Forget one prepared statement; unknown names are `26000`.
-    Deallocate(String),
-    /// Forget every prepared statement.
-    DeallocateAll,
-    /// Forget every prepared statement and close every portal.
-    DiscardAll,
-    /// The transaction ended: close every portal.
-    EndTransaction,
 }
 
 /// What a statement gives back.
@@ -55,6 +39,8 @@ pub enum Outcome {
         columns: Vec<OutputColumn>,
         /// The rows.
         stream: RowStream,
+        /// Values go in binary where the client did not choose: a FETCH from a binary cursor.
+        binary: bool,
     },
     /// No rows.
     Command {
@@ -62,10 +48,6 @@ pub enum Outcome {
         tag: String,
         /// Notices that go before it.
         notices: Vec<Notice>,
-        /// Settings that changed and that the client is told of (`ParameterStatus`).
-        parameter_status: Vec<(String, String)>,
-        /// What the front must do.
-        effect: Option<SessionEffect>,
     },
     /// An empty statement.
     Empty,
@@ -80,6 +62,21 @@ pub enum RowsTag {
     Explain,
     /// `SHOW`
     Show,
+    /// `FETCH <rows>`
+    Fetch,
+}
+
+impl RowsTag {
+    /// The whole tag after so many rows.
+    #[must_use]
+    pub fn after(self, rows: u64) -> String {
+        match self {
+            Self::Select => format!("SELECT {rows}"),
+            Self::Explain => "EXPLAIN".to_owned(),
+            Self::Show => "SHOW".to_owned(),
+            Self::Fetch => format!("FETCH {rows}"),
+        }
+    }
 }
 
 /// Rows of text that are already here.
@@ -97,5 +94,5 @@ pub(super) fn text_rows(tag: RowsTag, columns: &[OutputColumn], rows: &[Vec<Stri
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| InternalError::new(error).report())?;
     let stream = futures::stream::iter([Ok(batch)]);
-    Ok(Outcome::Rows { tag, columns: columns.to_vec(), stream: Box::pin(stream) })
+    Ok(Outcome::Rows { tag, columns: columns.to_vec(), stream: plain_rows(stream), binary: false })
 }

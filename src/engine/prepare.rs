@@ -2,28 +2,34 @@
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
+use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind};
-use crate::catalog::system::Setting;
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
-use crate::sql::{Announced, PlanContext, PlannedQuery, Query, SessionStatement, Statement, StatementKind, plan_query};
+use crate::sql::{
+    Announced, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
+    SessionStatement, Statement, StatementKind, Upkeep, parameter_count, plan_query,
+};
 use crate::stores::PreparedPiece;
 use crate::stores::local::{PreparedLocal, piece_provider};
 use crate::tenancy::Tenant;
 
 use super::calls::WorkflowCalls;
 use super::core::Engine;
+use super::cursors::work_of;
 use super::error::EngineError;
-use super::explain;
+use super::explain::{self, Explained};
 use super::outcome::OutputColumn;
-use super::session::{Session, session_columns};
-use super::settings::Settings;
+use super::session::Session;
+use super::session_statements::session_columns;
+use super::shared_settings::PlannedSettings;
 
 /// A statement that is planned, routed and emitted; it can be bound and run again and again.
 #[derive(Debug)]
@@ -39,8 +45,23 @@ pub struct Prepared {
     /// The catalog that it was planned against.
     catalog_version: u64,
     declared_types: Vec<Option<SqlType>>,
-    /// The plan holds times that were relative to the request that made it.
+    /// The plan holds what was true for the request that made it, such as times or the list of settings.
     one_request_only: bool,
+    /// What of the settings it was planned with.
+    environment: Environment,
+}
+
+/// The settings that planning reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Environment {
+    search_path: Vec<String>,
+    time_zone: Tz,
+}
+
+impl Environment {
+    fn of(session: &Session) -> Self {
+        session.with_settings(|settings| Self { search_path: settings.search_path(), time_zone: settings.time_zone() })
+    }
 }
 
 /// What running it means.
@@ -48,8 +69,20 @@ pub struct Prepared {
 pub(super) enum Work {
     /// A query, ready to run.
     Query(Box<QueryWork>),
-    /// The stages of a query as text; with ANALYZE, the query too.
-    Explain { lines: Vec<String>, analyze: Option<Box<QueryWork>> },
+    /// The stages of a query; with ANALYZE, the query too.
+    Explain { explained: Explained, analyze: Option<Box<QueryWork>> },
+    /// Keeps a statement under a name.
+    Prepare { name: String, types: Vec<Option<SqlType>>, statement: Box<Statement> },
+    /// Runs a prepared statement, or with options explains it.
+    Execute { call: ExecuteCall, options: Option<ExplainOptions> },
+    /// Opens a cursor over a query.
+    Declare { declare: Declare, inner: Arc<Prepared> },
+    /// Reads from a cursor.
+    Fetch(Fetch),
+    /// Closes a cursor, or all.
+    Close(Option<String>),
+    /// Keeps a database in order.
+    Upkeep(Upkeep),
     /// A session statement.
     Session(SessionStatement),
     /// A write, which is refused when it runs.
@@ -82,6 +115,26 @@ pub struct Bound {
     pub columns: Option<Vec<OutputColumn>>,
     pub(super) prepared: Arc<Prepared>,
     pub(super) values: Arc<[ScalarValue]>,
+    /// How many `EXECUTE`s led to it.
+    pub(super) depth: usize,
+}
+
+impl Bound {
+    /// Where the statement begins in its text, in characters from 0.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.prepared.statement.offset
+    }
+
+    /// The same, for another run.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            columns: self.columns.clone(),
+            prepared: Arc::clone(&self.prepared),
+            values: Arc::clone(&self.values),
+            depth: self.depth,
+        }
+    }
 }
 
 /// The stages of one query, kept for `EXPLAIN` and `workflow_compile`.
@@ -159,14 +212,28 @@ impl Engine {
         let view = session.view();
         let ready = match &statement.kind {
             StatementKind::Query(query) => self.prepare_query(session, query, declared_types, values)?,
-            StatementKind::Explain { query, analyze } => {
-                self.prepare_explain(session, query, *analyze, declared_types, values)?
+            StatementKind::Explain { target: ExplainTarget::Query(query), options } => {
+                self.prepare_explain(session, query, *options, declared_types, values)?
             }
             StatementKind::Session(inner) => {
                 let columns = Ok(session_columns(inner));
                 Ready::without_query(columns, Work::Session(inner.clone()))
             }
-            StatementKind::Write(word) => Ready::without_query(Ok(None), Work::Write(word.clone())),
+            StatementKind::Declare(declare) => self.prepare_declare(session, statement, declare, declared_types)?,
+            StatementKind::Upkeep(upkeep) => Ready::without_query(Ok(None), Work::Upkeep(upkeep.clone())),
+            StatementKind::Write(word) => Ready {
+                parameter_types: self.parameters_of_write(statement, declared_types),
+                ..Ready::without_query(Ok(None), Work::Write(word.clone()))
+            },
+            kind @ (StatementKind::Prepare { .. }
+            | StatementKind::Execute(_)
+            | StatementKind::Explain { target: ExplainTarget::Execute(_), .. }
+            | StatementKind::Fetch(_)
+            | StatementKind::Close(_)) => {
+                let work = work_of(kind, statement)
+                    .ok_or_else(|| InternalError::new("a statement about cursors has no work"))?;
+                Ready::without_query(columns_now(session, &work), work)
+            }
         };
         Ok(Arc::new(Prepared {
             statement: statement.clone(),
@@ -176,6 +243,7 @@ impl Engine {
             catalog_version: view.version(),
             declared_types: declared_types.to_vec(),
             one_request_only: ready.one_request_only,
+            environment: Environment::of(session),
         }))
     }
 
@@ -190,11 +258,14 @@ impl Engine {
         if matches!(prepared.work, Work::NeedsValues) {
             let types: Vec<Option<SqlType>> = prepared.parameter_types.iter().cloned().map(Some).collect();
             prepared = self.prepare(session, &prepared.statement, &types, Some(&values))?;
-        } else if prepared.one_request_only || prepared.catalog_version != session.view().version() {
+        } else if prepared.is_outdated(session) {
             prepared = self.prepare_again(session, &prepared)?;
         }
-        let columns = prepared.columns.clone()?;
-        Ok(Bound { columns, prepared, values: values.into() })
+        let columns = match &prepared.work {
+            Work::Execute { .. } | Work::Fetch(_) => columns_now(session, &prepared.work)?,
+            _ => prepared.columns.clone()?,
+        };
+        Ok(Bound { columns, prepared, values: values.into(), depth: 0 })
     }
 
     fn prepare_again(&self, session: &Session, old: &Arc<Prepared>) -> Result<Arc<Prepared>, EngineError> {
@@ -219,14 +290,14 @@ impl Engine {
         if planned.query.needs_values {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
-        let columns = output_columns(&planned.query)?;
+        let columns = output_columns(&planned.query, self.limits())?;
         let stages = compile(planned.query.plan, session.identity().tenant())?;
         let work = self.ready(&stages, planned.is_preview)?;
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
             columns: Ok(Some(columns)),
             work: Work::Query(Box::new(work)),
-            one_request_only: planned.reads_clock,
+            one_request_only: planned.one_request_only,
         })
     }
 
@@ -234,7 +305,7 @@ impl Engine {
         &self,
         session: &Session,
         query: &Query,
-        analyze: bool,
+        options: ExplainOptions,
         declared_types: &[Option<SqlType>],
         values: Option<&[ScalarValue]>,
     ) -> Result<Ready, EngineError> {
@@ -242,14 +313,37 @@ impl Engine {
         if planned.query.needs_values {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
+        let columns = output_columns(&planned.query, self.limits())?;
         let stages = compile(planned.query.plan, session.identity().tenant())?;
-        let analyze = if analyze { Some(Box::new(self.ready(&stages, planned.is_preview)?)) } else { None };
+        let explained = session.with_settings(|settings| explain::explain(&stages, &columns, settings, options));
+        let analyze = if options.analyze { Some(Box::new(self.ready(&stages, planned.is_preview)?)) } else { None };
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
-            columns: Ok(Some(explain::columns())),
-            work: Work::Explain { lines: explain::lines(&stages), analyze },
-            one_request_only: planned.reads_clock,
+            columns: Ok(Some(explain::columns(options.format))),
+            work: Work::Explain { explained, analyze },
+            one_request_only: planned.one_request_only,
         })
+    }
+
+    /// A write is refused when it runs, not when its parameters come: they are of the types that the client declares.
+    fn parameters_of_write(&self, statement: &Statement, declared: &[Option<SqlType>]) -> Vec<SqlType> {
+        let count = parameter_count(&statement.text, self.limits()).max(declared.len());
+        let types = (0..count).map(|index| declared.get(index).cloned().flatten().unwrap_or(SqlType::Text));
+        types.collect()
+    }
+
+    fn prepare_declare(
+        &self,
+        session: &Session,
+        statement: &Statement,
+        declare: &Declare,
+        declared_types: &[Option<SqlType>],
+    ) -> Result<Ready, EngineError> {
+        let query = Statement { kind: StatementKind::Query(declare.query.clone()), ..statement.clone() };
+        let inner = self.prepare(session, &query, declared_types, None)?;
+        let parameter_types = inner.parameter_types.clone();
+        let work = Work::Declare { declare: declare.clone(), inner };
+        Ok(Ready { parameter_types, ..Ready::without_query(Ok(None), work) })
     }
 
     fn plan(
@@ -260,10 +354,9 @@ impl Engine {
         values: Option<&[ScalarValue]>,
     ) -> Result<Planned, EngineError> {
         let view = session.view();
-        let search_path = session.settings().search_path();
-        let time_zone = session.time_zone();
+        let Environment { search_path, time_zone } = Environment::of(session);
         let calls = WorkflowCalls::new(&view, &search_path, self.limits(), session.clock());
-        let settings = || system_settings(session.settings());
+        let settings = PlannedSettings::new(&session.settings);
         let context = PlanContext {
             view: &view,
             search_path: &search_path,
@@ -274,12 +367,13 @@ impl Engine {
             database: self.database(),
             time_zone: time_zone.name(),
             session_id: session.key().id.0,
-            settings: &settings,
+            settings: Arc::<PlannedSettings>::clone(&settings),
             declared_types,
             parameter_values: values,
         };
         let query = plan_query(query, &context)?;
-        Ok(Planned { query, is_preview: calls.was_preview(), reads_clock: calls.reads_clock() })
+        let one_request_only = calls.reads_clock() || settings.were_listed();
+        Ok(Planned { query, is_preview: calls.was_preview(), one_request_only })
     }
 
     /// Gets every piece ready at its store.
@@ -307,21 +401,29 @@ fn piece_rows(leaf: &Arc<dyn TableSource>, pieces: &[Arc<dyn PreparedPiece>]) ->
     Some(piece_provider(Arc::clone(pieces.get(piece)?), leaf.schema()))
 }
 
-fn system_settings(settings: &Settings) -> Vec<Setting> {
-    let all = settings.all_with_reset();
-    all.map(|(name, value, reset_value)| Setting {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        reset_value: reset_value.to_owned(),
-        description: String::new(),
-    })
-    .collect()
+impl Prepared {
+    /// Whether it was planned for a catalog or settings that are no longer those of the session.
+    fn is_outdated(&self, session: &Session) -> bool {
+        self.one_request_only
+            || self.catalog_version != session.view().version()
+            || self.environment != Environment::of(session)
+    }
+}
+
+/// The columns of a statement that reads from what the session holds under a name.
+fn columns_now(session: &Session, work: &Work) -> Result<Option<Vec<OutputColumn>>, ErrorReport> {
+    match work {
+        Work::Execute { options: Some(options), .. } => Ok(Some(explain::columns(options.format))),
+        Work::Execute { call, options: None } => session.columns_of_prepared(call),
+        Work::Fetch(fetch) => Ok(session.columns_of_cursor(fetch)),
+        _ => Ok(None),
+    }
 }
 
 struct Planned {
     query: PlannedQuery,
     is_preview: bool,
-    reads_clock: bool,
+    one_request_only: bool,
 }
 
 struct Ready {
@@ -344,7 +446,14 @@ impl Ready {
     }
 }
 
-fn output_columns(planned: &PlannedQuery) -> Result<Vec<OutputColumn>, EngineError> {
+fn output_columns(planned: &PlannedQuery, limits: &LimitSet) -> Result<Vec<OutputColumn>, EngineError> {
+    let (most, count) = (limits.of(limits::RESULT_COLUMNS), planned.output_names.len());
+    if count > most {
+        let message = format!("target lists can have at most {most} entries");
+        return Err(ErrorReport::new(SqlState::TOO_MANY_COLUMNS, message)
+            .with_detail(format!("The limit is {}, {count} were given.", limits::RESULT_COLUMNS.name))
+            .into());
+    }
     let fields = planned.plan.schema().fields().iter().zip(&planned.output_names);
     let announced = planned.announced.iter();
     fields.zip(announced).map(|((field, name), announced)| output_column(name, field.data_type(), announced)).collect()
@@ -358,6 +467,6 @@ fn output_column(name: &str, data_type: &DataType, announced: &Announced) -> Res
         )
         .with_detail(unmapped.to_string())
     })?;
-    let sql_type = if announced.is_varchar { SqlType::Varchar } else { sql_type };
+    let sql_type = announced.text_type.clone().unwrap_or(sql_type);
     Ok(OutputColumn { name: name.to_owned(), sql_type, type_modifier: announced.type_modifier })
 }

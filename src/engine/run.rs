@@ -7,20 +7,24 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::base::{ErrorReport, InternalError, SqlState, UserFacing, engine_error, limits};
+use crate::base::limits::{self, LimitSet};
+use crate::base::{ErrorReport, InternalError, SessionId, SqlState, TenantId, UserFacing, engine_error};
 use crate::stores::RunContext;
 
 use super::core::Engine;
 use super::error::EngineError;
-use super::explain;
+use super::explain::Measured;
 use super::metrics::Metrics;
-use super::outcome::{Outcome, RowStream, RowsTag, text_rows};
+use super::outcome::{Outcome, RowsTag, text_rows};
 use super::prepare::{Bound, QueryWork, Rows, Work};
+use super::rows::{RowStream, RunningRows};
 use super::session::Session;
+use super::sessions::SessionRegistry;
 
 impl Engine {
     /// Runs a query or an `EXPLAIN` for a session.
@@ -29,26 +33,32 @@ impl Engine {
         session: &Session,
         bound: &Bound,
         cancel: CancellationToken,
+        may_pause: bool,
     ) -> Result<Outcome, EngineError> {
         let started = Instant::now();
         match &bound.prepared.work {
             Work::Query(query) => {
                 let columns = bound.columns.clone().unwrap_or_default();
-                let stream = self.start(session, bound, query, cancel, started).await?;
-                Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream })
+                let stream = self.start(session, bound, query, cancel, started, may_pause).await?;
+                Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream, binary: false })
             }
-            Work::Explain { lines, analyze } => {
-                let mut lines = lines.clone();
+            Work::Explain { explained, analyze } => {
+                let mut explained = explained.clone();
                 if let Some(query) = analyze {
-                    let stream = self.start(session, bound, query, cancel, started).await?;
-                    lines.extend(measured(stream, started).await?);
+                    let stream = self.start(session, bound, query, cancel, started, false).await?;
+                    explained.measured(&measured(stream, started).await?);
                 }
-                let rows: Vec<Vec<String>> = lines.into_iter().map(|line| vec![line]).collect();
-                Ok(text_rows(RowsTag::Explain, &explain::columns(), &rows)?)
+                Ok(text_rows(RowsTag::Explain, &explained.columns(), &explained.rows())?)
             }
-            Work::Session(_) | Work::Write(_) | Work::NeedsValues => {
-                Err(InternalError::new("a statement without a query reached the run").into())
-            }
+            Work::Session(_)
+            | Work::Write(_)
+            | Work::NeedsValues
+            | Work::Prepare { .. }
+            | Work::Execute { .. }
+            | Work::Declare { .. }
+            | Work::Fetch(_)
+            | Work::Close(_)
+            | Work::Upkeep(_) => Err(InternalError::new("a statement without a query reached the run").into()),
         }
     }
 
@@ -59,17 +69,27 @@ impl Engine {
         query: &QueryWork,
         cancel: CancellationToken,
         started: Instant,
+        may_pause: bool,
     ) -> Result<RowStream, EngineError> {
-        let deadline = self.deadline(session, query.is_preview, started);
+        let cap = query.is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
+        let deadline = earlier(session.statement_timeout(), cap).map(|timeout| started + timeout);
+        let tenant = &session.identity().tenant().id;
         let context = RunContext {
+            tenant: tenant.clone(),
             parameters: Arc::clone(&bound.values),
             clock: session.clock(),
-            deadline,
+            // A store cannot stop its clock while the client thinks.
+            deadline: deadline.filter(|_| !may_pause),
             cancel: cancel.clone(),
         };
-        let tenant = &session.identity().tenant().id;
+        let place = Place {
+            sessions: Arc::clone(self.sessions()),
+            limits: self.limits().clone(),
+            tenant: session.identity().tenant().id.clone(),
+            session: session.key().id,
+        };
         let opening = async {
-            let permit = self.sessions().admit(tenant, self.limits()).await?;
+            let permit = place.admit().await?;
             let rows = self.open(query, &context).await?;
             Ok::<_, EngineError>((permit, rows))
         };
@@ -82,10 +102,18 @@ impl Engine {
         let recorder = Recorder { metrics: self.metrics().clone(), started, ended: false };
         match opened {
             Ok((permit, rows)) => {
-                let expiry = deadline.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
                 let guard = cancel.clone().drop_guard();
-                let canceled = Box::pin(cancel.cancelled_owned());
-                Ok(Box::pin(Running { rows, canceled, expiry, recorder, _permit: permit, _stop: guard }))
+                Ok(Box::new(Running {
+                    rows,
+                    canceled: Box::pin(cancel.clone().cancelled_owned()),
+                    cancel,
+                    expiry: deadline.map(timer),
+                    cap,
+                    recorder,
+                    place,
+                    permit: Some(permit),
+                    _stop: guard,
+                }))
             }
             Err(error) => {
                 let mut recorder = recorder;
@@ -93,12 +121,6 @@ impl Engine {
                 Err(error)
             }
         }
-    }
-
-    fn deadline(&self, session: &Session, is_preview: bool, started: Instant) -> Option<Instant> {
-        let of_session = session.settings().statement_timeout();
-        let of_preview = is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
-        [of_session, of_preview].into_iter().flatten().min().map(|timeout| started + timeout)
     }
 
     async fn open(&self, query: &QueryWork, context: &RunContext) -> Result<SendableRecordBatchStream, EngineError> {
@@ -117,14 +139,71 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+fn timer(deadline: Instant) -> Pin<Box<tokio::time::Sleep>> {
+    Box::pin(tokio::time::sleep_until(deadline.into()))
+}
+
+fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    [one, other].into_iter().flatten().min()
+}
+
+/// Where a statement asks for its place among those that run.
+struct Place {
+    sessions: Arc<SessionRegistry>,
+    limits: LimitSet,
+    tenant: TenantId,
+    session: SessionId,
+}
+
+impl Place {
+    async fn admit(&self) -> Result<OwnedSemaphorePermit, ErrorReport> {
+        self.sessions.admit(&self.tenant, &self.limits).await
+    }
+}
+
 /// The rows of a running query. Dropping it stops the query.
 struct Running {
     rows: SendableRecordBatchStream,
+    cancel: CancellationToken,
     canceled: Pin<Box<tokio_util::sync::WaitForCancellationFutureOwned>>,
     expiry: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// What a preview may take at most, whatever the session's timeout.
+    cap: Option<Duration>,
     recorder: Recorder,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
+    /// `None` while nobody waits for rows.
+    permit: Option<OwnedSemaphorePermit>,
     _stop: DropGuard,
+}
+
+impl RunningRows for Running {
+    fn suspend(&mut self) {
+        self.permit = None;
+        self.expiry = None;
+        self.place.sessions.waits(self.place.session);
+    }
+
+    fn resume(&mut self, timeout: Option<Duration>) -> BoxFuture<'_, Result<(), ErrorReport>> {
+        let deadline = earlier(timeout, self.cap).map(|timeout| Instant::now() + timeout);
+        self.place.sessions.runs(self.place.session, self.cancel.clone());
+        Box::pin(async move {
+            let permit = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => Err(canceled_by_user()),
+                () = until(deadline) => Err(timed_out()),
+                permit = self.place.admit() => permit,
+            };
+            self.expiry = deadline.map(timer);
+            match permit {
+                Ok(permit) => self.permit = Some(permit),
+                Err(report) => {
+                    self.recorder.end(report.sqlstate.code());
+                    return Err(report);
+                }
+            }
+            Ok(())
+        })
+    }
 }
 
 impl Running {
@@ -193,7 +272,7 @@ impl Drop for Recorder {
     }
 }
 
-async fn measured(mut stream: RowStream, started: Instant) -> Result<Vec<String>, EngineError> {
+async fn measured(mut stream: RowStream, started: Instant) -> Result<Measured, EngineError> {
     let (mut rows, mut bytes, mut first) = (0, 0, None);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
@@ -201,13 +280,7 @@ async fn measured(mut stream: RowStream, started: Instant) -> Result<Vec<String>
         rows += batch.num_rows();
         bytes += batch.get_array_memory_size();
     }
-    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
-    let first = first.map_or("none".to_owned(), |duration| format!("{:.3} ms", milliseconds(duration)));
-    Ok(vec![
-        "Run".to_owned(),
-        format!("  rows: {rows}, bytes in memory: {bytes}"),
-        format!("  first rows after: {first}, all after: {:.3} ms", milliseconds(started.elapsed())),
-    ])
+    Ok(Measured { rows, bytes, first, all: started.elapsed() })
 }
 
 fn canceled_by_user() -> ErrorReport {

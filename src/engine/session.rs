@@ -1,8 +1,9 @@
-//! Sessions: the state of one client, and what its statements do to it.
+//! Sessions: the state of one client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use datafusion::common::ScalarValue;
 
 use crate::base::limits;
@@ -13,31 +14,24 @@ use crate::tenancy::Identity;
 
 use super::core::Engine;
 use super::error::EngineError;
-use super::outcome::{Notice, Outcome, OutputColumn, RowsTag, SessionEffect, text_rows};
+use super::outcome::Outcome;
+use super::portals::Portals;
 use super::prepare::{Bound, Prepared, Work};
 use super::sessions::{SessionKey, SessionPlace};
 use super::settings::Settings;
-
-/// Where a session stands between BEGIN and COMMIT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionStatus {
-    /// No block is open.
-    Idle,
-    /// A block is open.
-    InBlock,
-    /// A block is open and has failed: only its end is accepted.
-    Failed,
-}
+use super::shared_settings::SharedSettings;
+use super::statements::Statements;
+use super::transaction::{Transaction, TransactionStatus};
 
 /// One client's session. Dropping it frees its place and cancels what it runs.
-#[derive(Debug)]
 pub struct Session {
-    engine: Engine,
+    pub(super) engine: Engine,
     identity: Identity,
     place: SessionPlace,
-    settings: Settings,
-    status: TransactionStatus,
-    block_start: Option<DateTime<Utc>>,
+    pub(super) settings: SharedSettings,
+    pub(super) transaction: Transaction,
+    pub(super) statements: Statements<Prepared>,
+    pub(super) portals: Portals<Bound>,
 }
 
 impl Engine {
@@ -68,9 +62,10 @@ impl Engine {
             engine: self.clone(),
             identity,
             place,
-            settings: values,
-            status: TransactionStatus::Idle,
-            block_start: None,
+            settings: SharedSettings::new(values),
+            transaction: Transaction::none(),
+            statements: Statements::new(self.limits()),
+            portals: Portals::new(self.limits()),
         })
     }
 
@@ -93,28 +88,104 @@ impl Session {
         &self.identity
     }
 
-    /// Settings that the client is told of at the start (`ParameterStatus`), such as `server_version`.
+    /// Settings that the client is told of (`ParameterStatus`), such as `server_version`.
     #[must_use]
     pub fn reported_settings(&self) -> Vec<(String, String)> {
-        self.settings.reported()
+        self.settings.lock().reported()
+    }
+
+    /// Counts the changes of the settings.
+    #[must_use]
+    pub fn settings_version(&self) -> u64 {
+        self.settings.lock().version()
     }
 
     /// The session's time zone, for the text of `timestamptz`.
     #[must_use]
     pub fn time_zone(&self) -> chrono_tz::Tz {
-        self.settings.time_zone()
+        self.settings.lock().time_zone()
+    }
+
+    /// How long a statement may run.
+    #[must_use]
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        self.settings.lock().timeout("statement_timeout")
+    }
+
+    /// How long the session may wait for its next statement where it stands, and what ends it then.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<(Duration, ErrorReport)> {
+        let (setting, state, message) = match self.transaction.status {
+            TransactionStatus::Idle => (
+                "idle_session_timeout",
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            ),
+            TransactionStatus::InBlock | TransactionStatus::Failed => (
+                "idle_in_transaction_session_timeout",
+                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+        };
+        let timeout = self.settings.lock().timeout(setting)?;
+        Some((timeout, ErrorReport::new(state, message)))
+    }
+
+    /// The prepared statements.
+    pub fn statements(&mut self) -> &mut Statements<Prepared> {
+        &mut self.statements
+    }
+
+    /// The portals.
+    pub fn portals(&mut self) -> &mut Portals<Bound> {
+        &mut self.portals
     }
 
     /// Where the session stands.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.status
+        self.transaction.status
     }
 
-    /// The front met an error while it ran or sent a statement: an open block has failed.
+    /// A text with so many statements begins. More than one are a transaction together.
+    pub fn begin_text(&mut self, statements: usize) {
+        self.transaction.is_text_of_many = statements > 1;
+    }
+
+    /// The front met an error while it ran or sent a statement: the transaction has failed.
     pub fn fail(&mut self) {
-        if self.status == TransactionStatus::InBlock {
-            self.status = TransactionStatus::Failed;
+        match self.transaction.status {
+            TransactionStatus::Idle => self.transaction.group_failed = true,
+            TransactionStatus::InBlock => self.transaction.status = TransactionStatus::Failed,
+            TransactionStatus::Failed => {}
+        }
+    }
+
+    /// A text or a group of messages ends; outside of a block that ends the transaction.
+    pub fn end_group(&mut self) {
+        self.transaction.is_text_of_many = false;
+        if self.transaction.status == TransactionStatus::Idle {
+            let commit = !self.transaction.group_failed;
+            self.end_transaction(commit);
+        }
+    }
+
+    /// The transaction ends, with it its portals and, when it is undone, its settings.
+    pub(super) fn end_transaction(&mut self, commit: bool) {
+        let before = self.transaction.end();
+        self.portals.end_transaction(commit);
+        let mut settings = self.settings.lock();
+        match before {
+            Some(before) if !commit => settings.restore(before),
+            Some(_) | None => settings.commit(),
+        }
+    }
+
+    /// A statement runs: it is in a transaction from here on.
+    pub(super) fn enter_transaction(&mut self) {
+        if !self.transaction.is_open() {
+            let before = self.settings.lock().begin_transaction();
+            self.transaction.begin(before);
         }
     }
 
@@ -159,28 +230,33 @@ impl Session {
     }
 
     /// Runs it. Returns when the first rows can be asked for; `statement_timeout` and cancel work until the stream ends.
+    /// `may_pause` tells that the client may ask for the rows bit by bit.
     ///
     /// # Errors
     /// Whatever stops it before the first row.
-    pub async fn execute(&mut self, bound: &Bound) -> Result<Outcome, EngineError> {
+    pub async fn execute(&mut self, bound: &Bound, may_pause: bool) -> Result<Outcome, EngineError> {
         self.refuse_in_failed_block(&bound.prepared.statement.kind)?;
+        self.enter_transaction();
         match &bound.prepared.work {
             Work::Session(statement) => self.run_session_statement(statement),
-            Work::Write(word) => Err(ErrorReport::new(
-                SqlState::READ_ONLY_SQL_TRANSACTION,
-                format!("cannot execute {word} in a read-only transaction"),
-            )
-            .with_hint("This server only reads. The pipeline that fills the stores writes.")
-            .into()),
+            Work::Upkeep(upkeep) => self.run_upkeep(upkeep),
+            Work::Write(word) => Err(read_only(word).into()),
+            Work::Prepare { name, types, statement } => self.keep_prepared(name, types, statement),
+            Work::Execute { call, options } => self.run_prepared(bound, call, *options, may_pause).await,
+            Work::Declare { declare, inner } => self.declare(declare, inner, bound),
+            Work::Fetch(fetch) => self.fetch(fetch).await,
+            Work::Close(name) => self.close_cursor(name.as_deref()),
             Work::Query(_) | Work::Explain { .. } | Work::NeedsValues => {
+                self.transaction.has_read = true;
                 let cancel = self.place.begin_statement();
-                self.engine.clone().run(self, bound, cancel).await
+                self.engine.clone().run(self, bound, cancel, may_pause).await
             }
         }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
+    /// The settings now.
+    pub(super) fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
+        read(&self.settings.lock())
     }
 
     /// This tenant's view of the tables as they are now.
@@ -190,145 +266,29 @@ impl Session {
 
     pub(super) fn clock(&self) -> RequestClock {
         let now = Utc::now();
-        RequestClock { transaction_start: self.block_start.unwrap_or(now), statement_start: now }
+        RequestClock { transaction_start: self.transaction.start().unwrap_or(now), statement_start: now }
     }
 
     fn refuse_in_failed_block(&self, kind: &StatementKind) -> Result<(), EngineError> {
-        let ends_block = matches!(kind, StatementKind::Session(SessionStatement::Commit | SessionStatement::Rollback));
-        if self.status != TransactionStatus::Failed || ends_block {
+        let ends_block = matches!(
+            kind,
+            StatementKind::Session(
+                SessionStatement::Commit { .. } | SessionStatement::Rollback { .. } | SessionStatement::RollbackTo(_)
+            )
+        );
+        if self.transaction.status != TransactionStatus::Failed || ends_block {
             return Ok(());
         }
         let message = "current transaction is aborted, commands ignored until end of transaction block";
         Err(ErrorReport::new(SqlState::IN_FAILED_SQL_TRANSACTION, message).into())
     }
-
-    fn run_session_statement(&mut self, statement: &SessionStatement) -> Result<Outcome, EngineError> {
-        let before = self.settings.reported();
-        let done = |tag: &str| Ok(Done { tag: tag.to_owned(), notices: Vec::new(), effect: None });
-        let result: Result<Done, EngineError> = match statement {
-            SessionStatement::Begin(word) => Ok(self.begin(word)),
-            SessionStatement::Commit => Ok(self.end(true)),
-            SessionStatement::Rollback => Ok(self.end(false)),
-            SessionStatement::Set { name, value, local } => {
-                self.settings.set(name, value.as_deref(), *local)?;
-                Ok(Done { tag: "SET".into(), notices: self.warn_if_local_outside_block(*local), effect: None })
-            }
-            SessionStatement::SetTransaction => done("SET"),
-            SessionStatement::Reset(name) => {
-                self.settings.set(name, None, false)?;
-                done("RESET")
-            }
-            SessionStatement::ResetAll => {
-                self.settings.reset_all();
-                done("RESET")
-            }
-            SessionStatement::Show(name) => return self.show(name),
-            SessionStatement::ShowAll => return self.show_all(),
-            SessionStatement::Discard { all, what } => self.discard(*all, what),
-            SessionStatement::Deallocate(Some(name)) => {
-                Ok(Done::with_effect("DEALLOCATE", SessionEffect::Deallocate(name.clone())))
-            }
-            SessionStatement::Deallocate(None) => Ok(Done::with_effect("DEALLOCATE ALL", SessionEffect::DeallocateAll)),
-        };
-        let Done { tag, notices, effect } = result?;
-        let parameter_status = self.settings.reported_changes(&before);
-        Ok(Outcome::Command { tag, notices, parameter_status, effect })
-    }
-
-    fn begin(&mut self, word: &str) -> Done {
-        if self.status == TransactionStatus::Idle {
-            self.status = TransactionStatus::InBlock;
-            self.block_start = Some(Utc::now());
-            self.settings.begin_block();
-            return Done { tag: word.to_owned(), notices: Vec::new(), effect: None };
-        }
-        let notice = warning(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
-        Done { tag: word.to_owned(), notices: vec![notice], effect: None }
-    }
-
-    fn end(&mut self, commit: bool) -> Done {
-        let committed = commit && self.status != TransactionStatus::Failed;
-        let tag = if committed { "COMMIT" } else { "ROLLBACK" }.to_owned();
-        if self.status == TransactionStatus::Idle {
-            let notice = warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
-            return Done { tag, notices: vec![notice], effect: None };
-        }
-        self.status = TransactionStatus::Idle;
-        self.block_start = None;
-        self.settings.end_block(committed);
-        Done { tag, notices: Vec::new(), effect: Some(SessionEffect::EndTransaction) }
-    }
-
-    fn discard(&mut self, all: bool, what: &str) -> Result<Done, EngineError> {
-        if !all {
-            return Ok(Done { tag: format!("DISCARD {what}"), notices: Vec::new(), effect: None });
-        }
-        if self.status != TransactionStatus::Idle {
-            let message = "DISCARD ALL cannot run inside a transaction block";
-            return Err(ErrorReport::new(SqlState::ACTIVE_SQL_TRANSACTION, message).into());
-        }
-        self.settings.reset_all();
-        Ok(Done::with_effect("DISCARD ALL", SessionEffect::DiscardAll))
-    }
-
-    fn warn_if_local_outside_block(&self, local: bool) -> Vec<Notice> {
-        if !local || self.status != TransactionStatus::Idle {
-            return Vec::new();
-        }
-        vec![warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks")]
-    }
-
-    fn show(&self, name: &str) -> Result<Outcome, EngineError> {
-        let value = self.settings.get(name)?.to_owned();
-        Ok(text_rows(RowsTag::Show, &show_columns(name), &[vec![value]])?)
-    }
-
-    fn show_all(&self) -> Result<Outcome, EngineError> {
-        let rows = self.settings.all().map(|(name, value)| vec![name.to_owned(), value.to_owned(), String::new()]);
-        let columns = ["name", "setting", "description"].map(text_column);
-        Ok(text_rows(RowsTag::Show, &columns, &rows.collect::<Vec<_>>())?)
-    }
 }
 
-struct Done {
-    tag: String,
-    notices: Vec<Notice>,
-    effect: Option<SessionEffect>,
-}
-
-impl Done {
-    fn with_effect(tag: &str, effect: SessionEffect) -> Self {
-        Self { tag: tag.to_owned(), notices: Vec::new(), effect: Some(effect) }
-    }
-}
-
-fn warning(state: SqlState, message: &str) -> Notice {
-    Notice { severity: "WARNING", report: ErrorReport::new(state, message) }
-}
-
-fn text_column(name: &str) -> OutputColumn {
-    OutputColumn { name: name.to_owned(), sql_type: SqlType::Text, type_modifier: -1 }
-}
-
-/// The columns of a session statement's rows, or `None` where it has none.
-pub(super) fn session_columns(statement: &SessionStatement) -> Option<Vec<OutputColumn>> {
-    match statement {
-        SessionStatement::Show(name) => Some(show_columns(name)),
-        SessionStatement::ShowAll => Some(["name", "setting", "description"].map(text_column).to_vec()),
-        SessionStatement::Begin(_)
-        | SessionStatement::Commit
-        | SessionStatement::Rollback
-        | SessionStatement::Set { .. }
-        | SessionStatement::Reset(_)
-        | SessionStatement::ResetAll
-        | SessionStatement::Discard { .. }
-        | SessionStatement::Deallocate(_)
-        | SessionStatement::SetTransaction => None,
-    }
-}
-
-fn show_columns(name: &str) -> Vec<OutputColumn> {
-    vec![text_column(super::settings::display_name(name))]
+/// The report for what would write.
+pub(super) fn read_only(word: &str) -> ErrorReport {
+    let message = format!("cannot execute {word} in a read-only transaction");
+    ErrorReport::new(SqlState::READ_ONLY_SQL_TRANSACTION, message)
+        .with_hint("This server only reads. The pipeline that fills the stores writes.")
 }
 
 /// Texts from here on are planned where they cannot hold up other sessions, in bytes.

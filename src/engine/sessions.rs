@@ -40,9 +40,11 @@ impl SessionRegistry {
     pub(super) fn open(self: &Arc<Self>, tenant: &TenantId, limits: &LimitSet) -> Result<SessionPlace, ErrorReport> {
         let mut entries = self.entries.lock();
         let of_tenant = entries.values().filter(|entry| entry.tenant == *tenant).count();
-        let full = entries.len() >= limits.of(limits::SESSIONS) || of_tenant >= limits.of(limits::SESSIONS_PER_TENANT);
-        if full {
-            return Err(ErrorReport::new(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already"));
+        for (limit, open) in [(limits::SESSIONS, entries.len()), (limits::SESSIONS_PER_TENANT, of_tenant)] {
+            if open >= limits.of(limit) {
+                return Err(ErrorReport::new(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
+                    .with_detail(format!("limit {} exceeded", limit.name)));
+            }
         }
         let key = SessionKey { id: self.free_id(&entries), secret: rand::random() };
         let entry = Entry { secret: key.secret, tenant: tenant.clone(), running: CancellationToken::new() };
@@ -110,6 +112,20 @@ impl SessionPlace {
             entry.running = token.clone();
         }
         token
+    }
+}
+
+impl SessionRegistry {
+    /// What a session runs from now on, again: a cancel reaches it.
+    pub(super) fn runs(&self, id: SessionId, token: CancellationToken) {
+        if let Some(entry) = self.entries.lock().get_mut(&id) {
+            entry.running = token;
+        }
+    }
+
+    /// A session waits for its client: a cancel reaches nothing, as in PostgreSQL.
+    pub(super) fn waits(&self, id: SessionId) {
+        self.runs(id, CancellationToken::new());
     }
 }
 

@@ -4,11 +4,14 @@
 //! refuses them instead of pretending.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::DEFAULT_SEARCH_PATH;
+use crate::catalog::system::unrecognized_setting;
 
 /// The PostgreSQL version whose answers are the specification.
 pub const SERVER_VERSION: &str = "15.10";
@@ -37,8 +40,12 @@ enum Kind {
     TimeZone,
     /// `ISO` with any order of the fields.
     DateStyle,
+    /// A character encoding, of which only UTF-8 can be honoured.
+    Encoding,
     /// Names, joined by commas.
     NameList,
+    /// The login name, or `none` for `role`.
+    Role,
 }
 
 struct Setting {
@@ -64,9 +71,10 @@ const SETTINGS: &[Setting] = &[
     reported("application_name", "", Kind::Text),
     setting("backslash_quote", "safe_encoding", Kind::OneOf(&["safe_encoding", "on", "off"])),
     setting("bytea_output", "hex", Kind::Honoured(&["hex"], &["escape"])),
-    reported("client_encoding", "UTF8", Kind::Honoured(&["UTF8", "UTF-8", "UNICODE"], &["SQL_ASCII", "LATIN1"])),
+    reported("client_encoding", "UTF8", Kind::Encoding),
     setting("client_min_messages", "notice", Kind::OneOf(MESSAGE_LEVELS)),
     reported("datestyle", "ISO, MDY", Kind::DateStyle),
+    setting("default_table_access_method", "heap", Kind::OneOf(&["heap"])),
     setting("default_transaction_deferrable", "off", Kind::Bool),
     setting("default_transaction_isolation", "read committed", Kind::OneOf(ISOLATION)),
     reported("default_transaction_read_only", "on", Kind::OnlyBool(true)),
@@ -92,6 +100,7 @@ const SETTINGS: &[Setting] = &[
     setting("lock_timeout", "0", Kind::Milliseconds),
     setting("max_identifier_length", "63", Kind::Fixed),
     setting("max_index_keys", "32", Kind::Fixed),
+    setting("role", "none", Kind::Role),
     setting("row_security", "on", Kind::OnlyBool(true)),
     setting("search_path", "", Kind::NameList),
     reported("server_encoding", "UTF8", Kind::Fixed),
@@ -107,7 +116,7 @@ const SETTINGS: &[Setting] = &[
     setting("transaction_read_only", "on", Kind::OnlyBool(true)),
     setting("work_mem", "4MB", Kind::Text),
     reported("is_superuser", "off", Kind::Fixed),
-    reported("session_authorization", "", Kind::Fixed),
+    reported("session_authorization", "", Kind::Role),
 ];
 
 /// The names as PostgreSQL spells them where it does not use lower case.
@@ -119,12 +128,21 @@ const SPELLINGS: &[(&str, &str)] =
 pub struct Settings {
     /// What the session began with: RESET goes back to it.
     initial: BTreeMap<String, String>,
+    now: Arc<Values>,
+    /// Counts the changes, so that whoever told the client something knows when to look again.
+    version: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Values {
     current: BTreeMap<String, String>,
-    /// What was in force before a block, for ROLLBACK.
-    before_block: Option<BTreeMap<String, String>>,
-    /// What `SET LOCAL` covers until the block ends.
+    /// What `SET LOCAL` covers until the transaction ends.
     local: BTreeMap<String, Option<String>>,
 }
+
+/// The values at one time, to go back to.
+#[derive(Debug, Clone)]
+pub struct SettingsMark(Arc<Values>);
 
 impl Settings {
     /// The defaults, with what the configuration and the user's name say.
@@ -136,7 +154,19 @@ impl Settings {
         initial.insert("search_path".into(), path);
         initial.insert("session_authorization".into(), user.to_owned());
         initial.insert("statement_timeout".into(), milliseconds_text(statement_timeout_ms));
-        Self { current: initial.clone(), initial, before_block: None, local: BTreeMap::new() }
+        let now = Arc::new(Values { current: initial.clone(), local: BTreeMap::new() });
+        Self { initial, now, version: 0 }
+    }
+
+    fn values(&mut self) -> &mut Values {
+        self.version += 1;
+        Arc::make_mut(&mut self.now)
+    }
+
+    /// How often something changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// A value of the startup message: it becomes what RESET goes back to.
@@ -146,7 +176,7 @@ impl Settings {
     pub fn set_initial(&mut self, name: &str, value: &str) -> Result<(), ErrorReport> {
         self.set(name, Some(value), false)?;
         let key = name.to_lowercase();
-        if let Some(value) = self.current.get(&key) {
+        if let Some(value) = self.now.current.get(&key) {
             self.initial.insert(key, value.clone());
         }
         Ok(())
@@ -160,20 +190,35 @@ impl Settings {
     pub fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<(), ErrorReport> {
         let key = name.to_lowercase();
         let checked = match (find(&key), value) {
-            (None, _) if !is_custom(&key) => return Err(unrecognized(name)),
+            (None, _) if !is_custom(&key) => return Err(unrecognized_setting(name)),
             (None, None) => String::new(),
             (None, Some(value)) => value.to_owned(),
-            (Some(_), None) => self.initial.get(&key).cloned().unwrap_or_default(),
-            (Some(setting), Some(value)) => check(setting, value)?,
+            (Some(setting), None) => {
+                refuse_fixed(setting)?;
+                self.initial.get(&key).cloned().unwrap_or_default()
+            }
+            (Some(setting), Some(value)) => self.check(setting, value)?,
         };
+        let values = self.values();
         if local {
-            let before = self.current.get(&key).cloned();
-            self.local.entry(key.clone()).or_insert(before);
+            let before = values.current.get(&key).cloned();
+            values.local.entry(key.clone()).or_insert(before);
         } else {
-            self.local.remove(&key);
+            values.local.remove(&key);
         }
-        self.current.insert(key, checked);
+        values.current.insert(key, checked);
         Ok(())
+    }
+
+    fn check(&self, setting: &Setting, value: &str) -> Result<String, ErrorReport> {
+        if !matches!(setting.kind, Kind::Role) {
+            return check(setting, value);
+        }
+        let user = self.initial.get("session_authorization").map_or("", String::as_str);
+        if value == user || (setting.name == "role" && value == "none") {
+            return Ok(value.to_owned());
+        }
+        Err(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("role \"{value}\" does not exist")))
     }
 
     /// A value as SHOW gives it.
@@ -181,17 +226,18 @@ impl Settings {
     /// # Errors
     /// `42704` for an unknown setting.
     pub fn get(&self, name: &str) -> Result<&str, ErrorReport> {
-        self.current.get(&name.to_lowercase()).map(String::as_str).ok_or_else(|| unrecognized(name))
+        let value = self.now.current.get(&name.to_lowercase());
+        value.map(String::as_str).ok_or_else(|| unrecognized_setting(name))
     }
 
     /// Every setting, by name.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.current.iter().map(|(name, value)| (spelled(name), value.as_str()))
+        self.now.current.iter().map(|(name, value)| (spelled(name), value.as_str()))
     }
 
     /// Every setting, by name: its value, and the one that RESET goes back to.
     pub fn all_with_reset(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.current.iter().map(|(name, value)| {
+        self.now.current.iter().map(|(name, value)| {
             let initial = self.initial.get(name).unwrap_or(value);
             (spelled(name), value.as_str(), initial.as_str())
         })
@@ -203,62 +249,80 @@ impl Settings {
         SETTINGS
             .iter()
             .filter(|setting| setting.reported)
-            .filter_map(|setting| Some((spelled(setting.name).to_owned(), self.current.get(setting.name)?.clone())))
+            .filter_map(|setting| Some((spelled(setting.name).to_owned(), self.now.current.get(setting.name)?.clone())))
             .collect()
-    }
-
-    /// What changed of the reported ones since `before`.
-    #[must_use]
-    pub fn reported_changes(&self, before: &[(String, String)]) -> Vec<(String, String)> {
-        self.reported().into_iter().filter(|pair| !before.contains(pair)).collect()
     }
 
     /// Back to what the session began with.
     pub fn reset_all(&mut self) {
-        self.current = self.initial.clone();
-        self.local.clear();
+        let current = self.initial.clone();
+        *self.values() = Values { current, local: BTreeMap::new() };
     }
 
-    /// A block begins.
-    pub fn begin_block(&mut self) {
-        self.before_block = Some(self.current.clone());
-    }
-
-    /// A block ends; without commit, its changes are undone.
-    pub fn end_block(&mut self, commit: bool) {
-        let before = self.before_block.take();
-        let local = std::mem::take(&mut self.local);
-        match before {
-            Some(before) if !commit => self.current = before,
-            Some(_) | None => {
-                for (name, value) in local {
-                    match value {
-                        Some(value) => self.current.insert(name, value),
-                        None => self.current.remove(&name),
-                    };
-                }
+    /// A transaction begins, with the defaults for transactions.
+    pub fn begin_transaction(&mut self) -> SettingsMark {
+        let mark = self.mark();
+        for name in ["transaction_isolation", "transaction_deferrable"] {
+            let default = self.now.current.get(&format!("default_{name}")).cloned();
+            if default.as_ref() != self.now.current.get(name) {
+                self.set_for_transaction(name, default.as_deref().unwrap_or_default());
             }
+        }
+        mark
+    }
+
+    /// Sets what holds until the transaction ends.
+    pub fn set_for_transaction(&mut self, name: &str, value: &str) {
+        let values = self.values();
+        let before = values.current.insert(name.to_owned(), value.to_owned());
+        values.local.entry(name.to_owned()).or_insert(before);
+    }
+
+    /// The values now.
+    #[must_use]
+    pub fn mark(&self) -> SettingsMark {
+        SettingsMark(Arc::clone(&self.now))
+    }
+
+    /// Undoes what changed since then.
+    pub fn restore(&mut self, mark: SettingsMark) {
+        if !Arc::ptr_eq(&self.now, &mark.0) {
+            self.version += 1;
+            self.now = mark.0;
+        }
+    }
+
+    /// A transaction is committed: what `SET LOCAL` covered comes back.
+    pub fn commit(&mut self) {
+        if self.now.local.is_empty() {
+            return;
+        }
+        let values = self.values();
+        for (name, value) in std::mem::take(&mut values.local) {
+            match value {
+                Some(value) => values.current.insert(name, value),
+                None => values.current.remove(&name),
+            };
         }
     }
 
     /// The schemas of `search_path`, in order.
     #[must_use]
     pub fn search_path(&self) -> Vec<String> {
-        split_names(self.current.get("search_path").map_or("", String::as_str))
+        split_names(self.now.current.get("search_path").map_or("", String::as_str))
     }
 
     /// The time zone.
     #[must_use]
     pub fn time_zone(&self) -> Tz {
-        self.current.get("timezone").and_then(|name| parse_time_zone(name)).unwrap_or(Tz::UTC)
+        self.now.current.get("timezone").and_then(|name| parse_time_zone(name)).unwrap_or(Tz::UTC)
     }
 
-    /// The statement timeout, if one is set.
+    /// A timeout, if it is set.
     #[must_use]
-    pub fn statement_timeout(&self) -> Option<std::time::Duration> {
-        let text = self.current.get("statement_timeout")?;
-        let milliseconds = parse_milliseconds(text)?;
-        (milliseconds > 0).then(|| std::time::Duration::from_millis(milliseconds))
+    pub fn timeout(&self, name: &str) -> Option<Duration> {
+        let milliseconds = parse_milliseconds(self.now.current.get(name)?)?;
+        (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 }
 
@@ -281,10 +345,6 @@ fn spelled(name: &str) -> &str {
     SPELLINGS.iter().find(|(key, _)| *key == name).map_or(name, |(_, spelling)| spelling)
 }
 
-fn unrecognized(name: &str) -> ErrorReport {
-    ErrorReport::new(SqlState::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
-}
-
 fn invalid(setting: &Setting, value: &str) -> ErrorReport {
     ErrorReport::new(
         SqlState::INVALID_PARAMETER_VALUE,
@@ -305,11 +365,8 @@ fn check(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
         list.iter().find(|candidate| candidate.eq_ignore_ascii_case(value)).map(|found| (*found).to_owned())
     };
     match setting.kind {
-        Kind::Fixed => Err(ErrorReport::new(
-            SqlState::CANT_CHANGE_RUNTIME_PARAM,
-            format!("parameter \"{}\" cannot be changed", spelled(setting.name)),
-        )),
-        Kind::Text => Ok(value.to_owned()),
+        Kind::Fixed => refuse_fixed(setting).map(|()| value.to_owned()),
+        Kind::Text | Kind::Role => Ok(value.to_owned()),
         Kind::Bool => match parse_bool(value) {
             Some(flag) => Ok(on_off(flag).to_owned()),
             None => Err(boolean_expected(setting)),
@@ -324,13 +381,14 @@ fn check(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
             Ok(number) => Err(not_honoured(setting, &number.to_string())),
             Err(_) => Err(invalid(setting, value)),
         },
-        Kind::Milliseconds => parse_milliseconds(value).map(milliseconds_text).ok_or_else(|| invalid(setting, value)),
+        Kind::Milliseconds => milliseconds(setting, value),
         Kind::OneOf(list) => one_of(list).ok_or_else(|| invalid(setting, value)),
         Kind::Honoured(list, refused) => match (one_of(list), one_of(refused)) {
             (Some(_), _) => Ok(list[0].to_owned()),
             (None, Some(known)) => Err(not_honoured(setting, &known)),
             (None, None) => Err(invalid(setting, value)),
         },
+        Kind::Encoding => encoding(setting, value),
         Kind::TimeZone => {
             parse_time_zone(value).map(|zone| zone.name().to_owned()).ok_or_else(|| invalid(setting, value))
         }
@@ -339,11 +397,33 @@ fn check(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
     }
 }
 
+fn refuse_fixed(setting: &Setting) -> Result<(), ErrorReport> {
+    match setting.kind {
+        Kind::Fixed => Err(ErrorReport::new(
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            format!("parameter \"{}\" cannot be changed", spelled(setting.name)),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn boolean_expected(setting: &Setting) -> ErrorReport {
     ErrorReport::new(
         SqlState::INVALID_PARAMETER_VALUE,
         format!("parameter \"{}\" requires a Boolean value", spelled(setting.name)),
     )
+}
+
+/// As in PostgreSQL, only letters and digits count, so that drivers may write `'utf-8'` with its quotes.
+fn encoding(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
+    let known: String = value.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    match known.as_str() {
+        "utf8" | "unicode" => Ok("UTF8".to_owned()),
+        "sqlascii" | "latin1" | "iso88591" | "win1252" | "windows1252" | "latin9" | "iso885915" => {
+            Err(not_honoured(setting, value))
+        }
+        _ => Err(invalid(setting, value)),
+    }
 }
 
 fn date_style(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
@@ -381,6 +461,33 @@ fn parse_time_zone(value: &str) -> Option<Tz> {
     name.parse().ok().or_else(|| chrono_tz::TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name)))
 }
 
+fn milliseconds(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
+    let (digits, negative) = match value.trim().strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (value, false),
+    };
+    match parse_milliseconds(digits) {
+        Some(number) if number > MOST_MILLISECONDS => {
+            Err(invalid(setting, value).with_hint("Value exceeds integer range."))
+        }
+        Some(number) if number == 0 || !negative => Ok(milliseconds_text(number)),
+        Some(number) => {
+            let sign = if negative { "-" } else { "" };
+            let name = spelled(setting.name);
+            Err(ErrorReport::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!(
+                    "{sign}{number} ms is outside the valid range for parameter \"{name}\" (0 .. {MOST_MILLISECONDS})"
+                ),
+            ))
+        }
+        None => Err(invalid(setting, value).with_hint(MILLISECONDS_HINT)),
+    }
+}
+
+const MOST_MILLISECONDS: u64 = i32::MAX as u64;
+const MILLISECONDS_HINT: &str = "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
+
 /// Milliseconds of `5s`, `1min`, `250`: PostgreSQL's units, case-sensitive as there.
 fn parse_milliseconds(value: &str) -> Option<u64> {
     let value = value.trim();
@@ -395,7 +502,7 @@ fn parse_milliseconds(value: &str) -> Option<u64> {
         "us" => return Some(number / 1_000),
         _ => return None,
     };
-    number.checked_mul(factor).filter(|milliseconds| *milliseconds <= i32::MAX as u64)
+    number.checked_mul(factor)
 }
 
 fn milliseconds_text(milliseconds: u64) -> String {
@@ -461,19 +568,41 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_rolls_back_undoes_its_settings() {
+    fn a_transaction_that_rolls_back_undoes_its_settings() {
         let mut settings = settings();
-        settings.begin_block();
+        let mark = settings.begin_transaction();
         settings.set("application_name", Some("a"), false).unwrap();
-        settings.end_block(false);
+        settings.restore(mark);
         assert_eq!(settings.get("application_name").unwrap(), "");
-        settings.begin_block();
+        settings.begin_transaction();
         settings.set("application_name", Some("b"), false).unwrap();
         settings.set("timezone", Some("Europe/Berlin"), true).unwrap();
         assert_eq!(settings.time_zone(), Tz::Europe__Berlin);
-        settings.end_block(true);
+        settings.commit();
         assert_eq!(settings.get("application_name").unwrap(), "b");
         assert_eq!(settings.time_zone(), Tz::UTC);
+    }
+
+    #[test]
+    fn a_transaction_begins_with_the_defaults_of_transactions() {
+        let mut settings = settings();
+        settings.set("default_transaction_isolation", Some("serializable"), false).unwrap();
+        settings.begin_transaction();
+        assert_eq!(settings.get("transaction_isolation").unwrap(), "serializable");
+        settings.set_for_transaction("transaction_isolation", "repeatable read");
+        settings.commit();
+        assert_eq!(settings.get("transaction_isolation").unwrap(), "read committed");
+    }
+
+    #[test]
+    fn roles_are_ones_own() {
+        let mut settings = settings();
+        for (name, value) in [("role", "none"), ("role", "acme"), ("session_authorization", "acme")] {
+            settings.set(name, Some(value), false).unwrap();
+        }
+        let error = settings.set("role", Some("globex"), false).unwrap_err();
+        assert_eq!(error.message, "role \"globex\" does not exist");
+        assert!(settings.set("session_authorization", Some("none"), false).is_err());
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, IntervalMonthDayNanoArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, IntervalMonthDayNanoArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano,
-    IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType, i256,
+    DataType, Date32Type, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -21,17 +21,12 @@ use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::function::{Function, by_arrays};
 
-/// Digits after the point that a quotient has at least, as in PostgreSQL.
-pub const QUOTIENT_SCALE: i8 = 16;
-
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("int_add", same, |args| checked(&args, Operation::Add)),
         Function::strict("int_subtract", same, |args| checked(&args, Operation::Subtract)),
         Function::strict("int_multiply", same, |args| checked(&args, Operation::Multiply)),
         Function::strict("float_divide", same, |args| float_divide(&args)),
-        Function::strict("numeric_divide", quotient, |args| by_arrays(&args, |arrays| divide(&arrays[0], &arrays[1]))),
-        Function::strict("avg_of", average_type, |args| by_arrays(&args, |arrays| average(&arrays[0], &arrays[1]))),
         Function::strict("date_add_days", |_, _| Some(DataType::Date32), |args| days(&args, 1)),
         Function::strict("date_subtract_days", |_, _| Some(DataType::Date32), |args| days(&args, -1)),
         Function::strict("date_difference", |_, _| Some(DataType::Int32), |args| date_difference(&args)),
@@ -124,81 +119,6 @@ fn is_zero(array: &dyn Array) -> Result<bool, DataFusionError> {
     Ok(floats.as_primitive::<Float64Type>().iter().flatten().any(|value| value == 0.0))
 }
 
-fn scale_of(data_type: &DataType) -> Option<i8> {
-    match data_type {
-        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => Some(*scale),
-        DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Null => Some(0),
-        _ => None,
-    }
-}
-
-fn quotient(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    let [left, right] = types else { return None };
-    let scale = scale_of(left)?.max(scale_of(right)?).max(QUOTIENT_SCALE);
-    Some(DataType::Decimal128(38, scale))
-}
-
-fn decimal(array: &ArrayRef) -> Result<Decimal128Array, DataFusionError> {
-    let scale = scale_of(array.data_type()).unwrap_or_default();
-    let array = cast(array, &DataType::Decimal128(38, scale))?;
-    Ok(array.as_primitive::<Decimal128Type>().clone())
-}
-
-/// A quotient of decimals, rounded half away from zero.
-fn divide(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
-    let (left, right) = (decimal(left)?, decimal(right)?);
-    let scale = left.scale().max(right.scale()).max(QUOTIENT_SCALE);
-    let shift =
-        u32::try_from(i32::from(scale) + i32::from(right.scale()) - i32::from(left.scale())).unwrap_or_default();
-    let mut rows = Vec::with_capacity(left.len());
-    for (dividend, divisor) in left.iter().zip(right.iter()) {
-        rows.push(match (dividend, divisor) {
-            (Some(dividend), Some(divisor)) => Some(divide_one(dividend, divisor, shift)?),
-            (None, _) | (_, None) => None,
-        });
-    }
-    Ok(Arc::new(Decimal128Array::from(rows).with_precision_and_scale(38, scale)?))
-}
-
-fn divide_one(dividend: i128, divisor: i128, shift: u32) -> Result<i128, DataFusionError> {
-    if divisor == 0 {
-        return Err(division_by_zero());
-    }
-    if let Some(scaled) = 10_i128.checked_pow(shift).and_then(|power| dividend.checked_mul(power)) {
-        let (quotient, rest) = (scaled / divisor, scaled % divisor);
-        let up = rest.unsigned_abs() * 2 >= divisor.unsigned_abs();
-        let away = if (scaled < 0) == (divisor < 0) { 1 } else { -1 };
-        return Ok(if up && rest != 0 { quotient + away } else { quotient });
-    }
-    let overflow = || wrap(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow"));
-    let ten = i256::from_i128(10);
-    let scaled = i256::from_i128(dividend).checked_mul(ten.wrapping_pow(shift)).ok_or_else(overflow)?;
-    let wide = i256::from_i128(divisor);
-    let quotient = scaled.checked_div(wide).ok_or_else(overflow)?;
-    let rest = scaled.checked_rem(wide).ok_or_else(overflow)?;
-    let up = rest.wrapping_abs().wrapping_mul(i256::from_i128(2)) >= wide.wrapping_abs();
-    let away = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
-    let rounded = if up && rest != i256::ZERO { quotient.wrapping_add(i256::from_i128(away)) } else { quotient };
-    rounded.to_i128().filter(|value| value.unsigned_abs() < 10_u128.pow(38)).ok_or_else(overflow)
-}
-
-fn average_type(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    match types.first()? {
-        DataType::Float32 | DataType::Float64 => Some(DataType::Float64),
-        _ => quotient(types, literals),
-    }
-}
-
-fn average(sum: &ArrayRef, count: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
-    if sum.data_type().is_floating() {
-        let (sum, count) = (cast(sum, &DataType::Float64)?, cast(count, &DataType::Float64)?);
-        let pairs = sum.as_primitive::<Float64Type>().iter().zip(count.as_primitive::<Float64Type>().iter());
-        let rows = pairs.map(|(sum, count)| Some(sum? / count?));
-        return Ok(Arc::new(rows.collect::<Float64Array>()));
-    }
-    divide(sum, count)
-}
-
 fn days(arguments: &ScalarFunctionArgs, sign: i32) -> Result<ColumnarValue, DataFusionError> {
     by_arrays(arguments, |arrays| {
         let dates = cast(&arrays[0], &DataType::Date32)?;
@@ -280,19 +200,3 @@ fn scaled(span: IntervalMonthDayNano, factor: f64) -> IntervalMonthDayNano {
 
 /// The arithmetic of time units needs this type in one place.
 pub(super) const MICROSECOND: TimeUnit = TimeUnit::Microsecond;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotients_round_half_away_from_zero() {
-        assert_eq!(divide_one(2, 3, 2).unwrap(), 67);
-        assert_eq!(divide_one(-2, 3, 2).unwrap(), -67);
-        assert_eq!(divide_one(1, -2, 0).unwrap(), -1);
-        assert_eq!(divide_one(1, 3, 0).unwrap(), 0);
-        assert_eq!(divide_one(10_i128.pow(37), 10_i128.pow(20), 16).unwrap(), 10_i128.pow(33));
-        assert!(divide_one(1, 0, 0).is_err());
-        assert!(divide_one(10_i128.pow(37), 1, 16).is_err());
-    }
-}

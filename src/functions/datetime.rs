@@ -6,27 +6,39 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, 
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, TimestampMicrosecondArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
+use datafusion::arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
 use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::UTC;
 use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::arithmetic::MICROSECOND;
-use super::function::{Function, by_arrays};
+use super::function::by_arrays;
 use super::literal::in_zone;
+use super::overload::{Overload, columns};
 
-pub(super) fn functions() -> Vec<ScalarUDF> {
-    vec![
-        Function::strict("extract", extract_type, |args| extract(&args)),
-        Function::strict("date_part", part_type, |args| extract(&args)),
-        Function::strict("date_trunc", truncated_type, |args| date_trunc(&args)),
-        Function::strict("timezone", zoned_type, |args| timezone(&args)),
-        Function::strict("to_timestamp", moment_type, |args| to_timestamp(&args)),
-        Function::strict("make_date", |_, _| Some(DataType::Date32), |args| make_date(&args)),
-    ]
+pub(super) fn functions() -> Vec<Overload> {
+    let mut all = Vec::new();
+    for signature in [
+        "(text, date) numeric",
+        "(text, time) numeric",
+        "(text, timestamp) numeric",
+        "(text, timestamptz) numeric",
+        "(text, interval) numeric",
+    ] {
+        all.push(columns("extract", signature, |args| extract(&args)).returning(extract_type));
+        all.push(columns("date_part", signature, |args| extract(&args)).returning(part_type));
+    }
+    for signature in
+        ["(text, timestamp) timestamp", "(text, timestamptz) timestamptz", "(text, timestamptz, text) timestamptz"]
+    {
+        all.push(columns("date_trunc", signature, |args| date_trunc(&args)));
+    }
+    all.push(columns("timezone", "(text, timestamp) timestamptz", |args| timezone(&args)));
+    all.push(columns("timezone", "(text, timestamptz) timestamp", |args| timezone(&args)));
+    all
 }
 
 fn text_of(literal: Option<&Option<&ScalarValue>>) -> Option<String> {
@@ -54,6 +66,7 @@ fn field_scale(field: &str) -> i8 {
 
 fn extract_type(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
     match types {
+        [_, DataType::Date32] => Some(DataType::Decimal128(38, 0)),
         [_, moment] if is_time(moment) => {
             Some(DataType::Decimal128(38, text_of(literals.first()).map_or(6, |field| field_scale(&field))))
         }
@@ -73,11 +86,71 @@ fn unknown_field(field: &str, data_type: &DataType) -> DataFusionError {
     ))
 }
 
+/// Fields that there are, but not in values of every type.
+fn check_field(field: &str, data_type: &DataType, extracting: bool) -> Result<(), DataFusionError> {
+    let of_time = matches!(
+        field,
+        "hour"
+            | "hours"
+            | "minute"
+            | "minutes"
+            | "second"
+            | "seconds"
+            | "millisecond"
+            | "milliseconds"
+            | "microsecond"
+            | "microseconds"
+            | "timezone"
+            | "timezone_hour"
+            | "timezone_minute"
+    );
+    let of_date = matches!(
+        field,
+        "day"
+            | "days"
+            | "month"
+            | "months"
+            | "year"
+            | "years"
+            | "quarter"
+            | "decade"
+            | "decades"
+            | "century"
+            | "centuries"
+            | "millennium"
+            | "millennia"
+            | "week"
+            | "weeks"
+            | "dow"
+            | "isodow"
+            | "doy"
+            | "isoyear"
+            | "julian"
+    );
+    let zone = field.starts_with("timezone");
+    let missing = match data_type {
+        DataType::Date32 => extracting && of_time,
+        DataType::Time64(_) => of_date || zone,
+        DataType::Timestamp(_, None) => zone,
+        DataType::Interval(_) => {
+            zone || matches!(field, "week" | "weeks" | "dow" | "isodow" | "doy" | "isoyear" | "julian")
+        }
+        _ => false,
+    };
+    if !missing {
+        return Ok(());
+    }
+    let name = super::function::type_name(data_type);
+    let message = format!("unit \"{field}\" not supported for type {name}");
+    Err(wrap(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)))
+}
+
 fn extract(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     let result = arguments.return_type().clone();
     by_arrays(arguments, |arrays| {
         let fields = cast(&arrays[0], &DataType::Utf8)?;
         let fields = fields.as_string::<i32>();
+        let whole = matches!(result, DataType::Decimal128(_, _));
         let moments = Moments::of(&arrays[1])?;
         let mut rows: Vec<Option<i128>> = Vec::with_capacity(arrays[1].len());
         for row in 0..arrays[1].len() {
@@ -86,6 +159,7 @@ fn extract(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionEr
                 continue;
             }
             let field = fields.value(row).to_lowercase();
+            check_field(&field, arrays[1].data_type(), whole)?;
             let micros = moments.field(row, &field).ok_or_else(|| unknown_field(&field, arrays[1].data_type()))?;
             rows.push(Some(micros));
         }
@@ -155,6 +229,10 @@ fn time_field(micros: i64, field: &str) -> Option<i128> {
         "decade" | "decades" => year.div_euclid(10),
         "century" | "centuries" => (year + 99).div_euclid(100),
         "millennium" | "millennia" => (year + 999).div_euclid(1_000),
+        "julian" => {
+            let day = i128::from(micros.div_euclid(86_400_000_000)) + 2_440_588;
+            return Some(day * MILLION + i128::from(micros.rem_euclid(86_400_000_000)) * MILLION / 86_400_000_000);
+        }
         "timezone" | "timezone_hour" | "timezone_minute" => 0,
         _ => return None,
     };
@@ -185,19 +263,6 @@ fn span_field(span: IntervalMonthDayNano, field: &str) -> Option<i128> {
         _ => return None,
     };
     Some(whole * MILLION)
-}
-
-fn truncated_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    match types {
-        [_, DataType::Date32 | DataType::Null] | [_, DataType::Date32 | DataType::Null, _] => {
-            Some(SqlType::Timestamptz.arrow())
-        }
-        [_, DataType::Timestamp(_, None)] => Some(SqlType::Timestamp.arrow()),
-        [_, DataType::Timestamp(_, Some(_))] | [_, DataType::Timestamp(_, Some(_)), _] => {
-            Some(SqlType::Timestamptz.arrow())
-        }
-        _ => None,
-    }
 }
 
 fn date_trunc(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
@@ -284,20 +349,16 @@ fn truncate_date(micros: i64, field: &str) -> Option<i64> {
     Some(first.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
 }
 
-fn zoned_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    match types {
-        [_, DataType::Timestamp(_, Some(_))] => Some(SqlType::Timestamp.arrow()),
-        [_, DataType::Timestamp(_, None) | DataType::Date32 | DataType::Null] => Some(SqlType::Timestamptz.arrow()),
-        _ => None,
-    }
-}
-
-/// A zone by its name or its offset. PostgreSQL counts POSIX offsets west of Greenwich; `+02` as a name does too.
-fn zone_of(name: &str) -> Result<Tz, DataFusionError> {
+/// A zone by its name.
+pub(super) fn zone_named(name: &str) -> Result<Tz, ErrorReport> {
     let any_case = || chrono_tz::TZ_VARIANTS.iter().copied().find(|zone| zone.name().eq_ignore_ascii_case(name));
     name.parse::<Tz>().ok().or_else(any_case).ok_or_else(|| {
-        wrap(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized")))
+        ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
     })
+}
+
+fn zone_of(name: &str) -> Result<Tz, DataFusionError> {
+    zone_named(name).map_err(wrap)
 }
 
 fn timezone(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
@@ -327,49 +388,6 @@ fn shift(micros: i64, zone: Tz, to_wall: bool) -> Option<i64> {
     }
     let wall: NaiveDateTime = utc.naive_utc();
     Some(in_zone(wall, zone))
-}
-
-fn moment_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    matches!(types, [one] if one.is_numeric() || one.is_null()).then(|| SqlType::Timestamptz.arrow())
-}
-
-/// Seconds since 1970.
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-fn to_timestamp(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(arguments, |arrays| {
-        let seconds = cast(&arrays[0], &DataType::Float64)?;
-        let rows =
-            seconds.as_primitive::<Float64Type>().iter().map(|value| value.map(|value| (value * 1e6).round() as i64));
-        stamped(rows.collect(), &SqlType::Timestamptz.arrow())
-    })
-}
-
-fn make_date(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(arguments, |arrays| {
-        let parts: Vec<ArrayRef> =
-            arrays.iter().map(|array| cast(array, &DataType::Int64)).collect::<Result<_, _>>()?;
-        let [years, months, days] = parts.as_slice() else {
-            return Err(wrap(super::function::undefined("make_date", &[])));
-        };
-        let mut rows: Vec<Option<i32>> = Vec::with_capacity(years.len());
-        for row in 0..years.len() {
-            let part = |array: &ArrayRef| array.is_valid(row).then(|| array.as_primitive::<Int64Type>().value(row));
-            rows.push(match (part(years), part(months), part(days)) {
-                (Some(year), Some(month), Some(day)) => Some(day_number(year, month, day)?),
-                _ => None,
-            });
-        }
-        Ok(Arc::new(datafusion::arrow::array::Date32Array::from(rows)))
-    })
-}
-
-fn day_number(year: i64, month: i64, day: i64) -> Result<i32, DataFusionError> {
-    let date = i32::try_from(year).ok().zip(u32::try_from(month).ok()).zip(u32::try_from(day).ok());
-    let date = date.and_then(|((year, month), day)| NaiveDate::from_ymd_opt(year, month, day));
-    date.map(|date| date.num_days_from_ce() - 719_163).ok_or_else(|| {
-        let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
-        wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, message))
-    })
 }
 
 /// The wall clock of a moment in a zone, for texts.

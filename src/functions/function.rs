@@ -94,7 +94,11 @@ impl ScalarUDFImpl for Function {
 
 /// `function f(integer, text) does not exist`
 pub(super) fn undefined(name: &str, arguments: &[DataType]) -> ErrorReport {
-    let types: Vec<String> = arguments.iter().map(type_name).collect();
+    undefined_names(name, &arguments.iter().map(type_name).collect::<Vec<_>>())
+}
+
+/// The same with the names of the types.
+pub(super) fn undefined_names(name: &str, types: &[String]) -> ErrorReport {
     ErrorReport::new(SqlState::UNDEFINED_FUNCTION, format!("function {name}({}) does not exist", types.join(", ")))
         .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
@@ -103,8 +107,10 @@ pub(super) fn undefined(name: &str, arguments: &[DataType]) -> ErrorReport {
 #[must_use]
 pub fn type_name(data_type: &DataType) -> String {
     match SqlType::from_arrow(data_type) {
+        _ if matches!(data_type, DataType::Struct(_)) => "record".to_owned(),
         Ok(_) if data_type.is_null() => "unknown".to_owned(),
         Ok(SqlType::Numeric { .. }) => "numeric".to_owned(),
+        Ok(SqlType::Array(element)) if matches!(*element, SqlType::Numeric { .. }) => "numeric[]".to_owned(),
         Ok(sql_type) => sql_type.name(),
         Err(error) => error.0.to_string(),
     }
@@ -145,6 +151,14 @@ impl ScalarUDFImpl for Unknown {
     }
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
         Err(wrap(undefined(&self.name, arguments)))
+    }
+    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef, DataFusionError> {
+        let name = |(field, literal): (&FieldRef, &Option<&ScalarValue>)| match literal {
+            Some(ScalarValue::Utf8(_)) => "unknown".to_owned(),
+            Some(_) | None => type_name(field.data_type()),
+        };
+        let types = arguments.arg_fields.iter().zip(arguments.scalar_arguments).map(name);
+        Err(wrap(undefined_names(&self.name, &types.collect::<Vec<_>>())))
     }
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         Err(wrap(undefined(&self.name, &[])))

@@ -7,85 +7,9 @@ use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, GroupsAccumulator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
 
 use super::function::type_name;
-
-/// A library function under another name, or with another result type.
-#[derive(Debug)]
-pub(super) struct Typed {
-    name: &'static str,
-    inner: Arc<ScalarUDF>,
-    result: Option<DataType>,
-}
-
-impl Typed {
-    pub(super) fn function(name: &'static str, inner: Arc<ScalarUDF>, result: Option<DataType>) -> ScalarUDF {
-        ScalarUDF::from(Self { name, inner, result })
-    }
-}
-
-impl PartialEq for Typed {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Typed {}
-
-impl Hash for Typed {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for Typed {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
-        match &self.result {
-            Some(result) => Ok(result.clone()),
-            None => self.inner.return_type(arguments),
-        }
-    }
-
-    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef, DataFusionError> {
-        let field = self.inner.return_field_from_args(arguments)?;
-        match &self.result {
-            Some(result) => Ok(Arc::new(field.as_ref().clone().with_data_type(result.clone()))),
-            None => Ok(field),
-        }
-    }
-
-    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {
-        self.inner.coerce_types(arguments)
-    }
-
-    fn invoke_with_args(&self, mut arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-        let Some(result) = &self.result else { return self.inner.invoke_with_args(arguments) };
-        let scalars: Vec<Option<ScalarValue>> = arguments
-            .args
-            .iter()
-            .map(|value| match value {
-                ColumnarValue::Scalar(value) => Some(value.clone()),
-                ColumnarValue::Array(_) => None,
-            })
-            .collect();
-        let scalars: Vec<Option<&ScalarValue>> = scalars.iter().map(Option::as_ref).collect();
-        let fields = ReturnFieldArgs { arg_fields: &arguments.arg_fields, scalar_arguments: &scalars };
-        arguments.return_field = self.inner.return_field_from_args(fields)?;
-        self.inner.invoke_with_args(arguments)?.cast_to(result, None)
-    }
-}
 
 /// What the arguments of an aggregate become before it sees them; `None` when there is no such aggregate.
 type Widen = fn(&DataType) -> Option<DataType>;
@@ -132,13 +56,10 @@ pub(super) fn widen_sum(argument: &DataType) -> Option<DataType> {
         DataType::Decimal128(_, scale) => Some(DataType::Decimal128(38, *scale)),
         DataType::Decimal256(precision, scale) => Some(DataType::Decimal256(*precision, *scale)),
         DataType::Float32 | DataType::Float64 => Some(DataType::Float64),
+        // Only until the planner has put the sum of intervals in its place.
+        DataType::Interval(_) => Some(argument.clone()),
         _ => None,
     }
-}
-
-/// Statistics are double precision.
-pub(super) fn widen_float(argument: &DataType) -> Option<DataType> {
-    (argument.is_numeric() || argument.is_null()).then_some(DataType::Float64)
 }
 
 impl AggregateUDFImpl for Widened {
@@ -151,7 +72,10 @@ impl AggregateUDFImpl for Widened {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
-        self.inner.return_type(arguments)
+        match arguments {
+            [interval @ DataType::Interval(_)] if self.name == "sum" => Ok(interval.clone()),
+            _ => self.inner.return_type(arguments),
+        }
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {

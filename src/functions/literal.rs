@@ -25,7 +25,9 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value as f32))),
         SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
         SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
-        SqlType::Text | SqlType::Varchar => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+            Ok(ScalarValue::Utf8(Some(text.to_owned())))
+        }
         SqlType::Date => Ok(ScalarValue::Date32(Some(date(text)?))),
         SqlType::Time => time(text),
         SqlType::Timestamp => {
@@ -37,8 +39,14 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Uuid => uuid::Uuid::parse_str(text.trim())
             .map(|value| ScalarValue::FixedSizeBinary(16, Some(value.as_bytes().to_vec())))
             .map_err(|_| invalid(sql_type, text)),
-        SqlType::Json => json(text).map(|_| ScalarValue::LargeUtf8(Some(text.to_owned()))),
-        SqlType::Jsonb => json(text).map(|value| ScalarValue::LargeBinary(Some(jsonb_text(&value).into_bytes()))),
+        SqlType::Json => {
+            super::operators::normal_jsonb(text).ok_or_else(bad_json)?;
+            Ok(ScalarValue::LargeUtf8(Some(text.to_owned())))
+        }
+        SqlType::Jsonb => {
+            let normal = super::operators::normal_jsonb(text).ok_or_else(bad_json)?;
+            Ok(ScalarValue::LargeBinary(Some(normal.into_bytes())))
+        }
         SqlType::Bytea => bytea(text).map(|value| ScalarValue::Binary(Some(value))),
         SqlType::Array(element) => array(text, element, zone),
     }
@@ -57,7 +65,14 @@ fn invalid(sql_type: &SqlType, text: &str) -> ErrorReport {
 }
 
 fn invalid_time(sql_type: &SqlType, text: &str) -> ErrorReport {
-    ErrorReport { sqlstate: SqlState::INVALID_DATETIME_FORMAT, ..invalid(sql_type, text) }
+    // The input functions have short names for some types.
+    let name = match sql_type {
+        SqlType::Timestamp => "timestamp".to_owned(),
+        SqlType::Time => "time".to_owned(),
+        other => short_name(other),
+    };
+    let message = format!("invalid input syntax for type {name}: \"{text}\"");
+    ErrorReport::new(SqlState::INVALID_DATETIME_FORMAT, message)
 }
 
 fn field_out_of_range(text: &str) -> ErrorReport {
@@ -287,7 +302,8 @@ fn offset(text: &str) -> Option<i64> {
 /// `22007` when it is none.
 pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
     let bad = || invalid_time(&SqlType::Interval, text);
-    let lower = text.trim().to_lowercase().replace('@', " ");
+    let named = super::interval_forms::named(text.trim());
+    let lower = named.as_deref().unwrap_or(text).trim().to_lowercase().replace('@', " ");
     let spaced = separate(&lower);
     let mut words = spaced.split_whitespace().peekable();
     let mut total = Span::default();
@@ -382,29 +398,9 @@ impl Span {
     }
 }
 
-fn json(text: &str) -> Result<serde_json::Value, ErrorReport> {
-    serde_json::from_str(text).map_err(|_| {
-        ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
-            .with_detail("The text is not valid JSON.")
-    })
-}
-
-/// The text that PostgreSQL shows for a jsonb: keys by length, then by bytes, a blank after colon and comma.
-fn jsonb_text(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Array(items) => {
-            format!("[{}]", items.iter().map(jsonb_text).collect::<Vec<_>>().join(", "))
-        }
-        serde_json::Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-            let one = |(key, value): (&String, &serde_json::Value)| {
-                format!("{}: {}", serde_json::Value::String(key.clone()), jsonb_text(value))
-            };
-            format!("{{{}}}", fields.into_iter().map(one).collect::<Vec<_>>().join(", "))
-        }
-        scalar => scalar.to_string(),
-    }
+fn bad_json() -> ErrorReport {
+    ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
+        .with_detail("The text is not valid JSON.")
 }
 
 fn bytea(text: &str) -> Result<Vec<u8>, ErrorReport> {
@@ -510,7 +506,10 @@ mod tests {
             IntervalMonthDayNano::new(14, -3, 14_706_500_000_000)
         );
         assert_eq!(interval("1.5 days ago").unwrap(), IntervalMonthDayNano::new(0, -1, -43_200_000_000_000));
-        assert_eq!(jsonb_text(&serde_json::json!({"bb": [1, 2], "a": null})), "{\"a\": null, \"bb\": [1, 2]}");
+        assert_eq!(
+            super::super::operators::normal_jsonb("{\"bb\": [1,2], \"a\":null}").as_deref(),
+            Some("{\"a\": null, \"bb\": [1, 2]}")
+        );
     }
 
     #[test]

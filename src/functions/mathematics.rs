@@ -1,4 +1,4 @@
-//! `power`, `sqrt`, `ln`, `log`, `exp`: double precision, with PostgreSQL's errors where the library gives NaN.
+//! The functions of double precision, with PostgreSQL's errors where the library gives NaN.
 
 use std::sync::Arc;
 
@@ -6,31 +6,108 @@ use datafusion::arrow::array::{AsArray, Float64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
 
-use super::function::{Function, by_arrays};
+use super::function::by_arrays;
+use super::overload::{Overload, columns, lenient};
 
-pub(super) fn functions() -> Vec<ScalarUDF> {
+const ONE: &str = "(float8) float8";
+const TWO: &str = "(float8, float8) float8";
+
+pub(super) fn functions() -> Vec<Overload> {
+    let mut all = vec![
+        columns("power", TWO, |args| binary(&args, power)),
+        columns("pow", TWO, |args| binary(&args, power)),
+        columns("sqrt", ONE, |args| unary(&args, square_root)),
+        columns("exp", ONE, |args| unary(&args, |x| within(x.exp(), x.is_finite()))),
+        columns("ln", ONE, |args| unary(&args, |x| logarithm(x, f64::ln))),
+        columns("log10", ONE, |args| unary(&args, |x| logarithm(x, f64::log10))),
+        columns("log", ONE, |args| unary(&args, |x| logarithm(x, f64::log10))),
+        columns("cbrt", ONE, |args| unary(&args, |x| Ok(x.cbrt()))),
+        columns("degrees", ONE, |args| unary(&args, |x| Ok(x / (std::f64::consts::PI / 180.0)))),
+        columns("radians", ONE, |args| unary(&args, |x| Ok(x * (std::f64::consts::PI / 180.0)))),
+        lenient("pi", "() float8", |_| Ok(ScalarValue::Float64(Some(std::f64::consts::PI)))),
+        lenient("random", "() float8", |_| Ok(ScalarValue::Float64(Some(rand::random::<f64>())))).volatile(),
+    ];
+    all.extend(circular());
+    all.extend(in_degrees());
+    all
+}
+
+fn circular() -> Vec<Overload> {
     vec![
-        Function::strict("power", floats, |args| binary(&args, power)),
-        Function::strict("pow", floats, |args| binary(&args, power)),
-        Function::strict("sqrt", floats, |args| unary(&args, square_root)),
-        Function::strict("exp", floats, |args| unary(&args, |x| within(x.exp(), x.is_finite()))),
-        Function::strict("ln", floats, |args| unary(&args, |x| logarithm(x, f64::ln))),
-        Function::strict("log10", floats, |args| unary(&args, |x| logarithm(x, f64::log10))),
-        Function::strict("log", floats, |args| match args.args.len() {
-            1 => unary(&args, |x| logarithm(x, f64::log10)),
-            _ => binary(&args, |base, x| Ok(logarithm(x, f64::ln)? / logarithm(base, f64::ln)?)),
-        }),
+        columns("sin", ONE, |args| unary(&args, |x| finite(x, f64::sin))),
+        columns("cos", ONE, |args| unary(&args, |x| finite(x, f64::cos))),
+        columns("tan", ONE, |args| unary(&args, |x| finite(x, f64::tan))),
+        columns("cot", ONE, |args| unary(&args, |x| finite(x, |x| 1.0 / x.tan()))),
+        columns("asin", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, f64::asin))),
+        columns("acos", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, f64::acos))),
+        columns("atan", ONE, |args| unary(&args, |x| Ok(x.atan()))),
+        columns("atan2", TWO, |args| binary(&args, |y, x| Ok(y.atan2(x)))),
+        columns("sinh", ONE, |args| unary(&args, |x| Ok(x.sinh()))),
+        columns("cosh", ONE, |args| unary(&args, |x| Ok(x.cosh()))),
+        columns("tanh", ONE, |args| unary(&args, |x| Ok(x.tanh()))),
+        columns("asinh", ONE, |args| unary(&args, |x| Ok(x.asinh()))),
+        columns("acosh", ONE, |args| unary(&args, |x| inside(x, 1.0, f64::INFINITY, f64::acosh))),
+        columns("atanh", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, f64::atanh))),
     ]
 }
 
-fn floats(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    let fits = !types.is_empty() && types.iter().all(|one| one.is_numeric() || one.is_null());
-    fits.then_some(DataType::Float64)
+fn in_degrees() -> Vec<Overload> {
+    vec![
+        columns("sind", ONE, |args| unary(&args, |x| finite(x, sine))),
+        columns("cosd", ONE, |args| unary(&args, |x| finite(x, |x| sine(x + 90.0)))),
+        columns("tand", ONE, |args| unary(&args, |x| finite(x, tangent))),
+        columns("cotd", ONE, |args| unary(&args, |x| finite(x, |x| tangent(90.0 - x)))),
+        columns("asind", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, |x| whole(x.asin().to_degrees())))),
+        columns("acosd", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, |x| whole(x.acos().to_degrees())))),
+        columns("atand", ONE, |args| unary(&args, |x| Ok(whole(x.atan().to_degrees())))),
+        columns("atan2d", TWO, |args| binary(&args, |y, x| Ok(whole(y.atan2(x).to_degrees())))),
+    ]
+}
+
+/// Where degrees come out whole but for the last bits, they are whole.
+fn whole(degrees: f64) -> f64 {
+    let near = degrees.round();
+    if (degrees - near).abs() < 1e-13 * near.abs().max(1.0) { near } else { degrees }
+}
+
+/// Exact where the sine is 0, 1/2 or 1.
+fn sine(degrees: f64) -> f64 {
+    let turn = degrees.rem_euclid(360.0);
+    match turn {
+        0.0 | 180.0 => 0.0,
+        30.0 | 150.0 => 0.5,
+        90.0 => 1.0,
+        210.0 | 330.0 => -0.5,
+        270.0 => -1.0,
+        other => other.to_radians().sin(),
+    }
+}
+
+fn tangent(degrees: f64) -> f64 {
+    match degrees.rem_euclid(180.0) {
+        0.0 => 0.0,
+        45.0 => 1.0,
+        90.0 => f64::INFINITY,
+        135.0 => -1.0,
+        _ => sine(degrees) / sine(degrees + 90.0),
+    }
+}
+
+fn out_of_range() -> DataFusionError {
+    fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "input is out of range")
+}
+
+fn finite(x: f64, of: fn(f64) -> f64) -> Result<f64, DataFusionError> {
+    if x.is_infinite() { Err(out_of_range()) } else { Ok(of(x)) }
+}
+
+fn inside(x: f64, low: f64, high: f64, of: fn(f64) -> f64) -> Result<f64, DataFusionError> {
+    if x < low || x > high { Err(out_of_range()) } else { Ok(of(x)) }
 }
 
 fn fail(state: SqlState, message: &str) -> DataFusionError {
@@ -91,9 +168,6 @@ fn binary(
     arguments: &ScalarFunctionArgs,
     of: impl Fn(f64, f64) -> Result<f64, DataFusionError>,
 ) -> Result<ColumnarValue, DataFusionError> {
-    if arguments.args.len() != 2 {
-        return Err(wrap(super::function::undefined("power", &[])));
-    }
     by_arrays(arguments, |arrays| {
         let left = cast(&arrays[0], &DataType::Float64)?;
         let right = cast(&arrays[1], &DataType::Float64)?;

@@ -5,23 +5,41 @@
 //! Does not: plan or emit.
 //! Invariant: a function that is not in the table cannot be called, and every row answers for every dialect.
 
+mod aggregates;
 mod arithmetic;
+mod array;
 mod bind;
+mod calendar;
 mod clock;
 mod datetime;
+mod formats;
 mod function;
+mod interval_forms;
+mod json;
 mod library;
 pub mod literal;
 mod mathematics;
+mod misc;
+mod numeric;
+mod operators;
+mod overload;
+mod regex;
 mod registry;
 mod rounding;
 mod rows;
+mod signature;
 mod table;
 mod text;
+mod texts;
+mod value;
 
-pub use arithmetic::QUOTIENT_SCALE;
+pub use aggregates::aggregate_argument_types;
 pub use bind::bind;
 pub use function::{type_name, unknown_function};
+pub use misc::check_window_arguments;
+pub use operators::as_nullable;
+pub use overload::{Settled, argument_types, is_open, settled};
 pub use registry::FunctionRegistry;
 pub use table::{FunctionKind, FunctionRow, Rendering, find, rows};
 pub use text::differs_as_text;
+pub use texts::escaped_again;

@@ -3,12 +3,33 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-use super::library::{Typed, Widened, widen_float, widen_sum};
+use super::library::{Widened, widen_sum};
+use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
-use super::{arithmetic, clock, datetime, mathematics, rounding, text};
+use super::{
+    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
+    regex, rounding, text, texts,
+};
+
+/// Every signature of the functions that have their own.
+pub(super) fn overloads() -> Vec<Overload> {
+    let all = [
+        array::functions(),
+        calendar::functions(),
+        datetime::functions(),
+        formats::functions(),
+        json::functions(),
+        mathematics::functions(),
+        misc::functions(),
+        numeric::functions(),
+        regex::functions(),
+        rounding::functions(),
+        texts::functions(),
+    ];
+    all.into_iter().flatten().collect()
+}
 
 /// Implementations by name. Built once, shared by every session.
 #[derive(Debug, Clone, Default)]
@@ -20,47 +41,6 @@ pub struct FunctionRegistry {
     /// Window functions.
     pub windows: HashMap<String, Arc<WindowUDF>>,
 }
-
-/// Names of PostgreSQL, the library's name for the same, and the result type where the library has another.
-const RENAMED: [(&str, &str, Option<DataType>); 25] = [
-    ("length", "character_length", Some(DataType::Int32)),
-    ("char_length", "character_length", Some(DataType::Int32)),
-    ("character_length", "character_length", Some(DataType::Int32)),
-    ("octet_length", "octet_length", Some(DataType::Int32)),
-    ("bit_length", "bit_length", Some(DataType::Int32)),
-    ("strpos", "strpos", Some(DataType::Int32)),
-    ("position", "strpos", Some(DataType::Int32)),
-    ("ascii", "ascii", Some(DataType::Int32)),
-    ("substring", "substr", None),
-    ("trim", "btrim", None),
-    ("btrim", "btrim", None),
-    ("md5", "md5", Some(DataType::Utf8)),
-    ("upper", "upper", Some(DataType::Utf8)),
-    ("lower", "lower", Some(DataType::Utf8)),
-    ("initcap", "initcap", Some(DataType::Utf8)),
-    ("reverse", "reverse", Some(DataType::Utf8)),
-    ("split_part", "split_part", Some(DataType::Utf8)),
-    ("regexp_count", "regexp_count", Some(DataType::Int32)),
-    ("array_length", "array_length", Some(DataType::Int32)),
-    ("array_upper", "array_length", Some(DataType::Int32)),
-    ("cardinality", "cardinality", Some(DataType::Int32)),
-    ("array_position", "array_position", Some(DataType::Int32)),
-    ("array_cat", "array_concat", None),
-    ("array_replace", "array_replace_all", None),
-    ("array_remove", "array_remove_all", None),
-];
-
-/// Aggregates under PostgreSQL's names.
-const AGGREGATES: [(&str, &str); 8] = [
-    ("every", "bool_and"),
-    ("variance", "var"),
-    ("var_samp", "var"),
-    ("var_pop", "var_pop"),
-    ("stddev", "stddev"),
-    ("stddev_samp", "stddev"),
-    ("stddev_pop", "stddev_pop"),
-    ("covar_samp", "covar_samp"),
-];
 
 impl FunctionRegistry {
     /// Every function of the table, with its implementation.
@@ -85,18 +65,12 @@ impl FunctionRegistry {
                 self.scalars.insert(name.clone(), Arc::clone(function));
             }
         }
-        for (name, inner, result) in &RENAMED {
-            if let Some(inner) = library.get(*inner) {
-                self.add_scalar(Typed::function(name, Arc::clone(inner), result.clone()));
-            }
-        }
         let own = [
             clock::functions(),
             arithmetic::functions(),
-            rounding::functions(),
-            datetime::functions(),
             text::functions(),
-            mathematics::functions(),
+            overload::functions(),
+            operators::functions(),
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);
@@ -121,11 +95,8 @@ impl FunctionRegistry {
         if let Some(sum) = library.get("sum") {
             self.add_aggregate(Widened::function("sum", Arc::clone(sum), Some(widen_sum)));
         }
-        for (name, inner) in AGGREGATES {
-            if let Some(inner) = library.get(inner) {
-                let widen = (name != "every").then_some(widen_float as fn(&DataType) -> Option<DataType>);
-                self.add_aggregate(Widened::function(name, Arc::clone(inner), widen));
-            }
+        for function in aggregates::functions() {
+            self.add_aggregate(function);
         }
     }
 

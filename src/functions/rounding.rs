@@ -7,19 +7,56 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float6
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use super::function::{Function, by_arrays};
+use crate::base::{ErrorReport, SqlState};
 
-pub(super) fn functions() -> Vec<ScalarUDF> {
-    vec![
-        Function::strict("round", rounded_type, |args| run(&args, half_away, f64::round_ties_even)),
-        Function::strict("trunc", rounded_type, |args| run(&args, toward_zero, f64::trunc)),
-        Function::strict("ceil", whole_type, |args| run(&args, upward, f64::ceil)),
-        Function::strict("ceiling", whole_type, |args| run(&args, upward, f64::ceil)),
-        Function::strict("floor", whole_type, |args| run(&args, downward, f64::floor)),
-        Function::strict("sign", whole_type, |args| sign(&args)),
-    ]
+use super::function::by_arrays;
+use super::overload::{Call, Overload, columns, strict};
+use super::value::fail;
+
+pub(super) fn functions() -> Vec<Overload> {
+    let mut all = vec![
+        columns("round", "(numeric, int4) numeric", |args| run(&args, half_away, f64::round_ties_even))
+            .returning(rounded_type),
+        columns("trunc", "(numeric, int4) numeric", |args| run(&args, toward_zero, f64::trunc)).returning(rounded_type),
+    ];
+    for signature in ["(float8) float8", "(numeric) numeric"] {
+        all.extend([
+            columns("round", signature, |args| run(&args, half_away, f64::round_ties_even)).returning(whole_type),
+            columns("trunc", signature, |args| run(&args, toward_zero, f64::trunc)).returning(whole_type),
+            columns("ceil", signature, |args| run(&args, upward, f64::ceil)).returning(whole_type),
+            columns("ceiling", signature, |args| run(&args, upward, f64::ceil)).returning(whole_type),
+            columns("floor", signature, |args| run(&args, downward, f64::floor)).returning(whole_type),
+            columns("sign", signature, |args| sign(&args)).returning(whole_type),
+        ]);
+    }
+    for signature in ["(int2) int2", "(int4) int4", "(int8) int8", "(float4) float4", "(float8) float8"] {
+        all.push(strict("abs", signature, absolute));
+    }
+    all.push(strict("abs", "(numeric) numeric", absolute).returning(|types, _| types.first().cloned()));
+    all
+}
+
+fn absolute(call: &Call<'_>) -> Result<ScalarValue, ErrorReport> {
+    let out_of_range = |name: &str| fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{name} out of range"));
+    Ok(match &call.args[0] {
+        ScalarValue::Int16(Some(value)) => {
+            ScalarValue::Int16(Some(value.checked_abs().ok_or_else(|| out_of_range("smallint"))?))
+        }
+        ScalarValue::Int32(Some(value)) => {
+            ScalarValue::Int32(Some(value.checked_abs().ok_or_else(|| out_of_range("integer"))?))
+        }
+        ScalarValue::Int64(Some(value)) => {
+            ScalarValue::Int64(Some(value.checked_abs().ok_or_else(|| out_of_range("bigint"))?))
+        }
+        ScalarValue::Float32(Some(value)) => ScalarValue::Float32(Some(value.abs())),
+        ScalarValue::Float64(Some(value)) => ScalarValue::Float64(Some(value.abs())),
+        ScalarValue::Decimal128(Some(value), precision, scale) => {
+            ScalarValue::Decimal128(Some(value.abs()), *precision, *scale)
+        }
+        other => other.clone(),
+    })
 }
 
 /// The scale that a literal second argument asks for; a column's values can only round within the scale there is.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::operators;
 use super::rows::ROWS;
 
 /// What kind of call it is.
@@ -56,7 +57,8 @@ impl FunctionRow {
 /// Every row.
 #[must_use]
 pub fn rows() -> &'static [FunctionRow] {
-    ROWS
+    static ALL: LazyLock<Vec<FunctionRow>> = LazyLock::new(|| [ROWS.as_slice(), operators::ROWS].concat());
+    &ALL
 }
 
 /// The row of a function.
@@ -66,4 +68,4 @@ pub fn find(name: &str, kind: FunctionKind) -> Option<&'static FunctionRow> {
 }
 
 static INDEX: LazyLock<HashMap<(FunctionKind, &'static str), &'static FunctionRow>> =
-    LazyLock::new(|| ROWS.iter().map(|row| ((row.kind, row.name), row)).collect());
+    LazyLock::new(|| rows().iter().map(|row| ((row.kind, row.name), row)).collect());

@@ -12,42 +12,21 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::{DataFusionError, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+use datafusion::logical_expr::ScalarUDF;
+
+use crate::base::ErrorReport;
+use crate::base::engine_error::report;
 
 use super::datetime::wall_clock;
 use super::function::{Function, by_arrays};
+use super::value::defect;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
-    vec![
-        Function::strict(
-            "text_of",
-            |_, _| Some(DataType::Utf8),
-            |args| by_arrays(&args, |arrays| texts(&arrays[0], zone(arrays))),
-        ),
-        Function::lenient("concat", |_, _| Some(DataType::Utf8), |args| concat(&args)),
-        Function::lenient("concat_ws", |_, _| Some(DataType::Utf8), |args| concat_ws(&args)),
-        Function::strict("quote_literal", text_type, |args| {
-            map_text(&args, |text| format!("'{}'", text.replace('\'', "''")))
-        }),
-        Function::strict("quote_ident", text_type, |args| map_text(&args, quote_ident)),
-    ]
-}
-
-fn text_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    (types.len() == 1).then_some(DataType::Utf8)
-}
-
-fn quote_ident(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    if begins && name.chars().all(plain) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-fn map_text(arguments: &ScalarFunctionArgs, change: impl Fn(&str) -> String) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(arguments, |arrays| {
-        let texts = texts(&arrays[0], Tz::UTC)?;
-        Ok(Arc::new(texts.as_string::<i32>().iter().map(|text| text.map(&change)).collect::<StringArray>()))
-    })
+    vec![Function::strict(
+        "text_of",
+        |_, _| Some(DataType::Utf8),
+        |args| by_arrays(&args, |arrays| texts(&arrays[0], zone(arrays))),
+    )]
 }
 
 /// The session's zone is the last argument, a constant.
@@ -224,43 +203,18 @@ fn quoted_item(text: &str) -> String {
     }
 }
 
-/// `concat` writes booleans as `t` and `f`, as they are shown, not as they are cast.
-fn shown(array: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
-    if array.data_type() != &DataType::Boolean {
-        return texts(array, Tz::UTC);
+/// One value as text; empty for NULL.
+pub(super) fn shown_value(value: &ScalarValue, zone: Tz) -> Result<String, ErrorReport> {
+    match value {
+        ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => return Ok(text.clone()),
+        ScalarValue::Int32(Some(number)) => return Ok(number.to_string()),
+        ScalarValue::Int64(Some(number)) => return Ok(number.to_string()),
+        _ => {}
     }
-    let letters = array.as_boolean().iter().map(|value| value.map(|value| if value { "t" } else { "f" }));
-    Ok(Arc::new(letters.collect::<StringArray>()))
-}
-
-fn concat(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(arguments, |arrays| {
-        let columns = arrays.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
-        let rows = (0..arrays.first().map_or(1, Array::len)).map(|row| {
-            let parts = columns.iter().map(AsArray::as_string::<i32>);
-            Some(parts.filter(|part| part.is_valid(row)).map(|part| part.value(row)).collect::<String>())
-        });
-        Ok(Arc::new(rows.collect::<StringArray>()))
-    })
-}
-
-fn concat_ws(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    by_arrays(arguments, |arrays| {
-        let columns = arrays.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
-        let Some((separators, columns)) = columns.split_first() else {
-            return Ok(Arc::new(StringArray::from(vec![""])));
-        };
-        let separators = separators.as_string::<i32>();
-        let rows = (0..separators.len()).map(|row| {
-            if separators.is_null(row) {
-                return None;
-            }
-            let parts = columns.iter().map(AsArray::as_string::<i32>);
-            let parts: Vec<&str> = parts.filter(|part| part.is_valid(row)).map(|part| part.value(row)).collect();
-            Some(parts.join(separators.value(row)))
-        });
-        Ok(Arc::new(rows.collect::<StringArray>()))
-    })
+    let array = value.to_array().map_err(defect)?;
+    let texts = texts(&array, zone).map_err(|error| report(&error))?;
+    let texts = texts.as_string::<i32>();
+    Ok(if texts.is_valid(0) { texts.value(0).to_owned() } else { String::new() })
 }
 
 #[cfg(test)]

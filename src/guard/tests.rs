@@ -2,8 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::expr::{SetComparison, SetQuantifier};
 use datafusion::logical_expr::{
-    LogicalPlan, LogicalPlanBuilder, TableSource, col, exists, in_subquery, lit, scalar_subquery,
+    Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, TableSource, col, exists, in_subquery, lit,
+    scalar_subquery,
 };
 use proptest::prelude::*;
 use sqlparser::ast::Statement;
@@ -255,8 +259,14 @@ fn plans() -> impl Strategy<Value = LogicalPlan> {
         scan("t", projection).project([col("symbol"), col("x")]).unwrap().build().unwrap()
     });
     leaf.prop_recursive(5, 24, 2, |inner| {
-        (inner.clone(), inner, 0_u8..9).prop_map(|(left, right, kind)| combined(left, right, kind))
+        (inner.clone(), inner, 0_u8..14).prop_map(|(left, right, kind)| combined(left, right, kind))
     })
+}
+
+/// `x >= ANY (subquery)`.
+fn any_of(values: Arc<LogicalPlan>) -> Expr {
+    let Expr::ScalarSubquery(subquery) = scalar_subquery(values) else { panic!() };
+    Expr::SetComparison(SetComparison::new(Box::new(col("l.x")), subquery, Operator::GtEq, SetQuantifier::Any))
 }
 
 fn combined(left: LogicalPlan, right: LogicalPlan, kind: u8) -> LogicalPlan {
@@ -276,6 +286,19 @@ fn combined(left: LogicalPlan, right: LogicalPlan, kind: u8) -> LogicalPlan {
         5 => builder.distinct().unwrap(),
         6 => builder.sort([col("x").sort(true, true)]).unwrap().limit(1, Some(3)).unwrap(),
         7 => builder.project([col("symbol"), scalar_subquery(one()).alias("x")]).unwrap(),
+        8 => builder.filter(any_of(one())).unwrap(),
+        9 => builder
+            .aggregate([col("symbol")], [max(any_of(one()))])
+            .unwrap()
+            .project([col("symbol"), lit(1_i64).alias("x")])
+            .unwrap(),
+        10 => {
+            let right = LogicalPlanBuilder::from(right.as_ref().clone()).alias("r").unwrap().build().unwrap();
+            let on = col("l.x").eq(col("r.x")).and(any_of(one()));
+            builder.join_on(right, JoinType::Full, [on]).unwrap().project([col("l.symbol"), col("r.x")]).unwrap()
+        }
+        11 => builder.window([row_number()]).unwrap(),
+        12 => builder.sort([scalar_subquery(one()).sort(true, true)]).unwrap(),
         _ => builder.explain(false, false).unwrap().project([lit("s").alias("symbol"), lit(1_i64).alias("x")]).unwrap(),
     };
     builder.project([col("symbol"), col("x")]).unwrap().build().unwrap()

@@ -32,6 +32,21 @@ impl Requirement {
         };
         Self { physical, policy: policy.clone(), tenant_id: tenant.id.to_string(), list }
     }
+
+    /// Columns and the values that a row must have in each of them. No value at all where nothing is allowed; no column
+    /// where every row is.
+    #[must_use]
+    pub fn admitted_values(&self) -> Vec<(&str, &[String])> {
+        let owner = std::slice::from_ref(&self.tenant_id);
+        match &self.policy {
+            Policy::Shared => Vec::new(),
+            Policy::TenantColumn { column } => vec![(column, owner)],
+            Policy::ListAttribute { column, attribute: _ } => vec![(column, &self.list)],
+            Policy::TenantColumnAndList { tenant_column, column, attribute: _ } => {
+                vec![(tenant_column, owner), (column, &self.list)]
+            }
+        }
+    }
 }
 
 /// A statement in which every base table was seen to stand inside its guard. Stores run nothing else.

@@ -65,7 +65,7 @@ impl Members {
         }
         group.outboxes.insert(id, Arc::clone(outbox));
         drop(groups);
-        self.metrics.connected(tenant.id.as_str());
+        self.metrics.connected();
         Some(Membership { members: Arc::clone(self), tenant_id: tenant.id.clone(), id })
     }
 
@@ -87,6 +87,6 @@ impl Drop for Membership {
             }
         }
         drop(groups);
-        self.members.metrics.disconnected(self.tenant_id.as_str());
+        self.members.metrics.disconnected();
     }
 }

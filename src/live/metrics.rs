@@ -12,8 +12,8 @@ type Labels = Vec<(&'static str, String)>;
 /// Counters of the side listener. Cheap to clone; all clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    /// Open connections by tenant.
-    connections: Family<Labels, Gauge>,
+    /// Open connections. Whoever reads the counters proved nothing, so they name no tenant.
+    connections: Gauge,
     /// Connections that the server closed, by code.
     closes: Family<Labels, Counter>,
     /// Messages that were handed to a connection's writer.
@@ -35,7 +35,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("flowforge_live");
-        registry.register("connections", "Open WebSocket connections by tenant", metrics.connections.clone());
+        registry.register("connections", "Open WebSocket connections", metrics.connections.clone());
         registry.register("closes", "WebSocket connections that the server closed, by code", metrics.closes.clone());
         registry.register("messages_sent", "Messages handed to writers", metrics.sent.clone());
         registry.register("updates_merged", "Queued table updates that a newer one replaced", metrics.merged.clone());
@@ -50,11 +50,11 @@ impl Metrics {
         self.closes.get_or_create(&vec![("code", close.code().to_string())]).inc();
     }
 
-    pub(super) fn connected(&self, tenant: &str) {
-        self.connections.get_or_create(&vec![("tenant", tenant.to_owned())]).inc();
+    pub(super) fn connected(&self) {
+        self.connections.inc();
     }
 
-    pub(super) fn disconnected(&self, tenant: &str) {
-        self.connections.get_or_create(&vec![("tenant", tenant.to_owned())]).dec();
+    pub(super) fn disconnected(&self) {
+        self.connections.dec();
     }
 }

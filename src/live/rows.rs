@@ -132,6 +132,8 @@ impl<'a> Writer<'a> {
             SqlType::Numeric { .. }
             | SqlType::Text
             | SqlType::Varchar
+            | SqlType::Character
+            | SqlType::Name
             | SqlType::Date
             | SqlType::Time
             | SqlType::Timestamp

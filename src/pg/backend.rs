@@ -2,13 +2,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 
 use crate::base::{ErrorReport, SqlType, UserFacing};
 use crate::engine::{
-    Bound, Engine, EngineError, Outcome, OutputColumn, Prepared, Session, SessionKey, Statement, TransactionStatus,
+    Bound, Engine, EngineError, Outcome, OutputColumn, Portals, Prepared, Session, SessionKey, Statement, Statements,
+    TransactionStatus,
 };
 use crate::tenancy::Identity;
 
@@ -43,14 +45,28 @@ pub trait BackendSession: Send {
 
     /// The key with which another connection may cancel.
     fn key(&self) -> SessionKey;
-    /// Settings that the client is told of at the start.
+    /// Settings that the client is told of.
     fn reported_settings(&self) -> Vec<(String, String)>;
+    /// Counts the changes of the settings.
+    fn settings_version(&self) -> u64;
+    /// How long a statement may run.
+    fn statement_timeout(&self) -> Option<Duration>;
+    /// How long the session may wait for its next statement, and what ends it then.
+    fn idle_timeout(&self) -> Option<(Duration, ErrorReport)>;
+    /// The prepared statements.
+    fn statements(&mut self) -> &mut Statements<Self::Prepared>;
+    /// The portals.
+    fn portals(&mut self) -> &mut Portals<Self::Bound>;
     /// The zone for the text of `timestamptz`.
     fn time_zone(&self) -> Tz;
     /// Where the session stands.
     fn transaction_status(&self) -> TransactionStatus;
-    /// An open block has failed.
+    /// A text with so many statements begins.
+    fn begin_text(&mut self, statements: usize);
+    /// The transaction has failed.
     fn fail(&mut self);
+    /// A text or a group of messages ends; outside of a block that ends the transaction.
+    fn end_group(&mut self);
 
     /// Reads a text that may hold several statements.
     ///
@@ -67,6 +83,9 @@ pub trait BackendSession: Send {
         statement: &Self::Statement,
         declared_types: &[Option<SqlType>],
     ) -> Result<Arc<Self::Prepared>, ErrorReport>;
+
+    /// The first parameter that a statement names, such as `$1`, and its position in the text that was parsed.
+    fn first_parameter(statement: &Self::Statement) -> Option<(&str, usize)>;
 
     /// The types of `$1`, `$2` …
     fn parameter_types(prepared: &Self::Prepared) -> &[SqlType];
@@ -86,11 +105,15 @@ pub trait BackendSession: Send {
     /// The columns of a bound statement, `None` when it has no rows.
     fn bound_columns(bound: &Self::Bound) -> Option<&[OutputColumn]>;
 
-    /// Runs a bound statement.
+    /// Runs a bound statement. `may_pause` tells that the client may ask for the rows bit by bit.
     ///
     /// # Errors
     /// Whatever stops it before the first row.
-    fn execute(&mut self, bound: &Self::Bound) -> impl Future<Output = Result<Outcome, ErrorReport>> + Send;
+    fn execute(
+        &mut self,
+        bound: &Self::Bound,
+        may_pause: bool,
+    ) -> impl Future<Output = Result<Outcome, ErrorReport>> + Send;
 }
 
 impl Backend for Engine {
@@ -124,6 +147,27 @@ impl BackendSession for Session {
     fn time_zone(&self) -> Tz {
         Self::time_zone(self)
     }
+    fn settings_version(&self) -> u64 {
+        Self::settings_version(self)
+    }
+    fn statement_timeout(&self) -> Option<Duration> {
+        Self::statement_timeout(self)
+    }
+    fn idle_timeout(&self) -> Option<(Duration, ErrorReport)> {
+        Self::idle_timeout(self)
+    }
+    fn statements(&mut self) -> &mut Statements<Prepared> {
+        Self::statements(self)
+    }
+    fn portals(&mut self) -> &mut Portals<Bound> {
+        Self::portals(self)
+    }
+    fn begin_text(&mut self, statements: usize) {
+        Self::begin_text(self, statements);
+    }
+    fn end_group(&mut self) {
+        Self::end_group(self);
+    }
     fn transaction_status(&self) -> TransactionStatus {
         Self::transaction_status(self)
     }
@@ -135,6 +179,9 @@ impl BackendSession for Session {
     }
     fn prepare(&self, statement: &Statement, declared_types: &[Option<SqlType>]) -> Result<Arc<Prepared>, ErrorReport> {
         Self::prepare(self, statement, declared_types).map_err(|error| located(&error, statement.offset))
+    }
+    fn first_parameter(statement: &Statement) -> Option<(&str, usize)> {
+        statement.first_parameter.as_ref().map(|(id, position)| (id.as_str(), *position))
     }
     fn parameter_types(prepared: &Prepared) -> &[SqlType] {
         &prepared.parameter_types
@@ -148,8 +195,8 @@ impl BackendSession for Session {
     fn bound_columns(bound: &Bound) -> Option<&[OutputColumn]> {
         bound.columns.as_deref()
     }
-    async fn execute(&mut self, bound: &Bound) -> Result<Outcome, ErrorReport> {
-        Self::execute(self, bound).await.map_err(|error| told(&error))
+    async fn execute(&mut self, bound: &Bound, may_pause: bool) -> Result<Outcome, ErrorReport> {
+        Self::execute(self, bound, may_pause).await.map_err(|error| located(&error, bound.offset()))
     }
 }
 

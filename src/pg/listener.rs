@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -100,8 +101,8 @@ async fn connect<B: Backend>(
     context: Arc<PgContext<B>>,
     shutdown: CancellationToken,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+    if let Err(error) = stream.set_nodelay(true).and_then(|()| keep_alive(&stream)) {
+        tracing::debug!(%error, "no TCP_NODELAY, or no keepalive");
     }
     let seconds = u64::try_from(context.limits.of(limits::AUTHENTICATION_SECONDS)).unwrap_or(u64::MAX);
     let login = Box::pin(log_in(stream, address, &context, &shutdown));
@@ -110,6 +111,13 @@ async fn connect<B: Backend>(
         Ok(None) => {}
         Err(_) => tracing::debug!(%address, "authentication took too long"),
     }
+}
+
+/// A peer that is gone without a word is noticed within some minutes, also where nothing is to be sent.
+fn keep_alive(stream: &TcpStream) -> std::io::Result<()> {
+    let probes =
+        TcpKeepalive::new().with_time(Duration::from_secs(120)).with_interval(Duration::from_secs(30)).with_retries(4);
+    SockRef::from(stream).set_tcp_keepalive(&probes)
 }
 
 /// Everything before the first message of a session; `None` when it does not come to that.

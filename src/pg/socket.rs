@@ -4,11 +4,14 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+
+use crate::base::limits::CLIENT_WRITE_SECONDS;
 
 use super::failure::{Failure, violation};
 
@@ -78,12 +81,21 @@ pub struct Socket {
     input: BytesMut,
     /// What the next flush sends.
     pub output: BytesMut,
+    /// How long the client may take nothing of it.
+    patience: Duration,
 }
 
 impl Socket {
     /// A socket with empty buffers.
     pub fn new(transport: Transport) -> Self {
-        Self { transport, input: BytesMut::new(), output: BytesMut::new() }
+        Self { transport, input: BytesMut::new(), output: BytesMut::new(), patience: Duration::from_secs(60) }
+    }
+
+    /// The same, with a client that may take nothing for so long.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Whether the bytes on the wire are encrypted.
@@ -152,17 +164,30 @@ impl Socket {
         Ok(Frame { kind, body })
     }
 
-    /// Sends what is in the output buffer.
+    /// Sends what is in the output buffer. A client that takes nothing of it for too long is cut off.
     pub async fn flush(&mut self) -> Result<(), Failure> {
-        if !self.output.is_empty() {
-            self.transport.write_all(&self.output).await?;
-            self.output.clear();
-            if self.output.capacity() > KEPT_BYTES {
-                self.output = BytesMut::new();
+        while !self.output.is_empty() {
+            let written = self.transport.write(&self.output);
+            match tokio::time::timeout(self.patience, written).await {
+                Ok(written) => self.output.advance(written?),
+                Err(_) => return Err(self.stuck()),
             }
         }
-        self.transport.flush().await?;
-        Ok(())
+        if self.output.capacity() > KEPT_BYTES {
+            self.output = BytesMut::new();
+        } else {
+            self.output.clear();
+        }
+        match tokio::time::timeout(self.patience, self.transport.flush()).await {
+            Ok(flushed) => Ok(flushed?),
+            Err(_) => Err(self.stuck()),
+        }
+    }
+
+    fn stuck(&self) -> Failure {
+        let seconds = self.patience.as_secs();
+        tracing::info!(seconds, limit = CLIENT_WRITE_SECONDS.name, "a client that reads nothing was cut off");
+        Failure::Gone
     }
 
     /// Ends this side and throws away what the client still sends. To close with unread bytes would reset the connection,

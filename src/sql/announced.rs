@@ -2,10 +2,12 @@
 //!
 //! PostgreSQL tells the digits of a table's column and of a cast that is written with digits, and of nothing computed.
 
-use datafusion::common::Column;
+use datafusion::arrow::datatypes::DataType as ArrowType;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
-use sqlparser::ast::{self, CharacterLength, DataType, SelectItem, SetExpr};
+use sqlparser::ast::{self, DataType, SelectItem, SetExpr};
 
 use crate::base::SqlType;
 
@@ -15,12 +17,24 @@ use super::types::sql_type_of;
 const NONE: i32 = -1;
 
 /// What a row description says of one column besides the type of its values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// The text is a `character varying`.
-    pub is_varchar: bool,
+    /// What kind of text it is: `varchar`, `character` or `name`; `None` for `text` and for all that is no text.
+    pub text_type: Option<SqlType>,
     /// `atttypmod`; -1 for none.
     pub type_modifier: i32,
+}
+
+impl Announced {
+    fn plain(type_modifier: i32) -> Self {
+        Self { text_type: None, type_modifier }
+    }
+
+    /// The characters that a `character(n)` has on the wire, blanks at its end included.
+    #[must_use]
+    pub fn padded_length(&self) -> Option<i64> {
+        (self.text_type == Some(SqlType::Character)).then(|| i64::from(self.type_modifier) - 4)
+    }
 }
 
 /// One entry for each column of the plan.
@@ -28,8 +42,8 @@ pub(super) fn of(query: &ast::Query, plan: &LogicalPlan) -> Vec<Announced> {
     let count = plan.schema().fields().len();
     let written = written_casts(&query.body, count);
     let one = |(index, cast): (usize, Option<&DataType>)| match cast {
-        Some(data_type) => of_cast(data_type),
-        None => Announced { is_varchar: false, type_modifier: modifier(plan, index) },
+        Some(data_type) if is_told_by_name(data_type) => of_cast(data_type),
+        Some(_) | None => origin(plan, index),
     };
     written.into_iter().enumerate().map(one).collect()
 }
@@ -68,60 +82,68 @@ fn cast_of(item: &SelectItem) -> Option<&DataType> {
     }
     match expr {
         ast::Expr::Cast { data_type, .. } => Some(data_type),
+        ast::Expr::TypedString(typed) => Some(&typed.data_type),
         _ => None,
+    }
+}
+
+/// Casts of which nothing stays in the plan.
+fn is_told_by_name(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Varchar(length) | DataType::CharVarying(length) | DataType::CharacterVarying(length) => {
+            length.is_none()
+        }
+        DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => true,
+        DataType::Custom(name, _) => name.to_string().eq_ignore_ascii_case("name"),
+        _ => false,
     }
 }
 
 fn of_cast(data_type: &DataType) -> Announced {
     match data_type {
-        DataType::Varchar(length) | DataType::CharVarying(length) | DataType::CharacterVarying(length) => {
-            let modifier = match length {
-                Some(CharacterLength::IntegerLength { length, .. }) => i32::try_from(*length).map_or(NONE, |n| n + 4),
-                Some(CharacterLength::Max) | None => NONE,
-            };
-            Announced { is_varchar: true, type_modifier: modifier }
-        }
         DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => {
             let has_digits = !matches!(info, ast::ExactNumberInfo::None);
             let modifier =
                 sql_type_of(data_type).ok().filter(|_| has_digits).map_or(NONE, |found| found.type_modifier());
-            Announced { is_varchar: false, type_modifier: modifier }
+            Announced::plain(modifier)
         }
-        _ => Announced { is_varchar: false, type_modifier: NONE },
+        DataType::Custom(..) => Announced { text_type: Some(SqlType::Name), type_modifier: NONE },
+        _ => Announced { text_type: Some(SqlType::Varchar), type_modifier: NONE },
     }
 }
 
-/// The modifier of a column that comes from a table as it is.
-fn modifier(plan: &LogicalPlan, index: usize) -> i32 {
+/// What is known of a column that comes from a table, or from a cast, as it is.
+fn origin(plan: &LogicalPlan, index: usize) -> Announced {
     match plan {
         LogicalPlan::TableScan(_) => {
             let field = plan.schema().fields().get(index);
-            field
+            let modifier = field
                 .and_then(|field| SqlType::from_arrow(field.data_type()).ok())
-                .map_or(NONE, |found| found.type_modifier())
+                .map_or(NONE, |found| found.type_modifier());
+            Announced::plain(modifier)
         }
         LogicalPlan::Projection(projection) => of_expr(projection.expr.get(index), &projection.input),
         LogicalPlan::Aggregate(aggregate) => match grouping_set_to_exprlist(&aggregate.group_expr) {
             Ok(groups) => of_expr(groups.get(index).copied(), &aggregate.input),
-            Err(_) => NONE,
+            Err(_) => Announced::plain(NONE),
         },
-        LogicalPlan::Filter(filter) => modifier(&filter.input, index),
-        LogicalPlan::Sort(sort) => modifier(&sort.input, index),
-        LogicalPlan::Limit(limit) => modifier(&limit.input, index),
-        LogicalPlan::Repartition(repartition) => modifier(&repartition.input, index),
-        LogicalPlan::SubqueryAlias(alias) => modifier(&alias.input, index),
-        LogicalPlan::Subquery(subquery) => modifier(&subquery.subquery, index),
-        LogicalPlan::Distinct(Distinct::All(input)) => modifier(input, index),
+        LogicalPlan::Filter(filter) => origin(&filter.input, index),
+        LogicalPlan::Sort(sort) => origin(&sort.input, index),
+        LogicalPlan::Limit(limit) => origin(&limit.input, index),
+        LogicalPlan::Repartition(repartition) => origin(&repartition.input, index),
+        LogicalPlan::SubqueryAlias(alias) => origin(&alias.input, index),
+        LogicalPlan::Subquery(subquery) => origin(&subquery.subquery, index),
+        LogicalPlan::Distinct(Distinct::All(input)) => origin(input, index),
         LogicalPlan::Distinct(Distinct::On(on)) => of_expr(on.select_expr.get(index), &on.input),
         LogicalPlan::Window(window) => {
             if index < window.input.schema().fields().len() {
-                modifier(&window.input, index)
+                origin(&window.input, index)
             } else {
-                NONE
+                Announced::plain(NONE)
             }
         }
         LogicalPlan::Join(join) => match join.join_type {
-            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => modifier(&join.right, index),
+            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => origin(&join.right, index),
             JoinType::Inner
             | JoinType::Left
             | JoinType::Right
@@ -130,13 +152,13 @@ fn modifier(plan: &LogicalPlan, index: usize) -> i32 {
             | JoinType::LeftAnti
             | JoinType::LeftMark => {
                 let left = join.left.schema().fields().len();
-                if index < left { modifier(&join.left, index) } else { modifier(&join.right, index - left) }
+                if index < left { origin(&join.left, index) } else { origin(&join.right, index - left) }
             }
         },
         LogicalPlan::Union(union) => {
-            let mut all = union.inputs.iter().map(|input| modifier(input, index));
-            let first = all.next().unwrap_or(NONE);
-            if all.all(|other| other == first) { first } else { NONE }
+            let mut all = union.inputs.iter().map(|input| origin(input, index));
+            let first = all.next().unwrap_or(Announced::plain(NONE));
+            if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
         }
         LogicalPlan::EmptyRelation(_)
         | LogicalPlan::Statement(_)
@@ -149,18 +171,51 @@ fn modifier(plan: &LogicalPlan, index: usize) -> i32 {
         | LogicalPlan::Copy(_)
         | LogicalPlan::DescribeTable(_)
         | LogicalPlan::Unnest(_)
-        | LogicalPlan::RecursiveQuery(_) => NONE,
+        | LogicalPlan::RecursiveQuery(_) => Announced::plain(NONE),
     }
 }
 
-fn of_expr(expr: Option<&Expr>, input: &LogicalPlan) -> i32 {
+fn of_expr(expr: Option<&Expr>, input: &LogicalPlan) -> Announced {
     match expr {
         Some(Expr::Alias(alias)) => of_expr(Some(&alias.expr), input),
         Some(Expr::Column(column)) => of_column(column, input),
-        Some(_) | None => NONE,
+        Some(Expr::ScalarFunction(call)) => of_call(call),
+        Some(_) | None => Announced::plain(NONE),
     }
 }
 
-fn of_column(column: &Column, input: &LogicalPlan) -> i32 {
-    input.schema().maybe_index_of_column(column).map_or(NONE, |index| modifier(input, index))
+/// The calls that casts become.
+fn of_call(call: &ScalarFunction) -> Announced {
+    let count = call.args.get(1).and_then(|argument| match argument {
+        Expr::Literal(value, _) => match value.cast_to(&ArrowType::Int32) {
+            Ok(ScalarValue::Int32(count)) => count,
+            Ok(_) | Err(_) => None,
+        },
+        _ => None,
+    });
+    let length = count.map_or(NONE, |count| count.saturating_add(4));
+    match call.func.name() {
+        "as_varchar" => Announced { text_type: Some(SqlType::Varchar), type_modifier: length },
+        "as_character" => Announced { text_type: Some(SqlType::Character), type_modifier: length },
+        "as_name" | "current_user" | "session_user" | "current_role" | "user" | "current_schema"
+        | "current_catalog" | "current_database" => Announced { text_type: Some(SqlType::Name), type_modifier: NONE },
+        // An interval's modifier also says which fields it has.
+        "round_time" if !matches!(call.args.first(), Some(Expr::ScalarFunction(_))) => match call.args.first() {
+            Some(first) if is_interval(first) => Announced::plain(count.map_or(NONE, |digits| (0x7fff << 16) | digits)),
+            Some(_) | None => Announced::plain(count.unwrap_or(NONE)),
+        },
+        _ => Announced::plain(NONE),
+    }
+}
+
+fn is_interval(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) => matches!(value.data_type(), ArrowType::Interval(_)),
+        Expr::Cast(cast) => matches!(cast.field.data_type(), ArrowType::Interval(_)),
+        _ => false,
+    }
+}
+
+fn of_column(column: &Column, input: &LogicalPlan) -> Announced {
+    input.schema().maybe_index_of_column(column).map_or(Announced::plain(NONE), |index| origin(input, index))
 }

@@ -15,7 +15,7 @@ use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_functi
 use crate::catalog::{RowsLeaf, TableLeaf};
 use crate::functions::{FunctionKind, find, type_name, unknown_function};
 
-use super::array_literals::ArrayLiterals;
+use super::normalise::internal_name;
 use super::operators::Operators;
 use super::plan::PlanContext;
 use super::table_functions;
@@ -56,7 +56,6 @@ impl<'a> Provider<'a> {
     pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
         let operators = Arc::new(Operators::new(context.functions, context.time_zone));
         let expression_planners: Vec<Arc<dyn ExprPlanner>> = vec![
-            Arc::new(ArrayLiterals),
             Arc::clone(&operators) as Arc<dyn ExprPlanner>,
             Arc::new(datafusion::functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion::functions_nested::planner::FieldAccessPlanner),
@@ -87,7 +86,7 @@ impl<'a> Provider<'a> {
                 user: self.context.user.to_owned(),
                 database: self.context.database.to_owned(),
                 search_path: self.context.search_path.to_vec(),
-                settings: (self.context.settings)(),
+                settings: Arc::clone(&self.context.settings),
                 session_id: self.context.session_id,
             };
             System::new(self.context.view.clone(), context)
@@ -193,6 +192,9 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        if let Some(name) = internal_name(name) {
+            return self.context.functions.scalars.get(name).cloned();
+        }
         if let Some(row) = find(name, FunctionKind::Scalar) {
             return self.context.functions.scalars.get(name).filter(|_| row.is_callable()).cloned();
         }

@@ -77,19 +77,66 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, ErrorReport> {
 }
 
 fn tokenizer_report(message: &str, position: usize, text: &str) -> ErrorReport {
-    let rest = || text.chars().skip(position.saturating_sub(1)).collect::<String>();
-    let message = if message.starts_with("Unterminated string literal") {
-        format!("unterminated quoted string at or near \"{}\"", rest())
-    } else if message.starts_with("Unterminated dollar-quoted") {
-        format!("unterminated dollar-quoted string at or near \"{}\"", rest())
-    } else if message.contains("in a comment") || message.contains("comment") {
-        "unterminated /* comment".to_owned()
-    } else if message.starts_with("Expected: close delimiter") {
-        format!("unterminated quoted identifier at or near \"{}\"", rest())
+    let (what, position) = if message.starts_with("Unterminated dollar-quoted") {
+        ("unterminated dollar-quoted string", open_dollar_quote(text).unwrap_or(position))
+    } else if message.starts_with("Unterminated") {
+        ("unterminated quoted string", position)
+    } else if message.contains("comment") {
+        ("unterminated /* comment", open_comment(text).unwrap_or(position))
+    } else if message.starts_with("Expected close delimiter") {
+        ("unterminated quoted identifier", position)
     } else {
-        "syntax error".to_owned()
+        return ErrorReport::new(SqlState::SYNTAX_ERROR, "syntax error").with_position(position.max(1));
     };
-    ErrorReport::new(SqlState::SYNTAX_ERROR, message).with_position(position.max(1))
+    let rest: String = text.chars().skip(position.saturating_sub(1)).collect();
+    ErrorReport::new(SqlState::SYNTAX_ERROR, format!("{what} at or near \"{rest}\"")).with_position(position.max(1))
+}
+
+/// So many places are tried when the tokenizer does not say where something begins.
+const TRIES: usize = 100;
+
+fn is_whole(text: &str) -> bool {
+    Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().is_ok()
+}
+
+/// The position of the comment that does not end: the first one before which all is well.
+fn open_comment(text: &str) -> Option<usize> {
+    let mut opened = text.match_indices("/*").take(TRIES);
+    let (byte, _) = opened.find(|(byte, _)| is_whole(&text[..*byte]) && !ends(&text[*byte..]))?;
+    Some(text[..byte].chars().count() + 1)
+}
+
+/// Whether a comment ends, with those inside it.
+fn ends(comment: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut rest = comment;
+    loop {
+        match (rest.find("/*"), rest.find("*/")) {
+            (Some(open), Some(close)) if open < close => {
+                depth += 1;
+                rest = &rest[open + 2..];
+            }
+            (_, Some(close)) => {
+                depth = depth.saturating_sub(1);
+                rest = &rest[close + 2..];
+                if depth == 0 {
+                    return true;
+                }
+            }
+            (_, None) => return false,
+        }
+    }
+}
+
+/// The position of the `$tag$` that does not come again.
+fn open_dollar_quote(text: &str) -> Option<usize> {
+    let mut opened = text.match_indices('$').take(TRIES);
+    let (byte, _) = opened.find(|(byte, _)| {
+        let (before, rest) = text.split_at(*byte);
+        let tag = rest[1..].find('$').map(|end| &rest[..end + 2]);
+        tag.is_some_and(|tag| !rest[tag.len()..].contains(tag)) && is_whole(before)
+    })?;
+    Some(text[..byte].chars().count() + 1)
 }
 
 /// Where the lines of a text begin, in characters.
@@ -169,6 +216,7 @@ const MAX_DOUBLE_PARENTHESES: usize = 10;
 
 fn too_complex(position: usize) -> ErrorReport {
     ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
+        .with_detail(format!("limit {} exceeded", limits::STATEMENT_DEPTH.name))
         .with_hint("Nest the statement less deeply.")
         .with_position(position)
 }
@@ -297,5 +345,14 @@ mod tests {
         let report = split("select 'abc", &LimitSet::default()).unwrap_err();
         assert_eq!(report.message, "unterminated quoted string at or near \"'abc\"");
         assert_eq!(report.position, Some(8));
+        let told = |text: &str| {
+            let report = split(text, &LimitSet::default()).unwrap_err();
+            (report.message, report.position)
+        };
+        let open = "unterminated /* comment at or near \"/* b /* c */\"".to_owned();
+        assert_eq!(told("select '/*' /* a */ /* b /* c */"), (open, Some(21)));
+        let open = "unterminated dollar-quoted string at or near \"$x$ab$y$\"".to_owned();
+        assert_eq!(told("select $x$ab$y$"), (open, Some(8)));
+        assert_eq!(told("select \"a").0, "unterminated quoted identifier at or near \"\"a\"");
     }
 }

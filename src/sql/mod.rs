@@ -5,17 +5,25 @@
 //! Invariant: nothing of the text outlives planning except names of output columns and literal values.
 
 mod announced;
-mod array_literals;
+mod calls;
 mod check;
 mod context;
+mod cursors;
 mod errors;
+mod explain;
 mod finish;
+mod foreign;
 mod lexer;
 mod normalise;
 mod operators;
+mod operators_arrays;
+mod operators_json;
 mod parameters;
 mod plan;
+mod rewritten_tokens;
+mod row_limits;
 mod session;
+mod set_operations;
 mod settle;
 mod statement;
 mod syntax;
@@ -25,7 +33,13 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upkeep;
+mod words;
 
 pub use announced::Announced;
+pub use cursors::{CursorOptions, Declare, Direction, ExecuteCall, Fetch};
+pub use explain::{ExplainFormat, ExplainOptions, ExplainTarget};
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};
-pub use statement::{Query, SessionStatement, Statement, StatementKind, parse};
+pub use session::TransactionModes;
+pub use statement::{Query, SessionStatement, Statement, StatementKind, parameter_count, parse};
+pub use upkeep::Upkeep;

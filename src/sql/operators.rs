@@ -23,13 +23,16 @@ use sqlparser::ast::BinaryOperator;
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
-use crate::functions::{differs_as_text, type_name};
+use crate::functions::{check_window_arguments, differs_as_text, type_name};
+
+use super::{operators_arrays, operators_json};
 
 /// Resolves operators, aggregates and window functions while one query is planned.
 #[derive(Debug)]
 pub(super) struct Operators {
     functions: HashMap<String, Arc<ScalarUDF>>,
     sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    interval_sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     zone: Tz,
     zone_name: String,
@@ -38,19 +41,20 @@ pub(super) struct Operators {
 }
 
 /// An operand and what is known of its type.
-struct Operand {
-    expr: Expr,
+pub(super) struct Operand {
+    pub(super) expr: Expr,
     /// `None` for a constant in quotes, NULL, or a parameter without type.
-    known: Option<DataType>,
+    pub(super) known: Option<DataType>,
 }
 
-type Planned = Result<Expr, DataFusionError>;
+pub(super) type Planned = Result<Expr, DataFusionError>;
 
 impl Operators {
     pub(super) fn new(registry: &crate::functions::FunctionRegistry, time_zone: &str) -> Self {
         Self {
             functions: registry.scalars.clone(),
             sum: registry.aggregates.get("sum").cloned(),
+            interval_sum: registry.aggregates.get("interval_sum").cloned(),
             count: registry.aggregates.get("count").cloned(),
             zone: time_zone.parse().unwrap_or(Tz::UTC),
             zone_name: time_zone.to_owned(),
@@ -68,7 +72,7 @@ impl Operators {
         }
     }
 
-    fn operand(&self, expr: Expr, schema: &DFSchema) -> Result<Operand, DataFusionError> {
+    pub(super) fn operand(&self, expr: Expr, schema: &DFSchema) -> Result<Operand, DataFusionError> {
         let expr = self.settle(expr, schema)?;
         let known = match &expr {
             Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)
@@ -82,6 +86,13 @@ impl Operators {
     }
 
     fn binary(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
+        let either = |is: fn(&DataType) -> bool| [&left, &right].iter().any(|one| one.known.as_ref().is_some_and(is));
+        if either(operators_json::is_json) && operators_json::is_of_json(op, &left, &right) {
+            return self.json(op, left, right).map(Some);
+        }
+        if either(operators_arrays::is_list) {
+            return self.array(op, left, right).map(Some);
+        }
         let planned = match op {
             BinaryOperator::And => self.logical(Operator::And, left, right, "AND"),
             BinaryOperator::Or => self.logical(Operator::Or, left, right, "OR"),
@@ -105,10 +116,10 @@ impl Operators {
             BinaryOperator::PGILikeMatch => self.like(left, right, false, true),
             BinaryOperator::PGNotLikeMatch => self.like(left, right, true, false),
             BinaryOperator::PGNotILikeMatch => self.like(left, right, true, true),
-            BinaryOperator::PGRegexMatch => self.texts(Operator::RegexMatch, left, right),
-            BinaryOperator::PGRegexIMatch => self.texts(Operator::RegexIMatch, left, right),
-            BinaryOperator::PGRegexNotMatch => self.texts(Operator::RegexNotMatch, left, right),
-            BinaryOperator::PGRegexNotIMatch => self.texts(Operator::RegexNotIMatch, left, right),
+            BinaryOperator::PGRegexMatch => self.texts("textregexeq", left, right),
+            BinaryOperator::PGRegexIMatch => self.texts("texticregexeq", left, right),
+            BinaryOperator::PGRegexNotMatch => self.texts("textregexne", left, right),
+            BinaryOperator::PGRegexNotIMatch => self.texts("texticregexne", left, right),
             BinaryOperator::PGStartsWith => {
                 let (left, right) = (self.as_type(left, &DataType::Utf8)?, self.as_type(right, &DataType::Utf8)?);
                 self.call("starts_with", vec![left, right])
@@ -116,8 +127,8 @@ impl Operators {
             BinaryOperator::BitwiseAnd => self.integers(Operator::BitwiseAnd, left, right, "&"),
             BinaryOperator::BitwiseOr => self.integers(Operator::BitwiseOr, left, right, "|"),
             BinaryOperator::PGBitwiseXor => self.integers(Operator::BitwiseXor, left, right, "#"),
-            BinaryOperator::PGBitwiseShiftLeft => self.integers(Operator::BitwiseShiftLeft, left, right, "<<"),
-            BinaryOperator::PGBitwiseShiftRight => self.integers(Operator::BitwiseShiftRight, left, right, ">>"),
+            BinaryOperator::PGBitwiseShiftLeft => self.shifted(Operator::BitwiseShiftLeft, left, right, "<<"),
+            BinaryOperator::PGBitwiseShiftRight => self.shifted(Operator::BitwiseShiftRight, left, right, ">>"),
             // What no type here has, or what the library knows how to plan.
             _ => return Ok(None),
         };
@@ -143,7 +154,7 @@ impl Operators {
         }
     }
 
-    fn as_type(&self, operand: Operand, wanted: &DataType) -> Planned {
+    pub(super) fn as_type(&self, operand: Operand, wanted: &DataType) -> Planned {
         match &operand.known {
             None => self.adopt(operand.expr, wanted),
             Some(known) if known == wanted => Ok(operand.expr),
@@ -183,9 +194,9 @@ impl Operators {
         }
     }
 
-    fn add(&self, left: Operand, right: Operand) -> Planned {
+    pub(super) fn add(&self, left: Operand, right: Operand) -> Planned {
         let (left, a, right, b) = self.pair("+", left, right, |other| match other {
-            DataType::Date32 | DataType::Timestamp(_, _) => SqlType::Interval.arrow(),
+            DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_) => SqlType::Interval.arrow(),
             other => other.clone(),
         })?;
         match (&a, &b) {
@@ -199,6 +210,10 @@ impl Operators {
                 Ok(moved(left, &a, Operator::Plus, right))
             }
             (DataType::Interval(_), DataType::Interval(_)) => Ok(binary(left, Operator::Plus, right)),
+            (DataType::Date32, DataType::Time64(_)) => self.call("date_add_time", vec![left, right]),
+            (DataType::Time64(_), DataType::Date32) => self.call("date_add_time", vec![right, left]),
+            (DataType::Time64(_), DataType::Interval(_)) => self.call("time_add_interval", vec![left, right]),
+            (DataType::Interval(_), DataType::Time64(_)) => self.call("time_add_interval", vec![right, left]),
             _ => Err(no_operator("+", &a, &b)),
         }
     }
@@ -216,6 +231,8 @@ impl Operators {
                 self.call("timestamp_difference", vec![left, right])
             }
             (DataType::Interval(_), DataType::Interval(_)) => Ok(binary(left, Operator::Minus, right)),
+            (DataType::Time64(_), DataType::Interval(_)) => self.call("time_subtract_interval", vec![left, right]),
+            (DataType::Time64(_), DataType::Time64(_)) => self.call("time_difference", vec![left, right]),
             _ => Err(no_operator("-", &a, &b)),
         }
     }
@@ -312,15 +329,21 @@ impl Operators {
     }
 
     fn compare(&self, op: Operator, left: Operand, right: Operand) -> Planned {
+        let (left, right) = (without_blanks(left, &right.expr), right);
+        let right = without_blanks(right, &left.expr);
         let (left, right) = self.unified(symbol_of(op), left, right)?;
         Ok(binary(left, op, right))
     }
 
     /// Arrays are the library's own; text is joined, and NULL with anything is NULL.
     fn concat(&self, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
-        let is_list = |operand: &Operand| matches!(&operand.known, Some(DataType::List(_)));
-        if is_list(&left) || is_list(&right) {
-            return Ok(None);
+        if [&left, &right]
+            .iter()
+            .all(|operand| matches!(operand.known, Some(DataType::Binary)) || is_text_constant(operand))
+            && [&left, &right].iter().any(|operand| operand.known.is_some())
+        {
+            let (left, right) = (self.as_type(left, &DataType::Binary)?, self.as_type(right, &DataType::Binary)?);
+            return self.call("bytes_concat", vec![left, right]).map(Some);
         }
         let texts = [&left, &right].iter().any(|operand| matches!(operand.known, None | Some(DataType::Utf8)));
         if !texts {
@@ -361,8 +384,9 @@ impl Operators {
         Ok(Expr::Like(Like::new(negated, Box::new(left), Box::new(right), None, case_insensitive)))
     }
 
-    fn texts(&self, op: Operator, left: Operand, right: Operand) -> Planned {
-        Ok(binary(self.text_operand(left, "~")?, op, self.text_operand(right, "~")?))
+    fn texts(&self, function: &str, left: Operand, right: Operand) -> Planned {
+        let (left, right) = (self.text_operand(left, "~")?, self.text_operand(right, "~")?);
+        self.call(function, vec![left, right])
     }
 
     fn integers(&self, op: Operator, left: Operand, right: Operand, symbol: &str) -> Planned {
@@ -372,6 +396,15 @@ impl Operators {
         }
         let common = common_number(&a, &b);
         Ok(binary(widened(left, &a, &common), op, widened(right, &b, &common)))
+    }
+
+    /// The result has the type of what is shifted.
+    fn shifted(&self, op: Operator, left: Operand, right: Operand, symbol: &str) -> Planned {
+        let (left, a, right, b) = self.pair(symbol, left, right, |_| DataType::Int32)?;
+        if !is_integer(&a) || !is_integer(&b) {
+            return Err(no_operator(symbol, &a, &b));
+        }
+        Ok(binary(left, op, if a == b { right } else { convert(right, &a) }))
     }
 
     /// Gives a type to a constant in quotes, to NULL, or to a parameter.
@@ -396,6 +429,11 @@ impl Operators {
             }
             other => Ok(convert(other, wanted)),
         }
+    }
+
+    /// The aggregate that `sum` means for intervals.
+    pub(super) fn interval_sum(&self) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
+        self.interval_sum.clone()
     }
 
     /// Whether local time is UTC in this session.
@@ -428,6 +466,28 @@ fn parameter_type(wanted: &DataType) -> DataType {
     }
 }
 
+/// Blanks at the end of a constant count for nothing beside a `character(n)`.
+fn without_blanks(operand: Operand, other: &Expr) -> Operand {
+    let is_character = match other {
+        Expr::ScalarFunction(call) => call.func.name() == "as_character",
+        Expr::Alias(alias) => {
+            matches!(alias.expr.as_ref(), Expr::ScalarFunction(call) if call.func.name() == "as_character")
+        }
+        _ => false,
+    };
+    match operand.expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) if is_character => {
+            let text = text.trim_end_matches(' ').to_owned();
+            Operand { expr: Expr::Literal(ScalarValue::Utf8(Some(text)), metadata), known: operand.known }
+        }
+        expr => Operand { expr, known: operand.known },
+    }
+}
+
+fn is_text_constant(operand: &Operand) -> bool {
+    operand.known.is_none()
+}
+
 fn literal_type(expr: &Expr) -> Option<DataType> {
     match expr {
         Expr::Literal(value, _) => Some(value.data_type()),
@@ -435,7 +495,7 @@ fn literal_type(expr: &Expr) -> Option<DataType> {
     }
 }
 
-fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+pub(super) fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
@@ -580,7 +640,7 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
     })
 }
 
-fn symbol_of(op: Operator) -> &'static str {
+pub(super) fn symbol_of(op: Operator) -> &'static str {
     match op {
         Operator::Eq => "=",
         Operator::NotEq => "<>",
@@ -648,13 +708,6 @@ impl ExprPlanner for Operators {
             // PostgreSQL sorts to find what is distinct, and clients see that order.
             raw.order_by = raw.args.first().map(|item| item.clone().sort(true, false)).into_iter().collect();
         }
-        if raw.func.name() == "string_agg" {
-            // The library's is of another type of text, which here means json.
-            let RawAggregateExpr { func, args, distinct, filter, order_by, null_treatment } = raw;
-            let call = AggregateFunction::new_udf(func, args, distinct, filter, order_by, null_treatment);
-            let cast = Cast::new(Box::new(Expr::AggregateFunction(call)), DataType::Utf8);
-            return Ok(PlannerResult::Planned(Expr::Cast(cast)));
-        }
         let (true, Some(sum), Some(count)) = (raw.func.name() == "avg", &self.sum, &self.count) else {
             return Ok(PlannerResult::Original(raw));
         };
@@ -674,6 +727,8 @@ impl ExprPlanner for Operators {
     #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
     fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>, DataFusionError> {
         let name = raw.func_def.name().to_owned();
+        let constants: Vec<Option<ScalarValue>> = raw.args.iter().map(constant).collect();
+        check_window_arguments(&name, &constants).map_err(wrap)?;
         if name == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }
@@ -699,9 +754,17 @@ impl ExprPlanner for Operators {
         let result = match name.as_str() {
             "row_number" | "rank" | "dense_rank" => DataType::Int64,
             "ntile" => DataType::Int32,
-            "string_agg" => DataType::Utf8,
             _ => return Ok(PlannerResult::Original(raw)),
         };
         Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone())), result))))
+    }
+}
+
+/// The value of a constant, also below casts: a number in the text is cast to the type that it has in PostgreSQL.
+fn constant(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Cast(cast) => constant(&cast.expr)?.cast_to(cast.field.data_type()).ok(),
+        _ => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, Projection, lit};
 use datafusion::optimizer::Analyzer;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
@@ -11,13 +11,13 @@ use sqlparser::ast;
 use crate::base::limits::LimitSet;
 use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
 use crate::catalog::TenantView;
-use crate::catalog::system::Setting;
+use crate::catalog::system::SessionSettings;
 use crate::functions::FunctionRegistry;
 
 use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
-use super::{check, errors, finish, normalise, parameters, settle};
+use super::{check, errors, finish, normalise, parameters, row_limits, set_operations, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -50,7 +50,7 @@ pub struct PlanContext<'a> {
     /// `pg_backend_pid()`.
     pub session_id: i32,
     /// The settings of the session, for those who ask the catalogs for them.
-    pub settings: &'a dyn Fn() -> Vec<Setting>,
+    pub settings: Arc<dyn SessionSettings>,
     /// Types that the client declared for parameters, by position; `None` where it left the choice to the server.
     pub declared_types: &'a [Option<SqlType>],
     /// Values of the parameters when they are known already (planning again at Bind).
@@ -109,7 +109,31 @@ pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQue
     check_columns(&plan)?;
     let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
     let announced = announced::of(query, &plan);
+    let plan = with_blanks(plan, &announced, &provider).map_err(|error| errors::report(&error, query))?;
     Ok(PlannedQuery { plan, output_names, announced, parameter_types, needs_values: false })
+}
+
+/// A `character(n)` is kept without the blanks at its end, and shown with them.
+fn with_blanks(
+    plan: LogicalPlan,
+    announced: &[Announced],
+    provider: &Provider<'_>,
+) -> Result<LogicalPlan, DataFusionError> {
+    if announced.iter().all(|column| column.padded_length().is_none()) {
+        return Ok(plan);
+    }
+    let columns = plan.schema().iter().zip(announced).map(|((qualifier, field), announced)| {
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        match announced.padded_length() {
+            Some(length) => {
+                let padded = provider.operators().call("padded", vec![column, lit(length)])?;
+                Ok(padded.alias_qualified(qualifier.cloned(), field.name()))
+            }
+            None => Ok(column),
+        }
+    });
+    let columns = columns.collect::<Result<Vec<_>, DataFusionError>>()?;
+    Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?))
 }
 
 /// What can be told of a query that must wait for its parameters: their types, text where the client declared none.
@@ -132,6 +156,7 @@ fn typed_plan(
 ) -> Result<(LogicalPlan, Vec<SqlType>), DataFusionError> {
     let raw = raw_plan(query, provider, context)?;
     let settled = settle::plan(raw, provider.operators())?;
+    let settled = row_limits::plan(set_operations::plan(settled)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
     Ok((finish::plan(coerce(filled)?, provider.operators())?, types))
 }

@@ -1,26 +1,41 @@
 //! Session statements, read from their tokens: the parser knows only some of them, and not all their forms.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::Token;
 
 use crate::base::{ErrorReport, SqlState};
 
 use super::lexer::Piece;
 use super::statement::SessionStatement;
-use super::syntax::unexpected;
+use super::words::Words;
+
+/// What BEGIN and SET TRANSACTION say of a transaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TransactionModes {
+    /// `ISOLATION LEVEL`, as SHOW gives it.
+    pub isolation: Option<&'static str>,
+    /// `READ ONLY`, or `READ WRITE`, which changes nothing: every transaction here is read only.
+    pub read_only: Option<bool>,
+    /// `DEFERRABLE` or `NOT DEFERRABLE`.
+    pub deferrable: Option<bool>,
+}
 
 /// The session statement, or `None` when the first word begins something else.
 pub(super) fn parse(piece: &Piece) -> Result<Option<SessionStatement>, ErrorReport> {
-    let mut words = Words { piece, next: 0 };
+    let mut words = Words::at(piece, 0);
     let Some(first) = words.word() else { return Ok(None) };
     let statement = match first.as_str() {
         "begin" => words.begin("BEGIN")?,
         "start" => {
             words.expect("transaction")?;
-            words.modes()?;
-            SessionStatement::Begin("START TRANSACTION")
+            SessionStatement::Begin { word: "START TRANSACTION", modes: words.modes(false)? }
         }
-        "commit" | "end" => words.finish_block(SessionStatement::Commit)?,
-        "rollback" | "abort" => words.finish_block(SessionStatement::Rollback)?,
+        "commit" | "end" => words.commit()?,
+        "rollback" | "abort" => words.rollback()?,
+        "savepoint" => SessionStatement::Savepoint(words.name()?),
+        "release" => {
+            words.accept_savepoint();
+            SessionStatement::Release(words.name()?)
+        }
         "set" => words.set()?,
         "show" => words.show()?,
         "reset" => words.reset()?,
@@ -32,160 +47,139 @@ pub(super) fn parse(piece: &Piece) -> Result<Option<SessionStatement>, ErrorRepo
     Ok(Some(statement))
 }
 
-/// A cursor over the tokens.
-struct Words<'a> {
-    piece: &'a Piece,
-    next: usize,
-}
-
-impl<'a> Words<'a> {
-    fn peek(&self) -> Option<&'a TokenWithSpan> {
-        self.piece.tokens.get(self.next)
+impl Words<'_> {
+    fn begin(&mut self, word: &'static str) -> Result<SessionStatement, ErrorReport> {
+        self.accept_transaction();
+        Ok(SessionStatement::Begin { word, modes: self.modes(false)? })
     }
 
-    /// The next unquoted word in lower case, without taking it.
-    fn peek_word(&self) -> Option<String> {
-        match &self.peek()?.token {
-            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
-            _ => None,
-        }
-    }
-
-    fn word(&mut self) -> Option<String> {
-        let word = self.peek_word()?;
-        self.next += 1;
-        Some(word)
-    }
-
-    fn accept(&mut self, expected: &str) -> bool {
-        let found = self.peek_word().is_some_and(|word| word == expected);
-        if found {
-            self.next += 1;
-        }
-        found
-    }
-
-    fn expect(&mut self, expected: &str) -> Result<(), ErrorReport> {
-        if self.accept(expected) { Ok(()) } else { Err(self.unexpected()) }
-    }
-
-    fn accept_token(&mut self, expected: &Token) -> bool {
-        let found = self.peek().is_some_and(|token| token.token == *expected);
-        if found {
-            self.next += 1;
-        }
-        found
-    }
-
-    fn unexpected(&self) -> ErrorReport {
-        unexpected(self.piece, self.peek())
-    }
-
-    fn end(&self) -> Result<(), ErrorReport> {
-        match self.peek() {
-            None => Ok(()),
-            Some(token) => Err(unexpected(self.piece, Some(token))),
-        }
-    }
-
-    /// A name, lower case unless it is quoted.
-    fn name(&mut self) -> Result<String, ErrorReport> {
-        let name = match self.peek().map(|token| &token.token) {
-            Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_lowercase(),
-            Some(Token::Word(word)) => word.value.clone(),
-            Some(_) | None => return Err(self.unexpected()),
-        };
-        self.next += 1;
-        Ok(name)
-    }
-
-    /// A name of a setting, with its dots.
-    fn setting(&mut self) -> Result<String, ErrorReport> {
-        let mut name = self.name()?;
-        while self.accept_token(&Token::Period) {
-            name.push('.');
-            name.push_str(&self.name()?);
-        }
-        Ok(name.to_lowercase())
-    }
-
-    fn begin(&mut self, tag: &'static str) -> Result<SessionStatement, ErrorReport> {
+    fn accept_transaction(&mut self) {
         if !self.accept("work") {
             self.accept("transaction");
         }
-        self.modes()?;
-        Ok(SessionStatement::Begin(tag))
     }
 
-    /// `ISOLATION LEVEL …`, `READ ONLY`, `NOT DEFERRABLE`, with or without commas. A transaction here is read only and
-    /// reads committed data whatever they say; `READ WRITE` is accepted as PostgreSQL's hot standby does not.
-    fn modes(&mut self) -> Result<(), ErrorReport> {
+    /// A savepoint may have this name itself.
+    fn accept_savepoint(&mut self) {
+        if self.piece.tokens.get(self.next + 1).is_some() {
+            self.accept("savepoint");
+        }
+    }
+
+    /// `ISOLATION LEVEL …`, `READ ONLY`, `NOT DEFERRABLE`, with or without commas.
+    fn modes(&mut self, required: bool) -> Result<TransactionModes, ErrorReport> {
+        let mut modes = TransactionModes::default();
+        let mut one_needed = required;
         loop {
             if self.accept("isolation") {
                 self.expect("level")?;
-                self.isolation_level()?;
+                modes.isolation = Some(self.isolation_level()?);
             } else if self.accept("read") {
-                if !self.accept("only") {
+                modes.read_only = Some(self.accept("only"));
+                if modes.read_only == Some(false) {
                     self.expect("write")?;
                 }
             } else if self.accept("not") {
                 self.expect("deferrable")?;
-            } else if !self.accept("deferrable") {
-                return Ok(());
+                modes.deferrable = Some(false);
+            } else if self.accept("deferrable") {
+                modes.deferrable = Some(true);
+            } else if one_needed {
+                return Err(self.unexpected());
+            } else {
+                return Ok(modes);
             }
-            self.accept_token(&Token::Comma);
+            one_needed = self.accept_token(&Token::Comma);
         }
     }
 
-    fn isolation_level(&mut self) -> Result<(), ErrorReport> {
+    fn isolation_level(&mut self) -> Result<&'static str, ErrorReport> {
         if self.accept("serializable") {
-            return Ok(());
+            return Ok("serializable");
         }
         if self.accept("repeatable") {
-            return self.expect("read");
+            return self.expect("read").map(|()| "repeatable read");
         }
         self.expect("read")?;
-        if self.accept("committed") { Ok(()) } else { self.expect("uncommitted") }
+        if self.accept("committed") {
+            return Ok("read committed");
+        }
+        self.expect("uncommitted").map(|()| "read uncommitted")
     }
 
-    fn finish_block(&mut self, statement: SessionStatement) -> Result<SessionStatement, ErrorReport> {
-        if !self.accept("work") {
-            self.accept("transaction");
+    fn commit(&mut self) -> Result<SessionStatement, ErrorReport> {
+        if self.accept("prepared") {
+            return self.prepared_transaction("COMMIT PREPARED");
         }
-        if self.accept("prepared") || self.accept("to") {
-            return Err(ErrorReport::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "savepoints and prepared transactions are not supported",
-            ));
+        self.accept_transaction();
+        Ok(SessionStatement::Commit { chain: self.chain()? })
+    }
+
+    fn rollback(&mut self) -> Result<SessionStatement, ErrorReport> {
+        if self.accept("prepared") {
+            return self.prepared_transaction("ROLLBACK PREPARED");
         }
-        if self.accept("and") {
-            if !self.accept("no") {
-                return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "AND CHAIN is not supported"));
-            }
-            self.expect("chain")?;
+        self.accept_transaction();
+        if self.accept("to") {
+            self.accept_savepoint();
+            return Ok(SessionStatement::RollbackTo(self.name()?));
         }
-        Ok(statement)
+        Ok(SessionStatement::Rollback { chain: self.chain()? })
+    }
+
+    fn prepared_transaction(&mut self, command: &'static str) -> Result<SessionStatement, ErrorReport> {
+        let identifier = self.value(false)?;
+        Ok(SessionStatement::EndPrepared { command, identifier })
+    }
+
+    /// `AND [NO] CHAIN`
+    fn chain(&mut self) -> Result<bool, ErrorReport> {
+        if !self.accept("and") {
+            return Ok(false);
+        }
+        let chain = !self.accept("no");
+        self.expect("chain")?;
+        Ok(chain)
     }
 
     fn set(&mut self) -> Result<SessionStatement, ErrorReport> {
-        if self.accept("session") {
-            if self.accept("characteristics") {
+        match self.peek_word().as_deref() {
+            Some("session") if self.peek_second().as_deref() == Some("characteristics") => {
+                self.next += 2;
                 self.expect("as")?;
                 self.expect("transaction")?;
-                self.modes()?;
-                return Ok(SessionStatement::SetTransaction);
+                Ok(SessionStatement::SetTransaction { modes: self.modes(true)?, for_session: true })
             }
-            if self.accept("authorization") {
-                return self.assignment("session_authorization".into(), false);
+            Some("session") if self.peek_second().as_deref() == Some("authorization") => {
+                self.next += 2;
+                self.assignment("session_authorization".into(), false)
             }
-            return self.set_one(false);
+            Some(scope @ ("session" | "local")) => {
+                self.next += 1;
+                self.set_one(scope == "local")
+            }
+            Some("transaction") => {
+                self.next += 1;
+                if self.accept("snapshot") {
+                    let identifier = self.value(false)?;
+                    return Err(no_snapshot(&identifier));
+                }
+                Ok(SessionStatement::SetTransaction { modes: self.modes(true)?, for_session: false })
+            }
+            Some("constraints") => {
+                self.next += 1;
+                self.constraints()
+            }
+            Some(_) | None => self.set_one(false),
         }
-        let local = self.accept("local");
-        if !local && self.accept("transaction") {
-            self.modes()?;
-            return Ok(SessionStatement::SetTransaction);
+    }
+
+    fn constraints(&mut self) -> Result<SessionStatement, ErrorReport> {
+        let names = if self.accept("all") { Vec::new() } else { self.names()? };
+        if !self.accept("deferred") {
+            self.expect("immediate")?;
         }
-        self.set_one(local)
+        Ok(SessionStatement::SetConstraints(names))
     }
 
     fn set_one(&mut self, local: bool) -> Result<SessionStatement, ErrorReport> {
@@ -202,10 +196,13 @@ impl<'a> Words<'a> {
         if self.accept("schema") {
             return self.assignment("search_path".into(), local);
         }
-        if self.peek_word().is_some_and(|word| word == "role") {
-            self.next += 1;
+        if self.accept("role") {
             self.accept_assign();
             return self.assignment("role".into(), local);
+        }
+        if self.peek_word().as_deref() == Some("session") && self.peek_second().as_deref() == Some("authorization") {
+            self.next += 2;
+            return self.assignment("session_authorization".into(), local);
         }
         let name = self.setting()?;
         if !self.accept_assign() {
@@ -284,13 +281,7 @@ impl<'a> Words<'a> {
             self.expect("level")?;
             return Ok("transaction_isolation".into());
         }
-        if self.peek_word().is_some_and(|word| word == "session")
-            && self
-                .piece
-                .tokens
-                .get(self.next + 1)
-                .is_some_and(|token| token.token.to_string().eq_ignore_ascii_case("authorization"))
-        {
+        if self.peek_word().as_deref() == Some("session") && self.peek_second().as_deref() == Some("authorization") {
             self.next += 2;
             return Ok("session_authorization".into());
         }
@@ -323,6 +314,12 @@ impl<'a> Words<'a> {
         }
         Ok(SessionStatement::Deallocate(Some(self.name()?)))
     }
+}
+
+/// Snapshots cannot be exported here, so that none can be imported.
+fn no_snapshot(identifier: &str) -> ErrorReport {
+    let message = format!("invalid snapshot identifier: \"{identifier}\"");
+    ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message)
 }
 
 /// A name as it would have to be written.

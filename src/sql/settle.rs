@@ -8,7 +8,10 @@ use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    WindowFunctionDefinition,
+};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
@@ -16,6 +19,7 @@ use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
 use crate::functions::type_name;
 
+use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
@@ -38,6 +42,10 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
         Ok(if settled.transformed { settled.update_data(|expr| name.restore(expr)) } else { settled })
     })?;
+    if let LogicalPlan::Values(values) = settled.data {
+        // Their schema says what the rows were before.
+        return Ok(Transformed::yes(LogicalPlanBuilder::values(values.values)?.build()?));
+    }
     if !settled.transformed && !matches!(settled.data, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) {
         return Ok(settled);
     }
@@ -92,6 +100,12 @@ fn settle_outside(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewri
 fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
     match expr {
         Expr::Cast(cast) => settle_cast(cast, schema, operators),
+        // The planner names a call by the name that it was written with, which no one sees.
+        Expr::Alias(alias)
+            if internal_name(&alias.name).is_some() && matches!(*alias.expr, Expr::ScalarFunction(_)) =>
+        {
+            Ok(Transformed::yes(*alias.expr))
+        }
         Expr::Negative(inner) => Ok(settle_negative(*inner)),
         Expr::InList(list) => settle_list(list, schema, operators),
         Expr::Case(case) => settle_case(case, schema, operators),
@@ -111,12 +125,26 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
+            "compare_any" | "compare_all" => {
+                let name = call.func.name().to_owned();
+                operators.quantified(&name, call.args, schema).map(Transformed::yes)
+            }
+            "array_subscript" => operators.subscript(call.args, schema).map(Transformed::yes),
+            "series_of" => operators.series(call.args, schema).map(Transformed::yes),
+            "array_part" => operators.array_part(call.args, schema).map(Transformed::yes),
+            "overlaps" => operators.overlaps(call.args, schema).map(Transformed::yes),
             "nullif" if call.args.len() == 2 => {
                 call.args = unify_nullif(call.args, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
-            _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            _ => super::calls::settle(call, schema, operators),
         },
+        Expr::AggregateFunction(mut call) if call.func.name() == "sum" && is_interval(&call.params.args, schema)? => {
+            if let Some(function) = operators.interval_sum() {
+                call.func = function;
+            }
+            Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;
             Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
@@ -125,8 +153,26 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             let changed = widen_sum(&mut call.params.args, schema)?;
             Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
         }
+        Expr::AggregateFunction(mut call) => {
+            let changed = super::calls::settle_arguments(&call.func, &mut call.params.args, schema, operators)?;
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
+        }
+        Expr::WindowFunction(mut call) => {
+            let changed = match &call.fun {
+                WindowFunctionDefinition::AggregateUDF(function) => {
+                    super::calls::settle_arguments(function, &mut call.params.args, schema, operators)?
+                }
+                WindowFunctionDefinition::WindowUDF(_) => false,
+            };
+            Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+        }
         other => Ok(Transformed::no(other)),
     }
+}
+
+fn is_interval(arguments: &[Expr], schema: &DFSchema) -> Result<bool, DataFusionError> {
+    let Some(argument) = arguments.first() else { return Ok(false) };
+    Ok(matches!(argument.get_type(schema)?, DataType::Interval(_)))
 }
 
 /// A sum of bigints is numeric.
@@ -236,7 +282,7 @@ fn is_open(expr: &Expr) -> bool {
     )
 }
 
-fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+pub(super) fn known_type(expr: &Expr, schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
     if is_open(expr) {
         return Ok(None);
     }
@@ -260,7 +306,7 @@ fn agreed(exprs: &[Expr], word: &str, schema: &DFSchema) -> Result<DataType, Dat
 }
 
 /// As `common_type`, with the digits of both decimals.
-fn meet(a: &DataType, b: &DataType) -> Option<DataType> {
+pub(super) fn meet(a: &DataType, b: &DataType) -> Option<DataType> {
     if a != b && is_number(a) && is_number(b) && matches!(common_number(a, b), DataType::Decimal128(_, _)) {
         let scale = |one: &DataType| match one {
             DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
@@ -276,7 +322,12 @@ fn unify(exprs: Vec<Expr>, word: &str, schema: &DFSchema, operators: &Operators)
     exprs.into_iter().map(|expr| fit(expr, &wanted, schema, operators)).collect()
 }
 
-fn fit(expr: Expr, wanted: &DataType, schema: &DFSchema, operators: &Operators) -> Result<Expr, DataFusionError> {
+pub(super) fn fit(
+    expr: Expr,
+    wanted: &DataType,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Expr, DataFusionError> {
     match known_type(&expr, schema)? {
         None => {
             let typed = operators.adopt(expr, wanted)?;

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use sqlparser::ast::{self, Visitor};
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::syntax_walk::walk;
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, SqlType};
 
+use super::cursors::{self, Declare, ExecuteCall, Fetch};
+use super::explain::{self, ExplainOptions, ExplainTarget};
 use super::lexer::{self, Piece};
 use super::plan::SqlError;
-use super::{session, syntax};
+use super::session::{self, TransactionModes};
+use super::upkeep::{self, Upkeep};
+use super::{foreign, rewritten_tokens, syntax};
 
 /// One statement of a text.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct Statement {
     pub offset: usize,
     /// What it asks for.
     pub kind: StatementKind,
+    /// The first parameter that it names, such as `$1`, and its position in the whole text.
+    pub first_parameter: Option<(String, usize)>,
 }
 
 /// What a statement asks for.
@@ -33,13 +38,32 @@ pub struct Statement {
 pub enum StatementKind {
     /// Rows.
     Query(Box<Query>),
-    /// The stages of a query. With `analyze`, run it too.
+    /// The stages of a query.
     Explain {
-        /// The query.
-        query: Box<Query>,
-        /// Run it and tell rows and times.
-        analyze: bool,
+        /// What is explained.
+        target: ExplainTarget,
+        /// How.
+        options: ExplainOptions,
     },
+    /// `PREPARE`.
+    Prepare {
+        /// The name to keep it under.
+        name: String,
+        /// The types of the first parameters; `None` where the server is to choose.
+        types: Vec<Option<SqlType>>,
+        /// What is kept.
+        statement: Box<StatementKind>,
+    },
+    /// `EXECUTE`.
+    Execute(ExecuteCall),
+    /// `DECLARE`.
+    Declare(Declare),
+    /// `FETCH` or `MOVE`.
+    Fetch(Fetch),
+    /// `CLOSE` of one cursor, or of all.
+    Close(Option<String>),
+    /// What keeps a database in order.
+    Upkeep(Upkeep),
     /// Something about the session.
     Session(SessionStatement),
     /// A statement that would write; its command word, such as `INSERT`.
@@ -54,6 +78,11 @@ pub struct Query {
 }
 
 impl Query {
+    /// A tree with the tokens that it was made from.
+    pub(super) fn new(tree: ast::Query, tokens: Arc<[TokenWithSpan]>) -> Self {
+        Self { tree, tokens }
+    }
+
     /// The syntax tree. Its locations have the character position as their column.
     pub(super) fn tree(&self) -> &ast::Query {
         &self.tree
@@ -67,12 +96,36 @@ impl Query {
 /// Statements that change or show the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionStatement {
-    /// `BEGIN`, `START TRANSACTION`; the word is the command tag.
-    Begin(&'static str),
+    /// `BEGIN`, `START TRANSACTION`.
+    Begin {
+        /// The command tag.
+        word: &'static str,
+        /// What it says of the transaction.
+        modes: TransactionModes,
+    },
     /// `COMMIT`, `END`.
-    Commit,
+    Commit {
+        /// `AND CHAIN`: another transaction begins at once.
+        chain: bool,
+    },
     /// `ROLLBACK`, `ABORT`.
-    Rollback,
+    Rollback {
+        /// `AND CHAIN`: another transaction begins at once.
+        chain: bool,
+    },
+    /// `COMMIT PREPARED`, `ROLLBACK PREPARED`.
+    EndPrepared {
+        /// Its words.
+        command: &'static str,
+        /// The transaction.
+        identifier: String,
+    },
+    /// `SAVEPOINT name`.
+    Savepoint(String),
+    /// `ROLLBACK TO name`.
+    RollbackTo(String),
+    /// `RELEASE name`.
+    Release(String),
     /// `SET name = value`; `None` is DEFAULT.
     Set {
         /// The setting, lower case.
@@ -99,8 +152,15 @@ pub enum SessionStatement {
     },
     /// `DEALLOCATE name`, or all.
     Deallocate(Option<String>),
-    /// `SET TRANSACTION …`, `SET SESSION CHARACTERISTICS …`: accepted, every transaction here is read only.
-    SetTransaction,
+    /// `SET TRANSACTION …`, `SET SESSION CHARACTERISTICS AS TRANSACTION …`.
+    SetTransaction {
+        /// What it says.
+        modes: TransactionModes,
+        /// For the transactions to come, not for this one.
+        for_session: bool,
+    },
+    /// `SET CONSTRAINTS`, of these or of all.
+    SetConstraints(Vec<String>),
 }
 
 /// Reads a text that may hold several statements.
@@ -113,9 +173,20 @@ pub fn parse(text: &str, limits: &LimitSet) -> Result<Vec<Statement>, SqlError> 
     let mut statements = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let kind = kind_of(&piece, limits).map_err(|report| moved(report, piece.offset))?;
-        statements.push(Statement { text: piece.text, offset: piece.offset, kind });
+        let first_parameter = first_parameter(&piece);
+        statements.push(Statement { text: piece.text, offset: piece.offset, kind, first_parameter });
     }
     Ok(statements)
+}
+
+fn first_parameter(piece: &Piece) -> Option<(String, usize)> {
+    piece.tokens.iter().find_map(|token| match &token.token {
+        Token::Placeholder(id) => {
+            let place = usize::try_from(token.span.start.column).ok()?;
+            Some((id.clone(), place + piece.offset))
+        }
+        _ => None,
+    })
 }
 
 /// A position in the statement becomes one in the whole text.
@@ -128,22 +199,36 @@ fn kind_of(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorRepor
     if let Some(statement) = session::parse(piece)? {
         return Ok(StatementKind::Session(statement));
     }
+    if let Some(kind) = cursors::parse(piece, limits)? {
+        return Ok(kind);
+    }
+    if let Some(upkeep) = upkeep::parse(piece)? {
+        return Ok(StatementKind::Upkeep(upkeep));
+    }
     let words: Vec<String> = piece.tokens.iter().take(4).map(|token| token.token.to_string().to_uppercase()).collect();
     match words.first().map(String::as_str).unwrap_or_default() {
         "SELECT" | "WITH" | "VALUES" | "TABLE" | "(" => query_of(piece, 0, limits),
-        "EXPLAIN" => explain(piece, limits),
-        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" | "GRANT" | "REVOKE" | "VACUUM" | "ANALYZE"
-        | "REINDEX" | "CLUSTER" | "COMMENT" | "CALL" | "DO" | "NOTIFY" | "LOCK" | "REFRESH" | "IMPORT"
-        | "REASSIGN" | "SECURITY") => Ok(StatementKind::Write(word.to_owned())),
+        "EXPLAIN" => explain::parse(piece, limits),
+        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER"
+        | "COMMENT" | "CALL" | "DO" | "NOTIFY" | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => {
+            Ok(StatementKind::Write(word.to_owned()))
+        }
         "TRUNCATE" => Ok(StatementKind::Write("TRUNCATE TABLE".to_owned())),
         "CREATE" | "DROP" | "ALTER" => Ok(StatementKind::Write(definition_tag(&words))),
-        "SAVEPOINT" | "RELEASE" | "PREPARE" | "EXECUTE" | "DECLARE" | "FETCH" | "MOVE" | "CLOSE" | "LISTEN"
-        | "UNLISTEN" | "LOAD" | "CHECKPOINT" => Err(ErrorReport::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            format!("{} is not supported", words.first().map(String::as_str).unwrap_or_default()),
-        )),
         _ => Err(syntax::unexpected(piece, piece.tokens.first())),
     }
+}
+
+/// How many parameters a text names that nothing else is known of; 0 for one that cannot be read.
+#[must_use]
+pub fn parameter_count(text: &str, limits: &LimitSet) -> usize {
+    let pieces = lexer::split(text, limits).unwrap_or_default();
+    let tokens = pieces.iter().flat_map(|piece| &piece.tokens);
+    let numbers = tokens.filter_map(|token| match &token.token {
+        Token::Placeholder(id) => id.strip_prefix('$')?.parse::<usize>().ok(),
+        _ => None,
+    });
+    numbers.max().unwrap_or_default().min(limits.of(limits::PARAMETERS))
 }
 
 /// `CREATE OR REPLACE TEMP VIEW` is `CREATE VIEW`.
@@ -158,16 +243,17 @@ fn definition_tag(words: &[String]) -> String {
 }
 
 /// The query that begins at a token, and nothing after it.
-fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<StatementKind, ErrorReport> {
+pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<StatementKind, ErrorReport> {
     let query = parse_query(piece, from, limits)?;
+    foreign::refuse(&query, piece)?;
     Ok(match writing(&query) {
         Some(word) => StatementKind::Write(word),
         None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
     })
 }
 
-fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
-    let tokens = expand_table_statements(piece.tokens.get(from..).unwrap_or_default());
+pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
+    let tokens = rewritten_tokens::rewritten(piece.tokens.get(from..).unwrap_or_default())?;
     // The parser spends several levels of its own on one level of the text.
     let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);
@@ -176,34 +262,6 @@ fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast:
         Token::EOF => Ok(query),
         _ => Err(syntax::unexpected(piece, Some(parser.peek_token_ref()))),
     }
-}
-
-/// `TABLE t` is `SELECT * FROM t`; the parser swallows what follows the name.
-fn expand_table_statements(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
-    let mut expanded = Vec::with_capacity(tokens.len() + 2);
-    for (index, token) in tokens.iter().enumerate() {
-        let before = index.checked_sub(1).and_then(|before| tokens.get(before)).map(|token| &token.token);
-        let begins = match before {
-            None | Some(Token::LParen) => true,
-            Some(Token::Word(word)) => matches!(
-                word.keyword,
-                Keyword::UNION | Keyword::ALL | Keyword::DISTINCT | Keyword::INTERSECT | Keyword::EXCEPT
-            ),
-            Some(_) => false,
-        };
-        let is_name = matches!(tokens.get(index + 1).map(|next| &next.token), Some(Token::Word(_)));
-        if begins && is_name && is_word(&token.token, Keyword::TABLE) {
-            let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
-            expanded.extend(words.map(|word| TokenWithSpan::new(word, token.span)));
-        } else {
-            expanded.push(token.clone());
-        }
-    }
-    expanded
-}
-
-fn is_word(token: &Token, keyword: Keyword) -> bool {
-    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.keyword == keyword)
 }
 
 /// What a query would write, if anything.
@@ -230,60 +288,11 @@ fn writing(query: &ast::Query) -> Option<String> {
     }
 }
 
-/// `EXPLAIN [ANALYZE] [VERBOSE] query`, `EXPLAIN (option [value], …) query`.
-fn explain(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorReport> {
-    let word = |index: usize| piece.tokens.get(index).map(|token| token.token.to_string().to_uppercase());
-    let mut next = 1;
-    let mut analyze = false;
-    if word(next).as_deref() == Some("(") && !is_query_word(word(next + 1).as_deref()) {
-        next += 1;
-        loop {
-            let option = word(next).ok_or_else(|| syntax::unexpected(piece, None))?;
-            let value = word(next + 1);
-            let given = !matches!(value.as_deref(), Some("," | ")"));
-            if option == "ANALYZE" {
-                analyze = !given || !matches!(value.as_deref(), Some("FALSE" | "OFF" | "0"));
-            } else if !EXPLAIN_OPTIONS.contains(&option.as_str()) {
-                let message = format!("unrecognized EXPLAIN option \"{}\"", option.to_lowercase());
-                return Err(ErrorReport::new(SqlState::SYNTAX_ERROR, message));
-            }
-            next += 1 + usize::from(given);
-            match word(next).as_deref() {
-                Some(",") => next += 1,
-                Some(")") => break,
-                Some(_) | None => return Err(syntax::unexpected(piece, piece.tokens.get(next))),
-            }
-        }
-        next += 1;
-    }
-    while let Some(option @ ("ANALYZE" | "VERBOSE")) = word(next).as_deref() {
-        analyze |= option == "ANALYZE";
-        next += 1;
-    }
-    if !is_query_word(word(next).as_deref()) && word(next).as_deref() != Some("(") {
-        return match word(next).as_deref() {
-            Some(verb @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE")) => Ok(StatementKind::Write(verb.to_owned())),
-            Some("CREATE") => Ok(StatementKind::Write("CREATE TABLE AS".to_owned())),
-            Some(_) | None => Err(syntax::unexpected(piece, piece.tokens.get(next))),
-        };
-    }
-    match query_of(piece, next, limits)? {
-        StatementKind::Query(query) => Ok(StatementKind::Explain { query, analyze }),
-        other => Ok(other),
-    }
-}
-
-const EXPLAIN_OPTIONS: [&str; 9] =
-    ["ANALYZE", "VERBOSE", "COSTS", "SETTINGS", "GENERIC_PLAN", "BUFFERS", "WAL", "TIMING", "SUMMARY"];
-
-fn is_query_word(word: Option<&str>) -> bool {
-    matches!(word, Some("SELECT" | "WITH" | "VALUES" | "TABLE"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::UserFacing;
+    use crate::sql::ExplainFormat;
 
     fn kinds(text: &str) -> Vec<StatementKind> {
         parse(text, &LimitSet::default()).unwrap().into_iter().map(|statement| statement.kind).collect()
@@ -296,17 +305,30 @@ mod tests {
         }
     }
 
+    fn begin(word: &'static str, modes: TransactionModes) -> SessionStatement {
+        SessionStatement::Begin { word, modes }
+    }
+
     fn set(name: &str, value: Option<&str>, local: bool) -> SessionStatement {
         SessionStatement::Set { name: name.into(), value: value.map(str::to_owned), local }
     }
 
     #[test]
     fn session_statements_in_all_their_forms() {
-        assert_eq!(session("BEGIN"), SessionStatement::Begin("BEGIN"));
-        assert_eq!(session("begin work isolation level repeatable read, read only"), SessionStatement::Begin("BEGIN"));
-        assert_eq!(session("START TRANSACTION READ WRITE"), SessionStatement::Begin("START TRANSACTION"));
-        assert_eq!(session("END TRANSACTION AND NO CHAIN"), SessionStatement::Commit);
-        assert_eq!(session("ABORT"), SessionStatement::Rollback);
+        assert_eq!(session("BEGIN"), begin("BEGIN", TransactionModes::default()));
+        let modes =
+            TransactionModes { isolation: Some("repeatable read"), read_only: Some(true), deferrable: Some(false) };
+        assert_eq!(
+            session("begin work isolation level repeatable read, read only not deferrable"),
+            begin("BEGIN", modes)
+        );
+        let modes = TransactionModes { read_only: Some(false), ..TransactionModes::default() };
+        assert_eq!(session("START TRANSACTION READ WRITE"), begin("START TRANSACTION", modes));
+        assert_eq!(session("END TRANSACTION AND NO CHAIN"), SessionStatement::Commit { chain: false });
+        assert_eq!(session("ABORT"), SessionStatement::Rollback { chain: false });
+        assert_eq!(session("ROLLBACK WORK AND CHAIN"), SessionStatement::Rollback { chain: true });
+        assert_eq!(session("ROLLBACK TO SAVEPOINT a"), SessionStatement::RollbackTo("a".into()));
+        assert_eq!(session("RELEASE a"), SessionStatement::Release("a".into()));
         assert_eq!(session("SET TimeZone = 'Europe/Berlin'"), set("timezone", Some("Europe/Berlin"), false));
         assert_eq!(session("SET LOCAL statement_timeout TO 500"), set("statement_timeout", Some("500"), true));
         assert_eq!(session("SET SESSION x.y TO DEFAULT"), set("x.y", None, false));
@@ -320,7 +342,10 @@ mod tests {
         assert_eq!(session("SET datestyle = ISO, MDY"), set("datestyle", Some("iso, mdy"), false));
         assert_eq!(
             session("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE"),
-            SessionStatement::SetTransaction
+            SessionStatement::SetTransaction {
+                modes: TransactionModes { isolation: Some("serializable"), ..TransactionModes::default() },
+                for_session: true
+            }
         );
         assert_eq!(session("SHOW TIME ZONE"), SessionStatement::Show("timezone".into()));
         assert_eq!(session("SHOW TRANSACTION ISOLATION LEVEL"), SessionStatement::Show("transaction_isolation".into()));
@@ -347,15 +372,28 @@ mod tests {
 
     #[test]
     fn explain_reads_its_options() {
-        let analyze = |text: &str| match kinds(text).remove(0) {
-            StatementKind::Explain { analyze, .. } => analyze,
+        let options = |text: &str| match kinds(text).remove(0) {
+            StatementKind::Explain { options, .. } => options,
             other => panic!("{text}: {other:?}"),
         };
-        assert!(!analyze("explain select 1"));
-        assert!(analyze("explain analyze verbose select 1"));
-        assert!(analyze("explain (verbose, analyze) select 1"));
-        assert!(!analyze("explain (analyze off, costs off) select 1"));
-        assert!(!analyze("explain (select 1)"));
+        assert!(!options("explain select 1").analyze);
+        assert!(options("explain analyze verbose select 1").analyze);
+        assert!(options("explain (verbose, analyze) select 1").analyze);
+        assert!(!options("explain (analyze off, costs off) select 1").analyze);
+        assert!(!options("explain (select 1)").analyze);
+        assert_eq!(options("explain (format json, settings) execute p (1)").format, ExplainFormat::Json);
+        assert!(options("explain (verbose true) declare c cursor for select 1").verbose);
+        for (text, expected) in [
+            ("explain (nope) select 1", "42601"),
+            ("explain (format nope) select 1", "22023"),
+            ("explain (format xml) select 1", "0A000"),
+            ("explain (analyze maybe) select 1", "42601"),
+            ("explain (wal) select 1", "22023"),
+            ("explain verbose analyze select 1", "42601"),
+            ("explain begin", "42601"),
+        ] {
+            assert_eq!(parse(text, &LimitSet::default()).unwrap_err().sqlstate().code(), expected, "{text}");
+        }
     }
 
     #[test]

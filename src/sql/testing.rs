@@ -120,7 +120,7 @@ pub(super) fn plan_with(sql: &str, declared: &[Option<SqlType>]) -> Result<Plann
         user: "acme",
         database: "flowforge",
         time_zone: "UTC",
-        settings: &Vec::new,
+        settings: std::sync::Arc::new(crate::catalog::system::NoSettings),
         session_id: 7,
         declared_types: declared,
         parameter_values: None,

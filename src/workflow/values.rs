@@ -52,6 +52,8 @@ pub(super) fn read(sql_type: &SqlType, values: &[&Value], now: DateTime<Utc>) ->
         | SqlType::Float8
         | SqlType::Text
         | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
         | SqlType::Time
         | SqlType::Uuid
         | SqlType::Oid => {
@@ -80,6 +82,8 @@ fn wanted(sql_type: &SqlType) -> String {
         | SqlType::Numeric { .. }
         | SqlType::Text
         | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
         | SqlType::Time
         | SqlType::Interval
         | SqlType::Uuid
@@ -102,7 +106,9 @@ fn scalar(sql_type: &SqlType, value: &Value) -> Option<ScalarValue> {
         #[expect(clippy::cast_possible_truncation, reason = "real has the digits that it has")]
         SqlType::Float4 => Some(ScalarValue::Float32(Some(float(value)? as f32))),
         SqlType::Float8 => Some(ScalarValue::Float64(Some(float(value)?))),
-        SqlType::Text | SqlType::Varchar => Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned()))),
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+            Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned())))
+        }
         SqlType::Time => Some(ScalarValue::Time64Microsecond(Some(microseconds(time_of_day(value.as_str()?.trim())?)))),
         SqlType::Uuid => {
             let bytes = uuid::Uuid::parse_str(value.as_str()?.trim()).ok()?.as_bytes().to_vec();

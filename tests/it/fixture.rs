@@ -177,7 +177,7 @@ pub fn plan(view: &TenantView, sql: &str) -> Result<LogicalPlan, ErrorReport> {
         database: "flowforge",
         time_zone: "UTC",
         session_id: 1,
-        settings: &Vec::new,
+        settings: std::sync::Arc::new(flowforge::catalog::system::NoSettings),
         declared_types: &[],
         parameter_values: None,
     };

@@ -8,11 +8,14 @@
     reason = "a test ends by panicking, and prints its seed"
 )]
 
+mod attacks;
 mod cli;
+mod clients;
 mod differential;
 mod fixture;
 mod golden;
 mod house;
+mod limits;
 mod live;
 mod login;
 mod postgres;
@@ -20,6 +23,8 @@ mod protocol;
 mod psql;
 mod robustness;
 mod routing;
+mod sessions;
+mod signatures;
 mod slt;
 mod support;
 mod tenants;

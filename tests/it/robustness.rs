@@ -71,7 +71,7 @@ async fn a_five_megabyte_list_ends_in_an_answer_or_a_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strange_graphs_fail_by_sqlstate() {
     let server = TestServer::start().await;
-    let client = server.connect("acme").await;
+    let (client, bystander) = (server.connect("acme").await, server.connect("globex").await);
     let many: Vec<String> =
         (0..10_000).map(|n| format!(r#"{{"id":"n{n}","type":"limit","data":{{"config":{{"limit":1}}}}}}"#)).collect();
     let nested = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
@@ -89,6 +89,7 @@ async fn strange_graphs_fail_by_sqlstate() {
         let sql = format!("SELECT * FROM workflow_preview('{graph}', 'a')");
         assert_eq!(&sqlstate(&client, &sql).await, expected, "{name}");
         assert_eq!(value(&client, "SELECT 1").await, "1", "after {name}");
+        still_answers(&bystander).await;
     }
 }
 
@@ -185,4 +186,20 @@ async fn wrong_password_and_unknown_user_look_the_same() {
     assert_eq!(wrong.0, "28P01");
     assert_eq!(wrong.1.replace("acme", "x"), unknown.1.replace("nobody", "x"));
     assert_eq!((wrong.0, wrong.2), (unknown.0, unknown.2));
+}
+
+/// A few bytes of a statement must not take the memory of everybody's queries.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_statement_cannot_ask_for_texts_without_bound() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    for (sql, state) in [
+        ("SELECT length(repeat('x', 2000000000))", "54000"),
+        ("SELECT length(lpad('x', 1500000000))", "54000"),
+        ("SELECT length(replace(repeat('x', 100000), 'x', repeat('y', 100000)))", "54000"),
+        ("SELECT max(length(repeat(symbol, 100000))) FROM raw_trades", "53200"),
+    ] {
+        assert_eq!(sqlstate(&client, sql).await, state, "{sql}");
+    }
+    assert_eq!(value(&client, "SELECT length(repeat('x', 1000000))").await, "1000000");
 }

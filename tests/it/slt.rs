@@ -99,9 +99,11 @@ async fn run(script: &Script, target: &Target<'_>) -> Vec<Option<Heard>> {
         } else {
             answer::ask(&client, &case.sql, case.sorted || !matches!(case.expected, Some(Outcome::Rows(_)))).await
         };
-        in_block = match case.sql.split_whitespace().next().unwrap_or_default().to_uppercase().as_str() {
-            "BEGIN" | "START" => true,
-            "COMMIT" | "END" | "ROLLBACK" | "ABORT" => false,
+        let words: Vec<String> = case.sql.split_whitespace().take(2).map(str::to_uppercase).collect();
+        in_block = match (words.first().map_or("", String::as_str), words.last().map_or("", String::as_str)) {
+            ("BEGIN" | "START", _) => true,
+            ("ROLLBACK", _) if case.sql.to_uppercase().contains(" TO ") => in_block,
+            ("COMMIT" | "END" | "ROLLBACK" | "ABORT", _) => case.sql.to_uppercase().ends_with("AND CHAIN") && in_block,
             _ => in_block,
         };
         stuck = matches!(&heard.outcome, Outcome::Failed(failure) if failure.code == "timeout");

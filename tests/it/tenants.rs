@@ -94,3 +94,43 @@ async fn a_table_that_is_not_there_and_a_write_are_told_apart() {
     assert_eq!(sqlstate(&client, "INSERT INTO raw_trades VALUES (1)").await, "25006");
     assert_eq!(sqlstate(&client, "DROP TABLE raw_trades").await, "25006");
 }
+
+/// Conditions and values that fail on a row of the other tenant, and on none of one's own: whether they fail would tell
+/// what the other tenant has, and the words of the error would tell it word for word.
+const ORACLES: &[&str] = &[
+    "SELECT count(*) FROM raw_trades WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM raw_trades WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1 AND symbol > 'A'",
+    "SELECT sum(1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END)) FROM raw_trades",
+    "SELECT count(*) FROM fct_trades WHERE 1 / (CASE WHEN tenant_id = 'globex' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM latest.vwap WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM raw_trades WHERE (CASE WHEN symbol = 'TSLA' THEN symbol ELSE '1' END)::int + 0 = 1",
+    "SELECT count(*) FROM live_positions WHERE (CASE WHEN tenant_id = 'globex' THEN tenant_id ELSE '1' END)::numeric * 1 = 1",
+    "SELECT count(*) FROM raw_trades WHERE sqrt(CASE WHEN symbol = 'TSLA' THEN -1 ELSE 1 END) = 1",
+    "SELECT count(*) FROM raw_trades WHERE ln(CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 0",
+    "SELECT count(*) FROM raw_trades WHERE (CASE WHEN symbol = 'TSLA' THEN '(' ELSE 'a' END) ~ (CASE WHEN symbol = 'TSLA' THEN '(' ELSE 'a' END)",
+    "SELECT count(*) FROM dim_instruments d JOIN live_positions t ON t.symbol = d.symbol AND 1 / (CASE WHEN t.tenant_id = 'globex' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM dim_instruments d LEFT JOIN fct_trades t ON t.symbol = d.symbol AND 1 / (CASE WHEN t.tenant_id = 'globex' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM dim_instruments d WHERE EXISTS (SELECT 1 FROM fct_trades t WHERE t.symbol = d.symbol AND 1 / (CASE WHEN t.tenant_id = 'globex' THEN 0 ELSE 1 END) = 1)",
+    "SELECT count(*) FROM live_quotes q, latest.vwap v WHERE q.symbol = v.symbol AND 1 / (CASE WHEN v.symbol = 'TSLA' OR q.symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM (SELECT symbol, 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) AS x FROM raw_trades) s WHERE x = 1",
+    "SELECT count(*) FROM (SELECT DISTINCT symbol FROM raw_trades) s WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM (SELECT symbol, count(*) AS n FROM raw_trades GROUP BY symbol HAVING 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1) s",
+    "SELECT count(*) FROM (SELECT symbol FROM raw_trades UNION ALL SELECT symbol FROM live_quotes) s WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "WITH RECURSIVE r(symbol, n) AS (SELECT symbol, 1 FROM live_quotes UNION ALL SELECT t.symbol, r.n + 1 FROM r JOIN live_quotes t ON t.symbol = r.symbol AND 1 / (CASE WHEN t.symbol = 'TSLA' THEN 0 ELSE 1 END) = 1 WHERE r.n < 3) SELECT count(*) FROM r",
+    "SELECT count(*) FROM live_quotes q, LATERAL (SELECT 1 FROM raw_trades t WHERE t.symbol = q.symbol AND 1 / (CASE WHEN t.symbol = 'TSLA' THEN 0 ELSE 1 END) = 1 LIMIT 1) l",
+    "SELECT count(*) FROM raw_trades WHERE symbol = ANY (SELECT symbol FROM live_quotes WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1)",
+    "SELECT count(*) FROM raw_trades WHERE (SELECT 1 / (CASE WHEN raw_trades.symbol = 'TSLA' THEN 0 ELSE 1 END)) = 1",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_condition_is_ever_evaluated_on_a_row_of_another_tenant() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    let mut told = Vec::new();
+    for sql in ORACLES {
+        if let Err(error) = rows(&client, sql).await {
+            told.push(format!("{error:?}: {sql}"));
+        }
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}

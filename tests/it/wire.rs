@@ -57,7 +57,7 @@ impl Server {
         for (name, value) in changed_limits {
             limits.set(name, *value).unwrap();
         }
-        let backend = fake::FakeBackend::default();
+        let backend = fake::FakeBackend::with_limits(limits.clone());
         let gauges = backend.gauges();
         let context = PgContext {
             backend,

@@ -22,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::logical_expr::ScalarUDF;
 use parking_lot::Mutex;
 
-use crate::base::InternalError;
+use crate::base::{ErrorReport, InternalError, SqlState};
 
 use super::rows::RowsLeaf;
 use super::snapshot::Snapshot;
@@ -47,8 +47,47 @@ pub struct Setting {
     pub description: String,
 }
 
+/// The settings of a session, as they are when they are asked for.
+pub trait SessionSettings: fmt::Debug + Send + Sync {
+    /// Every setting.
+    fn all(&self) -> Vec<Setting>;
+
+    /// The value of one; `None` when there is none of that name.
+    fn get(&self, name: &str) -> Option<String>;
+
+    /// Changes one, as SET and SET LOCAL do, `None` to its default; gives its new value.
+    ///
+    /// # Errors
+    /// Those of SET.
+    fn set(&self, name: &str, value: Option<&str>, local: bool) -> Result<String, ErrorReport>;
+}
+
+/// No settings at all, for tests and for plans outside of a session.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSettings;
+
+impl SessionSettings for NoSettings {
+    fn all(&self) -> Vec<Setting> {
+        Vec::new()
+    }
+
+    fn get(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn set(&self, name: &str, _value: Option<&str>, _local: bool) -> Result<String, ErrorReport> {
+        Err(unrecognized_setting(name))
+    }
+}
+
+/// The report for a setting that does not exist.
+#[must_use]
+pub fn unrecognized_setting(name: &str) -> ErrorReport {
+    ErrorReport::new(SqlState::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
+}
+
 /// What a session says of itself to the catalogs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SystemContext {
     /// The login name.
     pub user: String,
@@ -56,8 +95,8 @@ pub struct SystemContext {
     pub database: String,
     /// Where bare names are looked up, in order.
     pub search_path: Vec<String>,
-    /// Every setting.
-    pub settings: Vec<Setting>,
+    /// Its settings.
+    pub settings: Arc<dyn SessionSettings>,
     /// `pg_backend_pid()`.
     pub session_id: i32,
 }

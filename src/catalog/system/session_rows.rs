@@ -59,8 +59,9 @@ pub(super) fn rows(system: &System, definition: &'static Definition) -> Option<R
 }
 
 fn settings(system: &System, definition: &'static Definition) -> Result<Arc<RowsLeaf>, InternalError> {
-    let all = || system.context().settings.iter();
-    Rows::new(definition, all().len())
+    let settings = system.context().settings.all();
+    let all = || settings.iter();
+    Rows::new(definition, settings.len())
         .text("name", all().map(|setting| &setting.name))
         .text("setting", all().map(|setting| &setting.value))
         .every("category", "Session")
@@ -120,14 +121,14 @@ fn databases(system: &System, definition: &'static Definition) -> Result<Arc<Row
 fn activity(system: &System, definition: &'static Definition) -> Result<Arc<RowsLeaf>, InternalError> {
     let context = system.context();
     let user_oid = roles(system).into_iter().find(|role| role.name == context.user).map_or(OWNER_OID, |role| role.oid);
-    let application = context.settings.iter().find(|setting| setting.name == "application_name");
+    let application = context.settings.get("application_name").unwrap_or_default();
     Rows::new(definition, 1)
         .oid("datid", [database_oid(system)])
         .every("datname", &context.database)
         .int4("pid", [context.session_id])
         .oid("usesysid", [user_oid])
         .every("usename", &context.user)
-        .every("application_name", application.map_or("", |setting| &setting.value))
+        .every("application_name", &application)
         .every("state", "active")
         .every("backend_type", "client backend")
         .finish()

@@ -38,7 +38,7 @@ fn system_for(tenant: &str, tables: Vec<Table>, with_policy: &[(&str, &str)]) ->
         user: "acme".into(),
         database: "flowforge".into(),
         search_path: vec!["flowforge".into(), "marts".into()],
-        settings: vec![],
+        settings: std::sync::Arc::new(super::NoSettings),
         session_id: 7,
     };
     System::new(view, context)

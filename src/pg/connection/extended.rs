@@ -1,11 +1,13 @@
 //! The extended query protocol: Parse, Bind, Describe, Execute.
 
-use bytes::Bytes;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use datafusion::common::ScalarValue;
+use tokio::sync::Mutex;
 
 use crate::base::{ErrorReport, SqlState, SqlType};
-use crate::engine::{Outcome, OutputColumn};
+use crate::engine::{OpenRows, Outcome, OutputColumn, Portal, Progress, SharedRows, cannot_run, hold};
 use crate::pg::backend::BackendSession;
 use crate::pg::decode::decode;
 use crate::pg::encode::{Format, RowEncoder};
@@ -13,13 +15,12 @@ use crate::pg::failure::{Failure, violation};
 use crate::pg::message::outgoing;
 
 use super::Connection;
-use super::rows::{Rows, Stop};
-use super::state::{Portal, Progress, Stored};
+use super::rows::{Stop, send};
 
 impl<S: BackendSession> Connection<S> {
     /// Plans a statement and keeps it.
     pub(super) fn parse(&mut self, name: String, text: &str, types: &[u32]) -> Result<(), Failure> {
-        self.store.check_new_statement(&name)?;
+        self.session.statements().check_new(&name)?;
         let mut statements = self.session.parse(text)?;
         if statements.len() > 1 {
             return Err(ErrorReport::new(
@@ -33,7 +34,7 @@ impl<S: BackendSession> Connection<S> {
             Some(statement) => Some(self.session.prepare(&statement, &declared)?),
             None => None,
         };
-        self.store.keep_statement(name, Stored { prepared });
+        self.session.statements().keep(name, prepared);
         outgoing::empty(&mut self.socket.output, b'1');
         Ok(())
     }
@@ -47,21 +48,18 @@ impl<S: BackendSession> Connection<S> {
         values: &[Option<Bytes>],
         result_formats: &[i16],
     ) -> Result<(), Failure> {
-        let stored = self.store.statement(statement)?;
-        let types = stored.prepared.as_ref().map_or(&[][..], |prepared| S::parameter_types(prepared));
+        let prepared = self.session.statements().get(statement)?;
+        let types = prepared.as_ref().map_or(&[][..], |prepared| S::parameter_types(prepared));
         let values = self.values(statement, types, parameter_formats, values)?;
-        self.store.check_new_portal(&portal)?;
-        let bound = match &stored.prepared {
+        self.session.portals().check_new(&portal)?;
+        let bound = match &prepared {
             Some(prepared) => Some(self.session.bind(prepared, values)?),
             None => None,
         };
-        let formats = match bound.as_ref().and_then(S::bound_columns) {
-            Some(columns) => Format::resolve(result_formats, columns.len(), |codes, columns| {
-                format!("bind message has {codes} result formats but query has {columns} columns")
-            })?,
-            None => Vec::new(),
-        };
-        self.store.keep_portal(portal, Portal { bound, formats, progress: Progress::Ready });
+        if let Some(columns) = bound.as_ref().and_then(S::bound_columns) {
+            formats_of(result_formats, columns)?;
+        }
+        self.session.portals().keep(portal, Portal::of_bind(bound, result_formats.to_vec()));
         outgoing::empty(&mut self.socket.output, b'2');
         Ok(())
     }
@@ -97,8 +95,7 @@ impl<S: BackendSession> Connection<S> {
 
     /// Tells the parameters and the columns of a statement.
     pub(super) fn describe_statement(&mut self, name: &str) -> Result<(), Failure> {
-        let stored = self.store.statement(name)?;
-        let Some(prepared) = &stored.prepared else {
+        let Some(prepared) = &self.session.statements().get(name)? else {
             outgoing::parameter_description(&mut self.socket.output, &[]);
             outgoing::empty(&mut self.socket.output, b'n');
             return Ok(());
@@ -112,11 +109,14 @@ impl<S: BackendSession> Connection<S> {
 
     /// Tells the columns of a portal.
     pub(super) fn describe_portal(&mut self, name: &str) -> Result<(), Failure> {
-        let portal = self.store.portal(name)?;
-        let columns = portal.bound.as_ref().and_then(S::bound_columns);
-        match columns {
-            Some(columns) => outgoing::row_description(&mut self.socket.output, columns, &portal.formats),
-            None => outgoing::empty(&mut self.socket.output, b'n'),
+        let Self { session, socket, .. } = self;
+        let portal = session.portals().get(name)?;
+        match portal.bound.as_ref().and_then(S::bound_columns) {
+            Some(columns) => {
+                let formats = formats_of(&portal_formats(portal), columns)?;
+                outgoing::row_description(&mut socket.output, columns, &formats);
+            }
+            None => outgoing::empty(&mut socket.output, b'n'),
         }
         Ok(())
     }
@@ -132,45 +132,40 @@ impl<S: BackendSession> Connection<S> {
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failure> {
         // Zero and less mean all rows.
         let max_rows = u64::try_from(max_rows).ok().filter(|max_rows| *max_rows > 0);
-        let Portal { bound, formats, progress } = self.store.take_portal(name)?;
-        let progress = match progress {
-            Progress::Ready => self.start(bound.as_ref(), &formats, max_rows).await?,
-            Progress::Paused(rows) => self.send_some(rows, max_rows).await?,
-            Progress::Done { had_rows: true } => {
-                outgoing::command_complete(&mut self.socket.output, "SELECT 0");
-                Progress::Done { had_rows: true }
-            }
-            Progress::Done { had_rows: false } => {
-                return Err(ErrorReport::new(
-                    SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    format!("portal \"{name}\" cannot be run"),
-                )
-                .into());
-            }
+        let mut portal = self.session.portals().take(name)?;
+        let formats = portal_formats(&portal);
+        portal.progress = match portal.progress {
+            Progress::Ready => self.start(name, portal.bound.as_ref(), &formats, max_rows).await?,
+            Progress::Open(rows) => self.go_on(name, rows, &formats, max_rows).await?,
+            Progress::Done => return Err(cannot_run(name).into()),
         };
-        self.store.keep_portal(name.to_owned(), Portal { bound, formats, progress });
+        self.session.portals().keep(name.to_owned(), portal);
         Ok(())
     }
 
     async fn start(
         &mut self,
+        name: &str,
         bound: Option<&S::Bound>,
-        formats: &[Format],
+        formats: &[i16],
         max_rows: Option<u64>,
     ) -> Result<Progress, Failure> {
         let Some(bound) = bound else {
             outgoing::empty(&mut self.socket.output, b'I');
             return Ok(Progress::Ready);
         };
-        match self.run_bound(bound).await? {
-            Outcome::Rows { tag, columns, stream } => {
-                let encoder = RowEncoder::new(&columns, formats, self.session.time_zone());
-                self.send_some(Box::new(Rows::new(tag, stream, encoder)), max_rows).await
+        if max_rows.is_some() {
+            self.session.portals().check_suspended()?;
+        }
+        match self.run_bound(bound, max_rows.is_some()).await? {
+            Outcome::Rows { tag, columns, stream, binary: _ } => {
+                let rows = Arc::new(Mutex::new(OpenRows::new(tag, columns, stream)));
+                self.send_some(name, rows, formats, max_rows).await
             }
-            Outcome::Command { tag, notices, parameter_status, effect } => {
-                self.command_done(&notices, parameter_status, effect)?;
+            Outcome::Command { tag, notices } => {
+                self.notices(&notices);
                 outgoing::command_complete(&mut self.socket.output, &tag);
-                Ok(Progress::Done { had_rows: false })
+                Ok(Progress::Done)
             }
             Outcome::Empty => {
                 outgoing::empty(&mut self.socket.output, b'I');
@@ -179,19 +174,59 @@ impl<S: BackendSession> Connection<S> {
         }
     }
 
-    async fn send_some(&mut self, mut rows: Box<Rows>, max_rows: Option<u64>) -> Result<Progress, Failure> {
-        let pace = self.pace(max_rows);
-        match rows.send(&mut self.socket, pace).await? {
-            (sent, Stop::End) => {
-                outgoing::command_complete(&mut self.socket.output, &rows.command_tag(sent));
-                Ok(Progress::Done { had_rows: true })
+    async fn go_on(
+        &mut self,
+        name: &str,
+        rows: SharedRows,
+        formats: &[i16],
+        max_rows: Option<u64>,
+    ) -> Result<Progress, Failure> {
+        let timeout = self.session.statement_timeout();
+        {
+            let mut held = hold(&rows, name)?;
+            if held.has_failed() {
+                return Err(cannot_run(name).into());
             }
+            self.socket.while_connected(held.resume(timeout)).await??;
+        }
+        self.send_some(name, rows, formats, max_rows).await
+    }
+
+    async fn send_some(
+        &mut self,
+        name: &str,
+        rows: SharedRows,
+        formats: &[i16],
+        max_rows: Option<u64>,
+    ) -> Result<Progress, Failure> {
+        let pace = self.pace(max_rows);
+        let mut held = hold(&rows, name)?;
+        let formats = formats_of(formats, held.columns())?;
+        let mut encoder = RowEncoder::new(held.columns(), &formats, self.session.time_zone());
+        match send(&mut held, &mut encoder, &mut self.socket, pace).await? {
+            (sent, Stop::End) => outgoing::command_complete(&mut self.socket.output, &held.command_tag(sent)),
             (_, Stop::Paused) => {
+                held.suspend();
                 outgoing::empty(&mut self.socket.output, b's');
-                Ok(Progress::Paused(rows))
             }
         }
+        drop(held);
+        Ok(Progress::Open(rows))
     }
+}
+
+/// The formats that Bind asked for; those of a cursor of DECLARE are its own.
+fn portal_formats<B>(portal: &Portal<B>) -> Vec<i16> {
+    match portal.cursor {
+        Some(cursor) => vec![i16::from(cursor.binary)],
+        None => portal.formats.clone(),
+    }
+}
+
+fn formats_of(codes: &[i16], columns: &[OutputColumn]) -> Result<Vec<Format>, ErrorReport> {
+    Format::resolve(codes, columns.len(), |codes, columns| {
+        format!("bind message has {codes} result formats but query has {columns} columns")
+    })
 }
 
 /// The type that a client names for a parameter; 0 and `unknown` leave it open.

@@ -1,4 +1,4 @@
-//! One authenticated connection: its prepared statements, its portals, and the answer to each of its messages.
+//! One authenticated connection: the answer to each of its messages.
 //!
 //! Comes in: messages in any order. Goes out: PostgreSQL's answers in PostgreSQL's order.
 //! Does not: plan or run statements; the session behind [`BackendSession`] does.
@@ -8,10 +8,8 @@
 mod extended;
 mod rows;
 mod simple;
-mod state;
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
-use crate::engine::{Notice, SessionEffect, TransactionStatus};
+use crate::engine::Notice;
 
 use super::backend::BackendSession;
 use super::failure::Failure;
 use super::message::outgoing::{self, Severity};
 use super::message::{Incoming, Target};
 use super::socket::{Frame, Socket};
-use state::Store;
 
 /// How long a client has to take the message that ends its connection.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -45,14 +42,17 @@ enum Next {
 pub struct Connection<S: BackendSession> {
     socket: Socket,
     session: S,
-    store: Store<S>,
     limits: Arc<LimitSet>,
     shutdown: CancellationToken,
     /// When a login by token ends, in seconds since 1970.
     expires_at: Option<i64>,
     skip_to_sync: bool,
-    /// Settings that changed; as since PostgreSQL 14, the client is told when the server is ready again.
-    changed_settings: BTreeMap<String, String>,
+    /// What the client was told of the settings, and their version then. As since PostgreSQL 14, it is told of changes when
+    /// the server is ready again.
+    told_settings: Vec<(String, String)>,
+    told_version: u64,
+    /// The server has said that it is ready, and nothing has come since.
+    is_idle: bool,
 }
 
 impl<S: BackendSession> Connection<S> {
@@ -64,16 +64,17 @@ impl<S: BackendSession> Connection<S> {
         expires_at: Option<i64>,
         shutdown: CancellationToken,
     ) -> Self {
-        let store = Store::new(&limits);
+        let patience = u64::try_from(limits.of(limits::CLIENT_WRITE_SECONDS)).unwrap_or(u64::MAX);
         Self {
-            socket,
+            socket: socket.with_patience(Duration::from_secs(patience)),
             session,
-            store,
             limits,
             shutdown,
             expires_at,
             skip_to_sync: false,
-            changed_settings: BTreeMap::new(),
+            told_settings: Vec::new(),
+            told_version: 0,
+            is_idle: false,
         }
     }
 
@@ -102,9 +103,7 @@ impl<S: BackendSession> Connection<S> {
     }
 
     async fn greet(&mut self) -> Result<(), Failure> {
-        for (name, value) in self.session.reported_settings() {
-            outgoing::parameter_status(&mut self.socket.output, &name, &value);
-        }
+        self.tell_settings();
         let key = self.session.key();
         outgoing::backend_key_data(&mut self.socket.output, key.id.0, key.secret);
         self.ready().await
@@ -112,14 +111,18 @@ impl<S: BackendSession> Connection<S> {
 
     async fn next_frame(&mut self) -> Result<Frame, Failure> {
         let limit_bytes = self.limits.of(limits::FRONTEND_MESSAGE_BYTES);
-        tokio::select! {
+        let idle = if self.is_idle { self.session.idle_timeout() } else { None };
+        let frame = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => Err(Failure::Fatal(ErrorReport::new(
                 SqlState::ADMIN_SHUTDOWN,
                 "terminating connection due to administrator command",
             ))),
             frame = self.socket.frame(limit_bytes) => frame,
-        }
+            report = passed(idle) => Err(Failure::Fatal(report)),
+        };
+        self.is_idle = false;
+        frame
     }
 
     /// Answers one message; an error is not yet told.
@@ -153,7 +156,10 @@ impl<S: BackendSession> Connection<S> {
             Incoming::Describe(Target::Portal(name)) => self.describe_portal(&name)?,
             Incoming::Execute { portal, max_rows } => self.execute(&portal, max_rows).await?,
             Incoming::Close(target) => {
-                self.store.close(&target);
+                match &target {
+                    Target::Statement(name) => self.session.statements().close(name),
+                    Target::Portal(name) => drop(self.session.portals().close(name)),
+                }
                 outgoing::empty(&mut self.socket.output, b'3');
             }
             Incoming::Flush => self.socket.flush().await?,
@@ -184,20 +190,28 @@ impl<S: BackendSession> Connection<S> {
         self.socket.flush().await
     }
 
-    /// Outside a block, the end of a group of messages is the end of its transaction, and portals do not outlive that.
+    /// Outside a block, the end of a group of messages is the end of its transaction.
     fn end_group(&mut self) {
-        match self.session.transaction_status() {
-            TransactionStatus::Idle => self.store.close_portals(),
-            TransactionStatus::InBlock | TransactionStatus::Failed => {}
-        }
+        self.session.end_group();
     }
 
     async fn ready(&mut self) -> Result<(), Failure> {
-        for (name, value) in std::mem::take(&mut self.changed_settings) {
-            outgoing::parameter_status(&mut self.socket.output, &name, &value);
+        if self.session.settings_version() != self.told_version {
+            self.tell_settings();
         }
         outgoing::ready_for_query(&mut self.socket.output, self.session.transaction_status());
+        self.is_idle = true;
         self.socket.flush().await
+    }
+
+    /// Tells the settings that the client does not know yet.
+    fn tell_settings(&mut self) {
+        let settings = self.session.reported_settings();
+        for (name, value) in settings.iter().filter(|setting| !self.told_settings.contains(setting)) {
+            outgoing::parameter_status(&mut self.socket.output, name, value);
+        }
+        self.told_settings = settings;
+        self.told_version = self.session.settings_version();
     }
 
     fn check_expiry(&self) -> Result<(), Failure> {
@@ -213,28 +227,21 @@ impl<S: BackendSession> Connection<S> {
         }
     }
 
-    /// Tells what a statement without rows did, except for its tag, and does the front's part of it.
-    fn command_done(
-        &mut self,
-        notices: &[Notice],
-        parameter_status: Vec<(String, String)>,
-        effect: Option<SessionEffect>,
-    ) -> Result<(), Failure> {
+    fn notices(&mut self, notices: &[Notice]) {
         for notice in notices {
             outgoing::notice_response(&mut self.socket.output, notice.severity, &notice.report);
         }
-        match effect {
-            Some(SessionEffect::Deallocate(name)) => self.store.deallocate(&name)?,
-            Some(SessionEffect::DeallocateAll) => self.store.deallocate_all(),
-            Some(SessionEffect::DiscardAll) => {
-                self.store.deallocate_all();
-                self.store.close_portals();
-            }
-            Some(SessionEffect::EndTransaction) => self.store.close_portals(),
-            None => {}
+    }
+}
+
+/// Waits until a timeout has passed; for ever where there is none.
+async fn passed(timeout: Option<(Duration, ErrorReport)>) -> ErrorReport {
+    match timeout {
+        Some((timeout, report)) => {
+            tokio::time::sleep(timeout).await;
+            report
         }
-        self.changed_settings.extend(parameter_status);
-        Ok(())
+        None => std::future::pending().await,
     }
 }
 

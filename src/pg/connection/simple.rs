@@ -2,13 +2,13 @@
 
 use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
-use crate::engine::Outcome;
+use crate::engine::{OpenRows, Outcome};
 use crate::pg::backend::BackendSession;
 use crate::pg::encode::{Format, RowEncoder};
 use crate::pg::failure::Failure;
-use crate::pg::message::{Target, outgoing};
+use crate::pg::message::outgoing;
 
-use super::rows::{Pace, Rows, Stop};
+use super::rows::{Pace, Stop, send};
 use super::{Connection, impossible};
 
 impl<S: BackendSession> Connection<S> {
@@ -25,9 +25,10 @@ impl<S: BackendSession> Connection<S> {
 
     async fn statements(&mut self, text: &str) -> Result<(), Failure> {
         // As in PostgreSQL, a simple query takes the place of the unnamed statement and portal.
-        self.store.close(&Target::Statement(String::new()));
-        self.store.close(&Target::Portal(String::new()));
+        self.session.statements().close("");
+        self.session.portals().close("");
         let statements = self.session.parse(text)?;
+        self.session.begin_text(statements.len());
         if statements.is_empty() {
             outgoing::empty(&mut self.socket.output, b'I');
         }
@@ -40,18 +41,20 @@ impl<S: BackendSession> Connection<S> {
     async fn statement(&mut self, statement: &S::Statement) -> Result<(), Failure> {
         let prepared = self.session.prepare(statement, &[])?;
         if !S::parameter_types(&prepared).is_empty() {
-            return Err(ErrorReport::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1").into());
+            let (id, position) = S::first_parameter(statement).unwrap_or(("$1", 0));
+            let report = ErrorReport::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter {id}"));
+            return Err(if position == 0 { report } else { report.with_position(position) }.into());
         }
         let bound = self.session.bind(&prepared, Vec::new())?;
-        match self.run_bound(&bound).await? {
-            Outcome::Rows { tag, columns, stream } => {
-                let formats = vec![Format::Text; columns.len()];
+        match self.run_bound(&bound, false).await? {
+            Outcome::Rows { tag, columns, stream, binary } => {
+                let formats = vec![if binary { Format::Binary } else { Format::Text }; columns.len()];
                 outgoing::row_description(&mut self.socket.output, &columns, &formats);
                 let encoder = RowEncoder::new(&columns, &formats, self.session.time_zone());
-                self.send_all(Rows::new(tag, stream, encoder)).await
+                self.send_all(OpenRows::new(tag, columns, stream), encoder).await
             }
-            Outcome::Command { tag, notices, parameter_status, effect } => {
-                self.command_done(&notices, parameter_status, effect)?;
+            Outcome::Command { tag, notices } => {
+                self.notices(&notices);
                 outgoing::command_complete(&mut self.socket.output, &tag);
                 Ok(())
             }
@@ -62,9 +65,9 @@ impl<S: BackendSession> Connection<S> {
         }
     }
 
-    async fn send_all(&mut self, mut rows: Rows) -> Result<(), Failure> {
+    async fn send_all(&mut self, mut rows: OpenRows, mut encoder: RowEncoder) -> Result<(), Failure> {
         let pace = self.pace(None);
-        match rows.send(&mut self.socket, pace).await? {
+        match send(&mut rows, &mut encoder, &mut self.socket, pace).await? {
             (sent, Stop::End) => {
                 outgoing::command_complete(&mut self.socket.output, &rows.command_tag(sent));
                 Ok(())
@@ -74,12 +77,13 @@ impl<S: BackendSession> Connection<S> {
     }
 
     pub(super) fn pace(&self, max_rows: Option<u64>) -> Pace {
-        Pace { max_rows, buffer_bytes: self.limits.of(limits::ROW_BUFFER_BYTES) }
+        let timeout = self.session.statement_timeout();
+        Pace { max_rows, buffer_bytes: self.limits.of(limits::ROW_BUFFER_BYTES), timeout }
     }
 
     /// Runs a statement up to its first rows, and stops when the client leaves meanwhile.
-    pub(super) async fn run_bound(&mut self, bound: &S::Bound) -> Result<Outcome, Failure> {
+    pub(super) async fn run_bound(&mut self, bound: &S::Bound, may_pause: bool) -> Result<Outcome, Failure> {
         let Self { socket, session, .. } = self;
-        Ok(socket.while_connected(session.execute(bound)).await??)
+        Ok(socket.while_connected(session.execute(bound, may_pause)).await??)
     }
 }

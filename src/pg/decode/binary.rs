@@ -17,7 +17,9 @@ const DAY_US: i64 = 86_400_000_000;
 pub fn read(value: &[u8], sql_type: &SqlType) -> Result<ScalarValue, ErrorReport> {
     let text = |value| text_of(value).map(str::to_owned);
     match sql_type {
-        SqlType::Text | SqlType::Varchar => Ok(ScalarValue::Utf8(Some(text(value)?))),
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+            Ok(ScalarValue::Utf8(Some(text(value)?)))
+        }
         SqlType::Json => Ok(ScalarValue::LargeUtf8(Some(text::json(&text(value)?, sql_type)?.to_owned()))),
         SqlType::Jsonb => jsonb(value),
         SqlType::Bytea => Ok(ScalarValue::Binary(Some(value.to_vec()))),
@@ -83,7 +85,13 @@ fn fields(body: &mut Body, sql_type: &SqlType) -> Result<ScalarValue, ErrorRepor
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(body)?)),
         SqlType::Uuid => ScalarValue::FixedSizeBinary(16, Some(body.bytes(16)?.to_vec())),
         SqlType::Array(element) => array::from_binary(body, element)?,
-        SqlType::Text | SqlType::Varchar | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => return Err(incorrect()),
+        SqlType::Text
+        | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
+        | SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Bytea => return Err(incorrect()),
     })
 }
 

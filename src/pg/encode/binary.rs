@@ -47,7 +47,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         SqlType::Float4 => fixed!(array, Float32Type, put_f32),
         SqlType::Float8 => fixed!(array, Float64Type, put_f64),
         SqlType::Numeric { .. } => text::numeric(array, number::put_numeric_binary)?,
-        SqlType::Text | SqlType::Varchar | SqlType::Json | SqlType::Bytea => {
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Json | SqlType::Bytea => {
             text::bytes(array, |value, out| out.put_slice(value))?
         }
         SqlType::Jsonb => text::bytes(array, |value, out| {

@@ -24,7 +24,13 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         return normalise(&cast(array, values.data_type())?, sql_type);
     }
     match sql_type {
-        SqlType::Text | SqlType::Varchar | SqlType::Json | SqlType::Jsonb | SqlType::Bytea
+        SqlType::Text
+        | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
+        | SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Bytea
             if is_bytes(array.data_type()) =>
         {
             Ok(Arc::clone(array))
@@ -42,6 +48,8 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         | SqlType::Numeric { .. }
         | SqlType::Text
         | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp

@@ -12,6 +12,8 @@ pub(super) struct Watch {
     level: usize,
     /// The innermost SELECT whose columns are used.
     column: Option<usize>,
+    /// The place of the first column of this SELECT.
+    own_column: Option<usize>,
     /// The innermost SELECT whose aggregates are used, and one such aggregate.
     aggregate: Option<(usize, usize)>,
     window: Option<usize>,
@@ -19,15 +21,18 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    fn see_column(&mut self, level: usize) {
+    fn see_column(&mut self, level: usize, place: usize) {
         if level <= self.level {
             self.column = self.column.max(Some(level));
         }
+        if level == self.level {
+            self.own_column.get_or_insert(place);
+        }
     }
 
-    /// Whether columns of a SELECT were used.
-    pub(super) fn column_of(&self, level: usize) -> bool {
-        self.column == Some(level)
+    /// The first column of this SELECT itself.
+    pub(super) fn own_column(&self) -> Option<usize> {
+        self.own_column
     }
 
     fn see_aggregate(&mut self, level: usize, place: usize) {
@@ -43,9 +48,9 @@ impl Checker<'_> {
         self.watches.push(Watch { level: self.scope.depth(), ..Watch::default() });
     }
 
-    pub(super) fn watch_column(&mut self, level: usize) {
+    pub(super) fn watch_column(&mut self, level: usize, place: usize) {
         if let Some(watch) = self.watches.last_mut() {
-            watch.see_column(level);
+            watch.see_column(level, place);
         }
     }
 
@@ -60,7 +65,7 @@ impl Checker<'_> {
         let watch = self.watches.pop().unwrap_or_default();
         if let Some(outer) = self.watches.last_mut() {
             if let Some(level) = watch.column {
-                outer.see_column(level);
+                outer.see_column(level, watch.own_column.unwrap_or_default());
             }
             if let Some((level, place)) = watch.aggregate {
                 outer.see_aggregate(level, place);

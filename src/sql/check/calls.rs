@@ -1,8 +1,8 @@
 //! Calls: which function is meant, and that it may be called so (`parse_func.c`).
 
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    OrderByExpr,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, OrderByExpr,
 };
 
 use sqlparser::tokenizer::Token;
@@ -27,6 +27,17 @@ struct Style<'a> {
     order_by: &'a [OrderByExpr],
     filter: bool,
     over: bool,
+}
+
+fn style_of<'f>(function: &'f Function, list: &'f FunctionArgumentList) -> Style<'f> {
+    Style {
+        star: list.args.iter().any(is_star),
+        distinct: list.duplicate_treatment == Some(DuplicateTreatment::Distinct),
+        within_group: !function.within_group.is_empty(),
+        order_by: clause_order(&list.clauses),
+        filter: function.filter.is_some(),
+        over: function.over.is_some(),
+    }
 }
 
 fn clause_order(clauses: &[FunctionArgumentClause]) -> &[OrderByExpr] {
@@ -59,20 +70,25 @@ impl Checker<'_> {
             [schema, name] => (Some(schema.as_str()), name.as_str()),
             _ => return Ok(Typed::new(Type::ANY, place)),
         };
-        let arguments: Vec<&Expr> = argument_expressions(&list.args).collect();
+        let mut arguments: Vec<&Expr> = argument_expressions(&list.args).collect();
+        if schema.is_none() && name == "normalize" {
+            // The form, such as NFC, is a word of the grammar.
+            arguments.truncate(1);
+        }
+        match (schema, name) {
+            // Without its own grammar it is read as a call.
+            (None, "trim") => {
+                return self.of_catalog("btrim", Vec::new(), &arguments, &Expr::Function(function.clone()));
+            }
+            (None, "cast") => return Err(unexpected(")", self.places.token_after(place, &Token::RParen))),
+            _ => {}
+        }
         if schema.is_none()
             && let Some(typed) = self.choosing_call(name, function, &arguments)?
         {
             return Ok(typed);
         }
-        let style = Style {
-            star: list.args.iter().any(is_star),
-            distinct: list.duplicate_treatment == Some(DuplicateTreatment::Distinct),
-            within_group: !function.within_group.is_empty(),
-            order_by: clause_order(&list.clauses),
-            filter: function.filter.is_some(),
-            over: function.over.is_some(),
-        };
+        let style = style_of(function, list);
         if style.star && style.distinct {
             return Err(unexpected("*", self.places.token_after(place, &Token::Mul)));
         }

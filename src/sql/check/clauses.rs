@@ -87,12 +87,26 @@ impl Checker<'_> {
                 }
                 if let Some(target) = key.target.and_then(|index| targets.get(index)) {
                     // A name or a number stands for the item that it means.
+                    if let Some(expr) = target.expr {
+                        self.groupable(expr)?;
+                    }
                     key.expr = target.expr;
                     key.column = target.column;
                 }
                 keys.push(key);
                 Ok(())
             }
+        }
+    }
+
+    /// An item of the SELECT list by which rows are grouped is no aggregate.
+    fn groupable(&self, expr: &Expr) -> Checked<()> {
+        if let Some(place) = self.call_within(expr, &self.aggregates) {
+            return Err(error(SqlState::GROUPING_ERROR, "aggregate functions are not allowed in GROUP BY", place));
+        }
+        match self.call_within(expr, &self.windows) {
+            Some(place) => Err(error(SqlState::WINDOWING_ERROR, "window functions are not allowed in GROUP BY", place)),
+            None => Ok(()),
         }
     }
 
@@ -263,11 +277,11 @@ impl Checker<'_> {
     fn row_count(&mut self, expr: &Expr, clause: Clause, word: &str) -> Checked<()> {
         self.watch();
         let typed = self.within(clause, |checker| checker.expression(expr))?;
-        let uses = self.forget().column_of(self.scope.depth());
+        let used = self.forget().own_column();
         self.require(&typed, Type::INT8, word)?;
-        if uses {
+        if let Some(place) = used {
             let message = format!("argument of {word} must not contain variables");
-            return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, typed.place));
+            return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, place));
         }
         if is_negative(expr) {
             let state = match clause {

@@ -1,10 +1,11 @@
 //! Predicates, CASE, and what chooses among values.
 
-use sqlparser::ast::{CaseWhen, Expr, Function, ValueWithSpan};
+use sqlparser::ast::{Array, CaseWhen, Expr, Function, FunctionArguments, ValueWithSpan};
 
 use crate::base::SqlState;
 
 use super::places::begin;
+use super::queries::unexpected;
 use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
 
@@ -25,6 +26,13 @@ impl Checker<'_> {
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
                 self.spelled(left, "=", right, &["IS"])?
             }
+            Expr::Like { any, expr, pattern, .. } | Expr::ILike { any, expr, pattern, .. }
+                if *any || all_items(pattern).is_some() =>
+            {
+                let first = self.expression(expr)?;
+                self.expression(all_items(pattern).unwrap_or(pattern))?;
+                Typed::new(Type::BOOL, first.place)
+            }
             Expr::Like { negated, expr, pattern, escape_char, .. } => {
                 self.like(expr, if *negated { "!~~" } else { "~~" }, pattern, escape_char.as_ref(), &["LIKE", "NOT"])?
             }
@@ -33,8 +41,14 @@ impl Checker<'_> {
                 self.like(expr, symbol, pattern, escape_char.as_ref(), &["ILIKE", "NOT"])?
             }
             Expr::SimilarTo { negated, expr, pattern, escape_char } => {
+                // The pattern goes through a function that makes text of it.
                 let symbol = if *negated { "!~" } else { "~" };
-                self.like(expr, symbol, pattern, escape_char.as_ref(), &["SIMILAR", "NOT"])?
+                let (first, second) = (self.expression(expr)?, self.expression(pattern)?);
+                if let Some(escape) = escape_char {
+                    self.expression(&Expr::Value(escape.clone()))?;
+                }
+                let second = Typed::new(Type::TEXT, second.place);
+                self.spelled_of(expr, symbol, &first, &second, &["SIMILAR", "NOT"])?
             }
             Expr::Between { expr, negated, low, high } => self.between(expr, *negated, low, high)?,
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated)?,
@@ -156,12 +170,22 @@ impl Checker<'_> {
     pub(super) fn chosen(&mut self, word: &str, values: &[Typed], place: usize) -> Checked<Typed> {
         let common = self.common_type(values, word)?;
         for value in values {
-            self.to_common(value, common, word)?;
+            self.coerce_to_common(value, common, word)?;
         }
         Ok(Typed::new(common, place))
     }
 
     pub(super) fn array(&mut self, whole: &Expr, elements: &[Expr]) -> Checked<Typed> {
+        if let (Expr::Array(Array { named: false, .. }), 0) = (whole, self.arrays) {
+            return Err(unexpected("[", self.places.start(whole)));
+        }
+        self.arrays += 1;
+        let typed = self.array_of(whole, elements);
+        self.arrays -= 1;
+        typed
+    }
+
+    fn array_of(&mut self, whole: &Expr, elements: &[Expr]) -> Checked<Typed> {
         let values = elements.iter().map(|element| self.expression(element)).collect::<Checked<Vec<_>>>()?;
         if values.is_empty() {
             let report = error(
@@ -215,4 +239,14 @@ impl Checker<'_> {
         let values = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
         self.chosen(word, &values, place).map(Some)
     }
+}
+
+/// The array of `LIKE ALL (…)`, which the parser takes for a call.
+fn all_items(pattern: &Expr) -> Option<&Expr> {
+    let Expr::Function(function) = pattern else { return None };
+    if !function.name.to_string().eq_ignore_ascii_case("all") {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else { return None };
+    super::argument_expressions(&list.args).next()
 }

@@ -9,6 +9,7 @@ use sqlparser::tokenizer::Token;
 use crate::base::SqlState;
 use crate::functions::literal;
 
+use super::keywords::is_reserved;
 use super::places::{begin, of};
 use super::queries::unexpected;
 use super::scope::{Clause, Found, folded};
@@ -90,6 +91,12 @@ impl Checker<'_> {
         if let Some(found) = self.scope.column(ident, place)? {
             return Ok(self.note_column(found, place));
         }
+        if ident.quote_style.is_none() && is_reserved(&ident.value) {
+            return Err(match ident.value.eq_ignore_ascii_case("not") {
+                true => self.places.unexpected_at(place + ident.value.chars().count()),
+                false => unexpected(&ident.value, place),
+            });
+        }
         let name = folded(ident);
         match self.scope.named(None, &name, place)? {
             Some((level, table)) => Ok(self.note_row(level, table, place)),
@@ -146,18 +153,21 @@ impl Checker<'_> {
             found.table = table;
             found.column = Some(column);
         }
-        self.watch_column(found.level);
+        self.watch_column(found.level, place);
         self.columns.insert(place, found);
         Typed::new(found.data_type, place)
     }
 
     fn note_row(&mut self, level: usize, table: usize, place: usize) -> Typed {
-        self.watch_column(level);
+        self.watch_column(level, place);
         self.columns.insert(place, Found { level, table, column: None, data_type: Type::RECORD });
         Typed::new(Type::ANY, place)
     }
 
     fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Checked<Typed> {
+        if let (Expr::Value(_), Some(AccessExpr::Subscript(_))) = (root, chain.first()) {
+            return Err(unexpected("[", self.places.token_after(self.places.start(root), &Token::LBracket)));
+        }
         let mut typed = self.expression(root)?;
         for access in chain {
             let AccessExpr::Subscript(subscript) = access else {
@@ -188,7 +198,14 @@ impl Checker<'_> {
                 }
             };
             for bound in bounds {
-                self.expression(bound)?;
+                let bound = self.expression(bound)?;
+                if container.element().is_some() && !bound.data_type.becomes(Type::INT4, Context::Assignment) {
+                    let message = "array subscript must have type integer";
+                    return Err(error(SqlState::DATATYPE_MISMATCH, message, bound.place));
+                }
+                if container.element().is_some() {
+                    self.adopt(&bound, Type::INT4)?;
+                }
             }
             typed = Typed::new(if chain.len() > 1 { Type::ANY } else { element }, typed.place);
         }
@@ -199,6 +216,13 @@ impl Checker<'_> {
         // The type is looked up before the operand is typed.
         let Some(wanted) = written(data_type) else {
             let place = self.places.cast_type(whole);
+            if let DataType::Custom(name, _) = data_type
+                && let [schema, _] = super::scope::parts(name).as_slice()
+                && !self.has_schema(schema)
+            {
+                let message = format!("schema \"{schema}\" does not exist");
+                return Err(error(SqlState::INVALID_SCHEMA_NAME, message, place));
+            }
             return Err(error(SqlState::UNDEFINED_OBJECT, no_type(data_type), place));
         };
         let typed = match operand {
@@ -208,7 +232,7 @@ impl Checker<'_> {
             }
             _ => self.expression(operand)?,
         };
-        if !typed.data_type.is_known() || typed.data_type == Type::RECORD {
+        if !typed.data_type.is_known() {
             self.adopt_as(&typed, wanted, data_type)?;
             return Ok(Typed::new(wanted, typed.place));
         }

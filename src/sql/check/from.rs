@@ -11,11 +11,12 @@ use sqlparser::ast::{
 };
 
 use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
+use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
 
+use super::keywords::is_reserved;
 use super::places::begin;
-use super::queries::Output;
-use super::resolve::meet;
+use super::queries::{Output, unexpected};
 use super::scope::{Clause, Column, Item, Table, folded, parts};
 use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
@@ -142,8 +143,8 @@ impl Checker<'_> {
             let b = take(&mut right_columns, name, "right", is_open)?;
             let (Some(a), Some(b)) = (a, b) else { continue };
             let (one, other) = (Typed::new(a.2.data_type, 0), Typed::new(b.2.data_type, 0));
+            let common = self.common_type(&[one.clone(), other.clone()], "JOIN/USING")?;
             self.operator("=", Some(&one), &other)?;
-            let common = meet(one.data_type, other.data_type).unwrap_or(Type::ANY);
             let stands_for = match side {
                 Side::Left => Some((a.0, a.1)),
                 Side::Right => Some((b.0, b.1)),
@@ -243,7 +244,16 @@ impl Checker<'_> {
         if is_system {
             table.is_open = true;
         } else {
+            if let ([_], Some(ident)) = (name.0.as_slice(), name.0.first().and_then(|part| part.as_ident()))
+                && ident.quote_style.is_none()
+                && is_reserved(&ident.value)
+            {
+                return Err(unexpected(&ident.value, begin(name)));
+            }
             let source = self.source(&names).map_err(|report| at(report, begin(name)))?;
+            if let Some(leaf) = TableLeaf::of(&source) {
+                table.relation = Some((Some(leaf.table().name.schema.clone()), last.clone()));
+            }
             for field in source.schema().fields() {
                 let data_type = SqlType::from_arrow(field.data_type()).map_or(Type::ANY, |known| Type::of(&known));
                 table.columns.push(Column::new(field.name().clone(), data_type));

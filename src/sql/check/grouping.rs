@@ -1,11 +1,11 @@
 //! What may be used beside GROUP BY and aggregates (`check_ungrouped_columns`).
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    CastKind, DataType, Expr, Ident, ObjectName, Query, Select, Visit, VisitMut, Visitor, VisitorMut,
-};
+use sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName, Query, Select, Visitor, VisitorMut};
 
+use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 
 use super::clauses::Key;
@@ -29,20 +29,20 @@ impl Checker<'_> {
     /// Whether an item of the SELECT list is the same expression.
     pub(super) fn is_same(&self, target: &Target<'_>, expr: &Expr, column: Option<Found>) -> bool {
         match (target.column, column) {
-            (Some(a), Some(b)) => a == b && a.column.is_some() || a == b && is_same_name(target.expr, expr),
+            (Some(a), Some(b)) => a == b && (a.column.is_some() || is_same_name(target.expr, expr)),
             (None, None) => target.expr.is_some_and(|own| self.equal(own, expr)),
             _ => false,
         }
     }
 
     fn equal(&self, a: &Expr, b: &Expr) -> bool {
-        self.canonical(a) == self.canonical(b)
+        similar(a, b) && self.canonical(a) == self.canonical(b)
     }
 
     /// The same tree for the same meaning: columns by what they mean, types by their own names, no parentheses.
     pub(super) fn canonical(&self, expr: &Expr) -> Expr {
         let mut copy = expr.clone();
-        let _: ControlFlow<()> = VisitMut::visit(&mut copy, &mut Canonical { checker: self });
+        let _: ControlFlow<()> = walk_mut(&mut copy, &mut Canonical { checker: self });
         copy
     }
 
@@ -86,6 +86,27 @@ impl Checker<'_> {
         extra.iter().copied().chain(&select.having).try_for_each(|expr| search.check(expr))
     }
 
+    /// The first call of this SELECT in an expression that is in a list of calls.
+    pub(super) fn call_within(&self, expr: &Expr, calls: &HashMap<usize, usize>) -> Option<usize> {
+        struct Calls<'c> {
+            calls: &'c HashMap<usize, usize>,
+            level: usize,
+        }
+        impl Visitor for Calls<'_> {
+            type Break = usize;
+            fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<usize> {
+                match expr {
+                    Expr::Function(function) => match self.calls.get(&begin(&function.name)) {
+                        Some(level) if *level == self.level => ControlFlow::Break(begin(&function.name)),
+                        Some(_) | None => ControlFlow::Continue(()),
+                    },
+                    _ => ControlFlow::Continue(()),
+                }
+            }
+        }
+        walk(expr, &mut Calls { calls, level: self.scope.depth() }).break_value()
+    }
+
     fn ungrouped(&self, found: Found, place: usize, in_subquery: bool) -> ErrorReport {
         let table = self.scope.table(found.level, found.table);
         let column = table.zip(found.column).and_then(|(table, column)| table.columns.get(column));
@@ -101,6 +122,12 @@ impl Checker<'_> {
         };
         error(SqlState::GROUPING_ERROR, message, place)
     }
+}
+
+/// Whether two expressions can be the same at all: trees are costly to compare.
+fn similar(a: &Expr, b: &Expr) -> bool {
+    let is_cast = |expr: &Expr| matches!(bare(expr), Expr::TypedString(_) | Expr::Cast { .. });
+    std::mem::discriminant(bare(a)) == std::mem::discriminant(bare(b)) || (is_cast(a) && is_cast(b))
 }
 
 /// A row or a column that is not known is the same when it is written the same.
@@ -172,7 +199,7 @@ struct Ungrouped<'a, 'b> {
 
 impl Ungrouped<'_, '_> {
     fn check(&mut self, expr: &Expr) -> Checked<()> {
-        match expr.visit(self) {
+        match walk(expr, self) {
             ControlFlow::Break(report) => Err(report),
             ControlFlow::Continue(()) => Ok(()),
         }
@@ -186,14 +213,7 @@ impl Ungrouped<'_, '_> {
     }
 
     fn is_key(&self, expr: &Expr) -> bool {
-        let kind = std::mem::discriminant(bare(expr));
-        let similar = |key: &Expr| {
-            std::mem::discriminant(key) == kind || matches!(bare(expr), Expr::TypedString(_) | Expr::Cast { .. })
-        };
-        self.exprs.iter().any(similar) && {
-            let own = self.checker.canonical(bare(expr));
-            self.exprs.contains(&own)
-        }
+        self.exprs.iter().any(|key| similar(key, expr)) && self.exprs.contains(&self.checker.canonical(bare(expr)))
     }
 
     /// An aggregate of this SELECT or of one around it: its arguments are no concern of ours.

@@ -6,6 +6,89 @@ use sqlparser::ast::{Expr, TrimWhereField};
 use super::types::Type;
 use super::{Checked, Checker, Constant, Typed};
 
+/// PostgreSQL's reserved words: without quotes they name no table and no column.
+const RESERVED: [&str; 74] = [
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "column",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "from",
+    "grant",
+    "group",
+    "having",
+    "in",
+    "initially",
+    "intersect",
+    "into",
+    "lateral",
+    "leading",
+    "limit",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "select",
+    "some",
+    "symmetric",
+    "table",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "when",
+    "where",
+    "window",
+    "with",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "localtime",
+    "session_user",
+];
+
+/// Whether a word is no name.
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+}
+
 impl Checker<'_> {
     /// A call in its own grammar. What is none is of a type that is not known here.
     pub(super) fn keyword_call(&mut self, expr: &Expr) -> Checked<Typed> {
@@ -16,7 +99,10 @@ impl Checker<'_> {
                 self.of_catalog("extract", vec![word], &[inner], expr)
             }
             Expr::AtTimeZone { timestamp, time_zone } => {
-                self.of_catalog("timezone", Vec::new(), &[time_zone, timestamp], expr)
+                let typed = vec![self.expression(time_zone)?, self.expression(timestamp)?];
+                let place = self.places.word_after(timestamp, &["AT"]);
+                let known = self.resolve_call("pg_catalog.timezone", "timezone", &typed, false, place)?;
+                Ok(Typed::new(known.map_or(Type::ANY, |chosen| chosen.result), typed[1].place))
             }
             Expr::Position { expr: part, r#in } => self.of_catalog("position", Vec::new(), &[r#in, part], expr),
             Expr::Overlay { expr: text, overlay_what, overlay_from, overlay_for } => {
@@ -52,7 +138,13 @@ impl Checker<'_> {
         }
     }
 
-    fn of_catalog(&mut self, name: &str, first: Vec<Typed>, arguments: &[&Expr], whole: &Expr) -> Checked<Typed> {
+    pub(super) fn of_catalog(
+        &mut self,
+        name: &str,
+        first: Vec<Typed>,
+        arguments: &[&Expr],
+        whole: &Expr,
+    ) -> Checked<Typed> {
         self.keyword(&format!("pg_catalog.{name}"), name, first, arguments, whole)
     }
 

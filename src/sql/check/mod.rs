@@ -20,6 +20,8 @@ mod queries;
 mod resolve;
 mod scope;
 mod signatures;
+#[cfg(test)]
+mod tests;
 mod types;
 mod windows;
 
@@ -59,6 +61,8 @@ pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContex
         watches: Vec::new(),
         columns: HashMap::new(),
         aggregates: HashMap::new(),
+        windows: HashMap::new(),
+        arrays: 0,
         deferred: None,
     };
     checker.top(query.tree())
@@ -79,6 +83,10 @@ struct Checker<'a> {
     columns: HashMap<usize, Found>,
     /// The levels of aggregate calls, by their places.
     aggregates: HashMap<usize, usize>,
+    /// The levels of window calls, by their places.
+    windows: HashMap<usize, usize>,
+    /// How many array constructors we are in: brackets alone mean one only there.
+    arrays: usize,
     /// The first error that running the query would give.
     deferred: Option<ErrorReport>,
 }

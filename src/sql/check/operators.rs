@@ -4,10 +4,13 @@ use sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, UnaryOperator, Value,
 
 use crate::base::{ErrorReport, SqlState};
 
+use super::queries::unexpected;
 use super::resolve::{Resolution, resolve_operator};
 use super::signatures;
 use super::types::{Context, Type};
 use super::{Checked, Checker, Typed, at, error};
+
+const COMPARISONS: [&str; 6] = ["=", "<>", "<", ">", "<=", ">="];
 
 /// A report gets the place of the operator unless it knows a better one.
 fn placed(report: ErrorReport, place: impl FnOnce() -> usize) -> ErrorReport {
@@ -29,6 +32,18 @@ impl Checker<'_> {
 
     fn operation(&mut self, left: &Expr, symbol: &str, right: &Expr) -> Checked<Typed> {
         let places = self.places;
+        if symbol == "OVERLAPS" {
+            let place = self.expression(left)?.place;
+            self.expression(right)?;
+            return Ok(Typed::new(Type::BOOL, place));
+        }
+        if let Expr::BinaryOp { op, .. } = left
+            && COMPARISONS.contains(&symbol)
+            && COMPARISONS.contains(&self::symbol(op).as_str())
+        {
+            // Comparisons do not chain.
+            return Err(unexpected(symbol, places.operator(left, symbol)));
+        }
         if let (Expr::Tuple(a), Expr::Tuple(b)) = (bare(left), bare(right)) {
             return self.rows(symbol, a, b, || places.operator(left, symbol));
         }
@@ -106,6 +121,10 @@ impl Checker<'_> {
     }
 
     pub(super) fn unary(&mut self, whole: &Expr, op: UnaryOperator, operand: &Expr) -> Checked<Typed> {
+        if op == UnaryOperator::DoubleAt {
+            // It stands for SYMMETRIC.
+            return self.expression(operand);
+        }
         if op == UnaryOperator::Not {
             self.condition(operand, "NOT")?;
             return Ok(Typed::new(Type::BOOL, self.places.start(whole)));
@@ -157,7 +176,7 @@ impl Checker<'_> {
             let common = if types.contains(&Type::ANY) { Some(Type::ANY) } else { common_of(&types) };
             if let Some(common) = common {
                 for typed in &constants {
-                    self.to_common(typed, common, "IN")?;
+                    self.coerce_to_common(typed, common, "IN")?;
                 }
                 let right = Typed::new(common, constants.first().map_or(0, |first| first.place));
                 self.operator(symbol, Some(&left), &right).map_err(|report| placed(report, place))?;
@@ -174,6 +193,11 @@ impl Checker<'_> {
     pub(super) fn quantified(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Checked<Typed> {
         let symbol = symbol(op);
         let place = self.places.operator(left, &symbol);
+        if let (Expr::Tuple(row), Some(query)) = (bare(left), subquery_of(right)) {
+            let row = row.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
+            self.columns_of(&row, &symbol, query, place)?;
+            return Ok(Typed::new(Type::BOOL, row.first().map_or(place, |first| first.place)));
+        }
         let first = self.expression(left)?;
         if let Some(query) = subquery_of(right) {
             self.columns_of(std::slice::from_ref(&first), &symbol, query, place)?;
@@ -219,7 +243,7 @@ impl Checker<'_> {
         Ok(chosen.unwrap_or(Type::TEXT))
     }
 
-    pub(super) fn to_common(&mut self, typed: &Typed, wanted: Type, word: &str) -> Checked<()> {
+    pub(super) fn coerce_to_common(&mut self, typed: &Typed, wanted: Type, word: &str) -> Checked<()> {
         if typed.data_type == Type::UNKNOWN {
             return self.adopt(typed, wanted);
         }

@@ -41,6 +41,15 @@ fn is_word(token: &Token, words: &[&str]) -> bool {
     }
 }
 
+/// How many casts with `::` an expression begins with.
+fn casts_before(expr: &Expr) -> usize {
+    match expr {
+        Expr::Nested(inner) => casts_before(inner),
+        Expr::Cast { kind: CastKind::DoubleColon, expr: inner, .. } => 1 + casts_before(inner),
+        _ => 0,
+    }
+}
+
 impl<'a> Places<'a> {
     pub(super) fn new(tokens: &'a [TokenWithSpan]) -> Self {
         Self { tokens }
@@ -118,7 +127,12 @@ impl<'a> Places<'a> {
 
     /// The report for what stands after an item of FROM and does not belong there.
     pub(super) fn unexpected_after(&self, factor: &TableFactor) -> ErrorReport {
-        match self.tokens.get(self.index(end(factor))) {
+        self.unexpected_at(end(factor))
+    }
+
+    /// The report for the first token from a place on, or for the end.
+    pub(super) fn unexpected_at(&self, place: usize) -> ErrorReport {
+        match self.tokens.get(self.index(place)) {
             Some(token) => {
                 let message = format!("syntax error at or near \"{}\"", token.token);
                 ErrorReport::new(SqlState::SYNTAX_ERROR, message).with_position(number(token.span.start.column))
@@ -194,6 +208,13 @@ impl<'a> Places<'a> {
                 }
                 None => 0,
             },
+            other => self.keyword(other).unwrap_or_else(|| begin(other)),
+        }
+    }
+
+    /// The word with which a call in its own grammar begins.
+    fn keyword(&self, expr: &Expr) -> Option<usize> {
+        Some(match expr {
             Expr::Extract { expr: inner, .. } => self.word_before(self.start(inner), "EXTRACT"),
             Expr::Ceil { expr: inner, .. } => {
                 self.before(self.start(inner), |token| is_word(token, &["CEIL", "CEILING"]))
@@ -208,8 +229,8 @@ impl<'a> Places<'a> {
                 self.word_before(self.start(first), "TRIM")
             }
             Expr::Overlay { expr: inner, .. } => self.word_before(self.start(inner), "OVERLAY"),
-            other => begin(other),
-        }
+            _ => return None,
+        })
     }
 
     /// Where an expression begins, with what opens before its first part.
@@ -226,7 +247,11 @@ impl<'a> Places<'a> {
     pub(super) fn cast(&self, expr: &Expr) -> usize {
         match expr {
             Expr::Cast { kind: CastKind::DoubleColon, expr: inner, .. } => {
-                self.after(end(inner.as_ref()), |token| *token == Token::DoubleColon)
+                let mut place = end(inner.as_ref());
+                for _ in 0..=casts_before(inner) {
+                    place = self.after(place, |token| *token == Token::DoubleColon) + 1;
+                }
+                place - 1
             }
             Expr::Cast { expr: inner, .. } => self.word_before(self.outer(inner), "CAST"),
             other => self.start(other),

@@ -60,14 +60,14 @@ pub(super) fn resolve(signatures: impl IntoIterator<Item = &'static Signature>, 
     }
     // A signature of its own before one that a variadic was stretched to.
     if let Some(exact) = all.iter().find(|candidate| candidate.types == inputs) {
-        return finish(exact.clone(), inputs);
+        return finish(exact, inputs);
     }
     let fitting: Vec<Candidate> = all.into_iter().filter(|candidate| fits(candidate, inputs)).collect();
     match fitting.as_slice() {
         [] => Resolution::None,
-        [only] => finish(only.clone(), inputs),
+        [only] => finish(only, inputs),
         _ => match select(fitting, inputs) {
-            Some(best) => finish(best, inputs),
+            Some(best) => finish(&best, inputs),
             None => Resolution::Ambiguous,
         },
     }
@@ -94,7 +94,7 @@ pub(super) fn resolve_operator(signatures: &[&'static Signature], inputs: &[Type
         };
         let exact = signatures.iter().find(|signature| signature.arguments == assumed);
         if let Some(signature) = exact {
-            return finish(Candidate { signature, types: assumed.to_vec() }, inputs);
+            return finish(&Candidate { signature, types: assumed.to_vec() }, inputs);
         }
     }
     resolve(signatures.iter().copied(), inputs)
@@ -195,8 +195,8 @@ fn same_as_known(candidates: &[Candidate], inputs: &[Type]) -> Option<Candidate>
     }
 }
 
-fn finish(candidate: Candidate, inputs: &[Type]) -> Resolution {
-    let Some((arguments, result)) = concrete(&candidate, inputs) else { return Resolution::None };
+fn finish(candidate: &Candidate, inputs: &[Type]) -> Resolution {
+    let Some((arguments, result)) = concrete(candidate, inputs) else { return Resolution::None };
     if candidate.types.iter().any(|wanted| matches!(wanted.0, "anyelement" | "anyarray" | "anynonarray"))
         && arguments
             .iter()

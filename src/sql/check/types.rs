@@ -124,6 +124,7 @@ impl Type {
         }
         Some(match self.0 {
             "bool" => SqlType::Bool,
+            "text" | "varchar" => SqlType::Text,
             "int2" => SqlType::Int2,
             "int4" => SqlType::Int4,
             "int8" => SqlType::Int8,
@@ -155,6 +156,8 @@ impl Type {
             SqlType::Numeric { .. } => "numeric",
             SqlType::Text => "text",
             SqlType::Varchar => "varchar",
+            SqlType::Character => "bpchar",
+            SqlType::Name => "name",
             SqlType::Date => "date",
             SqlType::Time => "time",
             SqlType::Timestamp => "timestamp",
@@ -177,7 +180,9 @@ impl Type {
         if CASTS.get(&(self, to)).is_some_and(|allowed| *allowed <= context) {
             return true;
         }
-        if let (Some(from), Some(to)) = (self.element(), to.element()) {
+        // PostgreSQL lets no array become one of these two.
+        let is_vector = matches!(to.0, "oidvector" | "int2vector");
+        if let (Some(from), Some(to), false) = (self.element(), to.element(), is_vector) {
             return from.becomes(to, context);
         }
         // Everything can be written as text and read from it.

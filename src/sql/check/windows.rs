@@ -23,6 +23,8 @@ impl Checker<'_> {
             let message = format!("window functions are not allowed in {what}");
             return Err(error(SqlState::WINDOWING_ERROR, message, place));
         }
+        let level = self.scope.depth();
+        self.windows.insert(place, level);
         match over {
             WindowType::NamedWindow(name) => self.known_window(&folded(name), of(name)),
             WindowType::WindowSpec(spec) => {
@@ -45,7 +47,9 @@ impl Checker<'_> {
             let folded = folded(name);
             if self.scope.current().windows.contains(&folded) {
                 let message = format!("window \"{folded}\" is already defined");
-                return Err(error(SqlState::WINDOWING_ERROR, message, of(name)));
+                // It points at the parenthesis after AS.
+                let place = self.places.next(self.places.next(of(name)));
+                return Err(error(SqlState::WINDOWING_ERROR, message, place));
             }
             self.scope.current().windows.push(folded);
             if let NamedWindowExpr::WindowSpec(spec) = definition {
@@ -65,7 +69,7 @@ impl Checker<'_> {
 
     fn define_window(&mut self, spec: &WindowSpec) -> Checked<()> {
         if let Some(name) = &spec.window_name {
-            self.known_window(&folded(name), of(name))?;
+            self.known_window(&folded(name), self.places.open_before(of(name)))?;
         }
         for key in &spec.order_by {
             self.within(Clause::WindowOrder, |checker| checker.sort_key(&key.expr))?;
@@ -101,7 +105,7 @@ impl Checker<'_> {
                 wrong("frame starting from following row cannot have preceding rows", begin(offset))
             }
             (WindowFrameBound::Following(Some(offset)), Some(WindowFrameBound::CurrentRow)) => wrong(
-                "frame starting from following row cannot end with current row",
+                "frame starting from following row cannot have preceding rows",
                 self.places.word_after(offset, &["CURRENT"]),
             ),
             (WindowFrameBound::Following(Some(offset)), None) => {
@@ -117,16 +121,23 @@ impl Checker<'_> {
             WindowFrameUnits::Range => (Clause::WindowRange, "RANGE"),
             WindowFrameUnits::Groups => (Clause::WindowGroups, "GROUPS"),
         };
+        // The parser takes a constant in quotes for an interval.
+        let offset = match offset {
+            Expr::Interval(interval) if units != WindowFrameUnits::Range && interval.leading_field.is_none() => {
+                interval.value.as_ref()
+            }
+            other => other,
+        };
         self.within(clause, |checker| {
             checker.watch();
             let typed = checker.expression(offset)?;
-            let uses = checker.forget().column_of(checker.scope.depth());
+            let used = checker.forget().own_column();
             if units != WindowFrameUnits::Range {
                 checker.require(&typed, Type::INT8, word)?;
             }
-            if uses {
+            if let Some(place) = used {
                 let message = format!("argument of {word} must not contain variables");
-                return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, typed.place));
+                return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, place));
             }
             if is_negative(offset) {
                 let which = if is_start { "starting" } else { "ending" };

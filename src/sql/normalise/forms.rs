@@ -1,22 +1,32 @@
 //! Expressions in forms that the planner knows.
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, CharacterLength, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, LimitClause, ObjectName, Query, Value, ValueWithSpan,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo, UnaryOperator, Value, ValueWithSpan,
 };
 
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::system::is_system_function;
+use crate::functions::escaped_again;
 use crate::sql::plan::PlanContext;
+
+use super::{arrays, intervals, rows, type_names};
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 pub(super) fn fetch_to_limit(query: &mut Query) -> Result<(), ErrorReport> {
     let Some(fetch) = query.fetch.take() else { return Ok(()) };
-    if fetch.with_ties || fetch.percent {
-        return Err(unsupported("FETCH FIRST … WITH TIES"));
+    if fetch.percent {
+        return Err(unsupported("FETCH FIRST … PERCENT"));
     }
-    let rows = fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).into()));
+    let mut rows = fetch.quantity.unwrap_or_else(|| number("1"));
+    if fetch.with_ties {
+        if query.order_by.is_none() {
+            let message = "WITH TIES cannot be specified without ORDER BY clause";
+            return Err(ErrorReport::new(SqlState::SYNTAX_ERROR, message));
+        }
+        rows = internal("with_ties", vec![rows]);
+    }
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(rows),
         Some(LimitClause::OffsetCommaLimit { limit, .. }) => *limit = rows,
@@ -25,19 +35,52 @@ pub(super) fn fetch_to_limit(query: &mut Query) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-fn unsupported(what: &str) -> ErrorReport {
+/// A count of rows is a bigint, whatever number it is written as.
+pub(super) fn whole_limits(query: &mut Query) {
+    let whole = |expr: &mut Expr| {
+        if !is_whole(expr) {
+            *expr = cast(nested(take(expr)), DataType::BigInt(None));
+        }
+    };
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+            limit.iter_mut().for_each(whole);
+            offset.iter_mut().for_each(|offset| whole(&mut offset.value));
+        }
+        Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
+            whole(offset);
+            whole(limit);
+        }
+        None => {}
+    }
+}
+
+fn is_whole(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(ValueWithSpan { value, .. }) => match value {
+            Value::Number(digits, _) => digits.bytes().all(|digit| digit.is_ascii_digit()),
+            Value::Null | Value::Placeholder(_) => true,
+            _ => false,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_whole(expr),
+        Expr::Function(function) => internal_name(&function.name.to_string()).is_some(),
+        _ => false,
+    }
+}
+
+pub(super) fn unsupported(what: &str) -> ErrorReport {
     ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported"))
 }
 
-fn take(expr: &mut Expr) -> Expr {
+pub(super) fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::Value(Value::Null.into()))
 }
 
-fn text(value: impl Into<String>) -> Expr {
+pub(super) fn text(value: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.into()).into())
 }
 
-fn cast(expr: Expr, data_type: DataType) -> Expr {
+pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
@@ -56,35 +99,75 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+/// A number constant.
+pub(super) fn number(digits: &str) -> Expr {
+    Expr::Value(Value::Number(digits.to_owned(), false).into())
+}
+
+/// A call of a function that no text can call.
+pub(super) fn internal(name: &str, arguments: Vec<Expr>) -> Expr {
+    call(&format!("{INTERNAL}{name}"), arguments)
+}
+
+/// Begins the names of calls that are written here alone. It cannot be seen, and no name needs it.
+const INTERNAL: char = '\u{2063}';
+
+/// The function that a call means which only this folder writes.
+pub(in crate::sql) fn internal_name(name: &str) -> Option<&str> {
+    name.strip_prefix(INTERNAL)
+}
+
+pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
 /// Rewrites one expression whose parts were rewritten before.
 pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+    if let Some(of_values) = rows::rewrite(expr)? {
+        *expr = of_values;
+        return Ok(());
+    }
+    if let Some(of_array) = arrays::rewrite(expr)? {
+        *expr = of_array;
+        return Ok(());
+    }
     match expr {
+        Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedByteStringLiteral(_) | Value::HexStringLiteral(_),
+            ..
+        }) => return Err(unsupported("the type bit")),
         Expr::Value(ValueWithSpan { value, .. }) => plain_text(value),
-        Expr::Between { expr: operand, negated, low, high } if !has_query(operand) => {
-            let (operand, negated, low, high) = (take(operand), *negated, take(low), take(high));
-            *expr = between(operand, negated, low, high);
-        }
-        Expr::BinaryOp { left, op, right } => {
-            if let (Expr::Tuple(a), Expr::Tuple(b)) = (left.as_ref(), right.as_ref()) {
-                *expr = compare_rows(a, op, b)?;
-            }
-        }
-        Expr::InList { expr: operand, list, negated } => {
-            if let Expr::Tuple(row) = operand.as_ref() {
-                *expr = row_in_list(row, list, *negated)?;
+        Expr::Between { expr: operand, negated, low, high } => {
+            let symmetric = take_symmetric(low);
+            if symmetric || !has_query(operand) {
+                let (operand, negated, low, high) = (take(operand), *negated, take(low), take(high));
+                *expr = if symmetric {
+                    between_either(&operand, negated, &low, &high)
+                } else {
+                    between(operand, negated, low, high)
+                };
             }
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
-            *expr = call("timezone", vec![take(time_zone), take(timestamp)]);
+            let by_length = intervals::is_written(time_zone);
+            let arguments = vec![take(time_zone), take(timestamp)];
+            *expr = if by_length { internal("zone_shift", arguments) } else { call("timezone", arguments) };
         }
         Expr::Interval(interval) => {
-            if let Some(constant) = interval_constant(interval) {
+            if let Some(constant) = intervals::constant(interval)? {
                 *expr = constant;
             }
+        }
+        Expr::UnaryOp { op, expr: operand } => {
+            if let Some(function) = unary_function(*op) {
+                *expr = function(take(operand));
+            }
+        }
+        Expr::Like { pattern, escape_char: Some(escape), .. }
+        | Expr::ILike { pattern, escape_char: Some(escape), .. } => {
+            let rewritten = with_backslash(pattern, escape)?;
+            **pattern = rewritten;
+            drop_escape(expr);
         }
         Expr::SimilarTo { expr: operand, pattern, negated, escape_char: None } => {
             let regex = match pattern.as_ref() {
@@ -109,7 +192,7 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             let name = ident.value.to_lowercase();
             if let Some(constant) = session_constant(&name, context) {
                 *expr = constant;
-            } else if name == "current_schema" {
+            } else if matches!(name.as_str(), "current_schema" | "current_role") {
                 *expr = call(&name, Vec::new());
             }
         }
@@ -118,18 +201,15 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
                 *expr = other;
             }
         }
-        Expr::Cast { expr: operand, data_type, .. } => {
-            if let Some(cut) = cut_cast(operand, data_type) {
-                *expr = cut;
+        Expr::TypedString(typed) => {
+            let mut value = Expr::Value(typed.value.clone());
+            if let Some(tagged) = type_names::tagged(&mut value, &typed.data_type)? {
+                *expr = tagged;
             }
         }
-        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
-            if let Expr::Array(array) = right.as_mut()
-                && !array.elem.is_empty()
-                && !array.elem.iter().any(|item| matches!(item, Expr::Array(_)))
-            {
-                let list = std::mem::take(&mut array.elem);
-                *expr = Expr::InList { expr: Box::new(take(left)), list, negated: false };
+        Expr::Cast { expr: operand, data_type, .. } => {
+            if let Some(tagged) = type_names::tagged(operand, data_type)? {
+                *expr = tagged;
             }
         }
         Expr::IsNormalized { .. } => return Err(unsupported("IS NORMALIZED")),
@@ -150,25 +230,6 @@ fn plain_text(value: &mut Value) {
     }
 }
 
-/// A cast to `varchar(n)` cuts, one to `timestamp(n)` rounds.
-fn cut_cast(operand: &mut Expr, data_type: &DataType) -> Option<Expr> {
-    match data_type {
-        DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. }))
-        | DataType::CharVarying(Some(CharacterLength::IntegerLength { length, .. }))
-        | DataType::CharacterVarying(Some(CharacterLength::IntegerLength { length, .. })) => {
-            let length = Expr::Value(Value::Number(length.to_string(), false).into());
-            Some(call("left", vec![cast(take(operand), DataType::Text), length]))
-        }
-        DataType::Timestamp(Some(digits @ (0 | 3)), zone) => {
-            let (unit, half) = if *digits == 0 { ("second", "500 ms") } else { ("milliseconds", "500 us") };
-            let half = cast(text(half), DataType::Interval { fields: None, precision: None });
-            let full = cast(take(operand), DataType::Timestamp(None, *zone));
-            Some(call("date_trunc", vec![text(unit), nested(binary(full, BinaryOperator::Plus, half))]))
-        }
-        _ => None,
-    }
-}
-
 /// A subquery would be planned and run twice.
 fn has_query(expr: &Expr) -> bool {
     use sqlparser::ast::Visitor;
@@ -183,6 +244,29 @@ fn has_query(expr: &Expr) -> bool {
     walk(expr, &mut Queries).is_break()
 }
 
+/// Takes the sign of SYMMETRIC off the first operand of the lower bound.
+fn take_symmetric(low: &mut Expr) -> bool {
+    match low {
+        Expr::UnaryOp { op: UnaryOperator::DoubleAt, expr } => {
+            *low = take(expr);
+            true
+        }
+        Expr::BinaryOp { left, .. } => take_symmetric(left),
+        Expr::Cast { expr, .. } | Expr::AtTimeZone { timestamp: expr, .. } | Expr::Collate { expr, .. } => {
+            take_symmetric(expr)
+        }
+        Expr::CompoundFieldAccess { root, .. } => take_symmetric(root),
+        _ => false,
+    }
+}
+
+/// Between the bounds in one order or in the other.
+fn between_either(operand: &Expr, negated: bool, low: &Expr, high: &Expr) -> Expr {
+    let word = if negated { BinaryOperator::And } else { BinaryOperator::Or };
+    let one_way = |low: &Expr, high: &Expr| between(operand.clone(), negated, low.clone(), high.clone());
+    nested(binary(one_way(low, high), word, one_way(high, low)))
+}
+
 fn between(operand: Expr, negated: bool, low: Expr, high: Expr) -> Expr {
     let (low_op, op, high_op) = if negated {
         (BinaryOperator::Lt, BinaryOperator::Or, BinaryOperator::Gt)
@@ -193,74 +277,42 @@ fn between(operand: Expr, negated: bool, low: Expr, high: Expr) -> Expr {
     Expr::Nested(Box::new(binary(above, op, binary(operand, high_op, high))))
 }
 
-/// `(a, b) < (c, d)` is `a < c OR a = c AND b < d`.
-fn compare_rows(a: &[Expr], op: &BinaryOperator, b: &[Expr]) -> Result<Expr, ErrorReport> {
-    if a.len() != b.len() || a.is_empty() {
-        return Err(ErrorReport::new(SqlState::SYNTAX_ERROR, "unequal number of entries in row expressions"));
-    }
-    let pair = |op: BinaryOperator, (a, b): (&Expr, &Expr)| binary(a.clone(), op, b.clone());
-    let joined = |word: BinaryOperator, parts: Vec<Expr>| {
-        parts.into_iter().reduce(|left, right| binary(left, word.clone(), right)).unwrap_or_else(|| text(""))
-    };
-    let strict = match op {
-        BinaryOperator::Eq => {
-            return Ok(nested(joined(
-                BinaryOperator::And,
-                a.iter().zip(b).map(|both| pair(BinaryOperator::Eq, both)).collect(),
-            )));
-        }
-        BinaryOperator::NotEq => {
-            return Ok(nested(joined(
-                BinaryOperator::Or,
-                a.iter().zip(b).map(|both| pair(BinaryOperator::NotEq, both)).collect(),
-            )));
-        }
-        BinaryOperator::Lt | BinaryOperator::LtEq => BinaryOperator::Lt,
-        BinaryOperator::Gt | BinaryOperator::GtEq => BinaryOperator::Gt,
-        _ => return Err(unsupported("this operator on rows")),
-    };
-    let mut alternatives = Vec::new();
-    for last in 0..a.len() {
-        let mut parts: Vec<Expr> = a.iter().zip(b).take(last).map(|both| pair(BinaryOperator::Eq, both)).collect();
-        let op = if last + 1 == a.len() { op.clone() } else { strict.clone() };
-        parts.extend(a.iter().zip(b).nth(last).map(|both| pair(op, both)));
-        alternatives.push(nested(joined(BinaryOperator::And, parts)));
-    }
-    Ok(nested(joined(BinaryOperator::Or, alternatives)))
-}
-
-fn nested(expr: Expr) -> Expr {
+pub(super) fn nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
 }
 
-fn row_in_list(row: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, ErrorReport> {
-    let mut any: Option<Expr> = None;
-    for item in list {
-        let Expr::Tuple(item) = item else {
-            return Err(ErrorReport::new(SqlState::SYNTAX_ERROR, "unequal number of entries in row expressions"));
-        };
-        let equal = compare_rows(row, &BinaryOperator::Eq, item)?;
-        any = Some(match any {
-            None => equal,
-            Some(before) => binary(before, BinaryOperator::Or, equal),
-        });
-    }
-    let any = nested(any.unwrap_or_else(|| Expr::Value(Value::Boolean(false).into())));
-    Ok(if negated { Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Not, expr: Box::new(any) } } else { any })
+/// What a sign before its operand calls.
+fn unary_function(op: UnaryOperator) -> Option<fn(Expr) -> Expr> {
+    Some(match op {
+        UnaryOperator::PGSquareRoot => |operand| call("sqrt", vec![cast(nested(operand), DataType::DoublePrecision)]),
+        UnaryOperator::PGCubeRoot => |operand| call("cbrt", vec![cast(nested(operand), DataType::DoublePrecision)]),
+        UnaryOperator::PGAbs => |operand| call("abs", vec![operand]),
+        UnaryOperator::BitwiseNot => |operand| internal("int_not", vec![operand]),
+        _ => return None,
+    })
 }
 
-/// `INTERVAL '1' DAY` is `CAST('1 DAY' AS interval)`.
-fn interval_constant(interval: &mut Interval) -> Option<Expr> {
-    let value = match interval.value.as_ref() {
-        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(value), .. }) => value.clone(),
-        _ => return None,
+fn drop_escape(expr: &mut Expr) {
+    if let Expr::Like { escape_char, .. } | Expr::ILike { escape_char, .. } = expr {
+        *escape_char = None;
+    }
+}
+
+/// A pattern whose escape is the backslash, as everything after this knows it.
+fn with_backslash(pattern: &Expr, escape: &ValueWithSpan) -> Result<Expr, ErrorReport> {
+    let Value::SingleQuotedString(escape) = &escape.value else {
+        return Err(unsupported("an ESCAPE that is no constant"));
     };
-    let bare = value.trim().parse::<f64>().is_ok();
-    let unit = match (&interval.leading_field, bare) {
-        (Some(field), true) => format!(" {field}"),
-        (Some(_) | None, _) => String::new(),
+    let mut characters = escape.chars();
+    let sign = characters.next();
+    if characters.next().is_some() {
+        let report = ErrorReport::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string");
+        return Err(report.with_hint("Escape string must be empty or one character."));
+    }
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
+        return Ok(call("like_escape", vec![nested(pattern.clone()), text(escape.as_str())]));
     };
-    Some(cast(text(format!("{value}{unit}")), DataType::Interval { fields: None, precision: None }))
+    Ok(text(escaped_again(pattern, sign)))
 }
 
 /// SQL's regular expressions: `%` and `_`, and otherwise the usual signs.
@@ -298,13 +350,14 @@ fn session_constant(name: &str, context: &PlanContext<'_>) -> Option<Expr> {
         // The catalogs answer it.
         return None;
     }
-    let constant = |value: &str| Some(cast(text(value), DataType::Text));
+    let constant = |value: &str| Some(internal("as_name", vec![cast(text(value), DataType::Text)]));
     match name {
         "current_user" | "session_user" | "current_role" | "user" => constant(context.user),
         "current_catalog" | "current_database" => constant(context.database),
         "current_schema" => constant(context.search_path.first().map_or("", String::as_str)),
         "current_date" => Some(cast(timezone_of_now(context), DataType::Date)),
         "localtimestamp" => Some(timezone_of_now(context)),
+        "localtime" => Some(cast(timezone_of_now(context), DataType::Time(None, TimezoneInfo::None))),
         _ => None,
     }
 }
@@ -323,6 +376,12 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
     let [part] = function.name.0.as_slice() else { return Ok(None) };
     let Some(ident) = part.as_ident() else { return Ok(None) };
     let name = if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() };
+    if name == "row" && ident.quote_style.is_none() {
+        return Ok(Some(Expr::Tuple(positional(function))));
+    }
+    if let Some(arguments) = named_arguments(&name, function)? {
+        return Ok(Some(call(&name, arguments)));
+    }
     if no_arguments(function) {
         let found = match name.as_str() {
             "version" if !is_system_function(&name) => Some(cast(text(VERSION), DataType::Text)),
@@ -330,22 +389,75 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
                 Expr::Value(Value::Number(context.session_id.to_string(), false).into()),
                 DataType::Int4(None),
             )),
-            "current_time" | "localtime" => return Err(unsupported("the type time with time zone")),
+            "current_time" => return Err(unsupported("the type time with time zone")),
             other => session_constant(other, context),
         };
         return Ok(found);
     }
-    if let FunctionArguments::List(list) = &mut function.args
-        && name == "mod"
-        && list.args.len() == 2
-    {
-        let mut operands = list.args.drain(..).filter_map(|argument| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(nested(expr)),
-            _ => None,
-        });
-        if let (Some(left), Some(right)) = (operands.next(), operands.next()) {
-            return Ok(Some(nested(binary(left, BinaryOperator::Modulo, right))));
+    super::named::to_places(&name, function)?;
+    if let FunctionArguments::List(list) = &mut function.args {
+        match (name.as_str(), list.args.as_mut_slice()) {
+            // The form is a keyword, not a column.
+            ("normalize", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(form @ Expr::Identifier(_)))]) => {
+                *form = text(form.to_string());
+            }
+            ("age", [FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))]) => {
+                let today = cast(timezone_of_now(context), DataType::Date);
+                return Ok(Some(call("age", vec![today, take(moment)])));
+            }
+            _ => {}
         }
     }
     Ok(None)
+}
+
+fn positional(function: &Function) -> Vec<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return Vec::new() };
+    let plain = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    };
+    list.args.iter().filter_map(plain).collect()
+}
+
+/// The names of the arguments of functions that can be called by them. What is left out is 0 in the first of them.
+const NAMED: [(&str, &[&str]); 5] = [
+    ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"]),
+    ("make_date", &["year", "month", "day"]),
+    ("make_time", &["hour", "min", "sec"]),
+    ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"]),
+    ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"]),
+];
+
+/// The arguments of a call by names in their places; `None` where it names none.
+fn named_arguments(name: &str, function: &Function) -> Result<Option<Vec<Expr>>, ErrorReport> {
+    let FunctionArguments::List(list) = &function.args else { return Ok(None) };
+    let is_named = |argument: &FunctionArg| !matches!(argument, FunctionArg::Unnamed(_));
+    if !list.args.iter().any(is_named) {
+        return Ok(None);
+    }
+    let Some((_, names)) = NAMED.iter().find(|(known, _)| *known == name) else {
+        return Err(unsupported(&format!("a call of {name} with named arguments")));
+    };
+    let mut places: Vec<Option<Expr>> = vec![None; names.len()];
+    for (index, argument) in list.args.iter().enumerate() {
+        let (place, value) = match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(index), value),
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
+                (names.iter().position(|known| known.eq_ignore_ascii_case(&name.value)), value)
+            }
+            FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. } => {
+                (names.iter().position(|known| known.eq_ignore_ascii_case(&name.value)), value)
+            }
+            _ => return Ok(None),
+        };
+        match place.and_then(|place| places.get_mut(place)) {
+            Some(slot) => *slot = Some(value.clone()),
+            None => return Ok(None),
+        }
+    }
+    let zero = || (name == "make_interval").then(|| cast(number("0"), DataType::Int4(Some(0))));
+    let last = places.iter().rposition(Option::is_some).map_or(0, |place| place + 1);
+    places.truncate(if name == "make_interval" { names.len() } else { last });
+    Ok(places.into_iter().map(|place| place.or_else(zero)).collect())
 }

@@ -5,12 +5,25 @@
 //! Does not: look names up.
 //! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
+mod arrays;
+mod distinct;
 mod forms;
+mod grouping;
+mod intervals;
+mod named;
 mod names;
 mod numbers;
+mod rows;
 mod selects;
+mod series;
+mod shadows;
+mod shapes;
+mod stars;
 mod system;
 mod tables;
+mod type_names;
+mod values;
+mod windows;
 
 use std::ops::ControlFlow;
 
@@ -21,14 +34,18 @@ use crate::base::syntax_walk::walk_mut;
 
 use super::plan::PlanContext;
 
+use shapes::Shapes;
+
+pub(super) use forms::internal_name;
 pub(super) use names::{figured, shown};
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
-    // Names first: they come from the text as it was written.
+    shadows::rename(query);
+    // Names before all else: they come from the text as it was written.
     names::assign(query);
     system::rewrite(query)?;
-    match walk_mut(query, &mut Normaliser { context }) {
+    match walk_mut(query, &mut Normaliser { context, shapes: Shapes::new(context), entered: Vec::new() }) {
         ControlFlow::Break(report) => Err(*report),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -36,6 +53,9 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result
 
 struct Normaliser<'a> {
     context: &'a PlanContext<'a>,
+    shapes: Shapes<'a>,
+    /// For every query around, how many names its WITH found.
+    entered: Vec<usize>,
 }
 
 type Flow = ControlFlow<Box<ErrorReport>>;
@@ -50,14 +70,34 @@ fn flow(result: Result<(), ErrorReport>) -> Flow {
 impl VisitorMut for Normaliser<'_> {
     type Break = Box<ErrorReport>;
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        self.entered.push(self.shapes.enter(query));
+        stars::name_query(query, &self.shapes);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
+        if let (ast::SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) {
+            stars::order_by_merged(select, order_by, &self.shapes);
+        }
+        if let Some(before) = self.entered.pop() {
+            self.shapes.leave(before);
+        }
+        values::type_constants(&mut query.body);
         numbers::restore_in_query(query);
-        flow(selects::refuse_all(&query.body).and_then(|()| forms::fetch_to_limit(query)))
+        distinct::order(query);
+        forms::whole_limits(query);
+        flow(windows::resolve(query).and_then(|()| forms::fetch_to_limit(query)))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
         numbers::restore_in_select(select);
-        selects::star_of_using(select);
+        stars::expand(select, &self.shapes);
+        series::in_list(select);
+        grouping::of_all_rows(select);
+        if let Some(condition) = &mut select.selection {
+            rows::simplify_condition(condition);
+        }
         flow(selects::check_items(select))
     }
 

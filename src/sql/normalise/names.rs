@@ -68,7 +68,7 @@ fn name_item(item: &mut SelectItem, taken: &mut HashSet<String>) {
     }
 }
 
-fn unique(name: &str, taken: &mut HashSet<String>) -> String {
+pub(super) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut number = 1;
     while !taken.insert(candidate.clone()) {
@@ -88,13 +88,20 @@ pub(in crate::sql) fn figured(expr: &Expr) -> String {
 }
 
 /// The name that an expression suggests, or `None`.
-fn figure(expr: &Expr) -> Option<String> {
+pub(super) fn figure(expr: &Expr) -> Option<String> {
     let fixed = |name: &str| Some(name.to_owned());
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
-        Expr::CompoundFieldAccess { root, .. } => figure(root),
+        Expr::CompoundFieldAccess { root, access_chain } => access_chain
+            .iter()
+            .rev()
+            .find_map(|access| match access {
+                ast::AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+                ast::AccessExpr::Dot(_) | ast::AccessExpr::Subscript(_) => None,
+            })
+            .or_else(|| figure(root)),
         Expr::Cast { expr: inner, data_type, .. } => {
             let inner = if is_named(inner) { figure(inner) } else { None };
             inner.or_else(|| type_name(data_type))
@@ -113,8 +120,9 @@ fn figure(expr: &Expr) -> Option<String> {
         Expr::Extract { .. } => fixed("extract"),
         Expr::Ceil { .. } => fixed("ceil"),
         Expr::Floor { .. } => fixed("floor"),
+        Expr::BinaryOp { op: ast::BinaryOperator::Overlaps, .. } => fixed("overlaps"),
         Expr::Position { .. } => fixed("position"),
-        Expr::Substring { .. } => fixed("substring"),
+        Expr::Substring { shorthand, .. } => fixed(if *shorthand { "substr" } else { "substring" }),
         Expr::Overlay { .. } => fixed("overlay"),
         Expr::AtTimeZone { .. } => fixed("timezone"),
         Expr::Trim { trim_where, .. } => fixed(match trim_where {

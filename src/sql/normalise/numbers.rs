@@ -1,8 +1,9 @@
 //! Number constants get PostgreSQL's types: integer where it fits, then bigint, then numeric.
 
 use sqlparser::ast::{
-    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, GroupByExpr, LimitClause, OrderByKind, Query,
-    Select, UnaryOperator, Value, ValueWithSpan, WindowFrameBound, WindowSpec, WindowType,
+    CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, Interval, LimitClause, OrderByKind, Query, Select, UnaryOperator, Value, ValueWithSpan, WindowFrame,
+    WindowFrameBound, WindowSpec, WindowType,
 };
 
 /// No text can write this type, so a cast to it is known to come from here.
@@ -24,6 +25,13 @@ pub(super) fn type_number(expr: &mut Expr) {
             let Expr::Cast { expr: number, data_type, .. } = std::mem::replace(inner.as_mut(), nothing()) else {
                 return;
             };
+            // The least value of a type is one more than its greatest below zero.
+            let data_type = match number.as_ref() {
+                Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => {
+                    type_of(&format!("-{digits}")).unwrap_or(data_type)
+                }
+                _ => data_type,
+            };
             *expr = Expr::UnaryOp { op: UnaryOperator::Minus, expr: number };
             wrap(expr, data_type);
         }
@@ -43,7 +51,18 @@ fn wrap(expr: &mut Expr, data_type: DataType) {
 }
 
 fn is_typed(expr: &Expr) -> bool {
-    matches!(expr, Expr::Cast { data_type, .. } if *data_type == INTEGER || *data_type == BIGINT)
+    let is_whole = |expr: &Expr| {
+        matches!(expr, Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. })
+            if digits == "9223372036854775808")
+    };
+    match expr {
+        Expr::Cast { data_type, .. } if *data_type == INTEGER || *data_type == BIGINT => true,
+        // One more than the greatest bigint.
+        Expr::Cast { data_type: DataType::Numeric(ExactNumberInfo::PrecisionAndScale(19, 0)), expr, .. } => {
+            is_whole(expr)
+        }
+        _ => false,
+    }
 }
 
 fn type_of(digits: &str) -> Option<DataType> {
@@ -134,8 +153,43 @@ fn restore_frames(function: &mut Function) {
     }
 }
 
+/// A distance in time is read from its constant, not from a cast of it.
+fn restore_intervals(frame: &mut WindowFrame) {
+    for bound in std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound) {
+        let (WindowFrameBound::Preceding(Some(span)) | WindowFrameBound::Following(Some(span))) = bound else {
+            continue;
+        };
+        if let Some(text) = interval_text(span) {
+            let value = Box::new(text);
+            **span = Expr::Interval(Interval {
+                value,
+                leading_field: None,
+                leading_precision: None,
+                last_field: None,
+                fractional_seconds_precision: None,
+            });
+        }
+    }
+}
+
+/// The constant of an interval that became a cast before.
+fn interval_text(span: &Expr) -> Option<Expr> {
+    match span {
+        Expr::Cast { expr, data_type: DataType::Interval { .. }, .. } => Some(expr.as_ref().clone()),
+        Expr::Function(function) => match &function.args {
+            FunctionArguments::List(list) => match list.args.first() {
+                Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) => interval_text(first),
+                Some(_) | None => None,
+            },
+            FunctionArguments::None | FunctionArguments::Subquery(_) => None,
+        },
+        _ => None,
+    }
+}
+
 fn restore_frame(spec: &mut WindowSpec) {
     let Some(frame) = &mut spec.window_frame else { return };
+    restore_intervals(frame);
     for bound in std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound) {
         match bound {
             WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) => restore(rows),

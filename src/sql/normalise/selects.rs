@@ -1,50 +1,14 @@
-//! SELECTs and set operations: the order of a star's columns, and what the planner would answer in another way.
+//! SELECT lists.
 
-use sqlparser::ast::{
-    ExceptSelectItem, Expr, Function, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, TableFactor,
-    WildcardAdditionalOptions,
-};
+use sqlparser::ast::{Ident, Select, SelectItem};
 
 use crate::base::{ErrorReport, SqlState};
 
-use super::forms::call;
-
-/// `EXCEPT ALL` and `INTERSECT ALL` count how often a row stands on either side; the library does not.
-pub(super) fn refuse_all(body: &SetExpr) -> Result<(), ErrorReport> {
-    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return Ok(()) };
-    let word = match op {
-        SetOperator::Except | SetOperator::Minus => "EXCEPT ALL",
-        SetOperator::Intersect => "INTERSECT ALL",
-        SetOperator::Union => "UNION",
-    };
-    if *set_quantifier == SetQuantifier::All && !matches!(op, SetOperator::Union) {
-        return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{word} is not supported")).with_hint(
-            "Number the rows of both sides with row_number() OVER (PARTITION BY all columns), and leave out ALL.",
-        ));
-    }
-    refuse_all(left)?;
-    refuse_all(right)
-}
-
-/// Refuses an alias that is a constant of text, and a set of rows that stands among the columns.
+/// Refuses an alias that is a constant of text.
 pub(super) fn check_items(select: &Select) -> Result<(), ErrorReport> {
     for item in &select.projection {
-        let expr = match item {
-            SelectItem::UnnamedExpr(expr) => expr,
-            SelectItem::ExprWithAlias { expr, alias } => {
-                refuse_text_alias(alias)?;
-                expr
-            }
-            SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {
-                continue;
-            }
-        };
-        if let Expr::Function(function) = expr
-            && is_series(function)
-        {
-            let message = "generate_series is not supported in a SELECT list";
-            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint("Call it in FROM."));
+        if let SelectItem::ExprWithAlias { alias, .. } = item {
+            refuse_text_alias(alias)?;
         }
     }
     Ok(())
@@ -60,86 +24,4 @@ fn refuse_text_alias(alias: &Ident) -> Result<(), ErrorReport> {
         Ok(position) if position > 0 => report.with_position(position),
         Ok(_) | Err(_) => report,
     })
-}
-
-fn is_series(function: &Function) -> bool {
-    let last = function.name.0.last().and_then(ObjectNamePart::as_ident);
-    last.is_some_and(|ident| ident.value.eq_ignore_ascii_case("generate_series"))
-}
-
-/// The star of a join with USING shows the joined columns first.
-pub(super) fn star_of_using(select: &mut Select) {
-    let [from] = select.from.as_slice() else { return };
-    let [join] = from.joins.as_slice() else { return };
-    let (Some(left), Some(right)) = (shown_name(&from.relation), shown_name(&join.relation)) else { return };
-    let Some((names, kind)) = using(&join.join_operator) else { return };
-    let mut items = Vec::with_capacity(select.projection.len());
-    for item in select.projection.drain(..) {
-        match item {
-            SelectItem::Wildcard(_) => {
-                items.extend(names.iter().map(|name| merged(name, &left, &right, kind)));
-                items.extend([&left, &right].map(|table| rest_of(table, &names)));
-            }
-            other => items.push(other),
-        }
-    }
-    select.projection = items;
-}
-
-/// Which side a joined column is taken from.
-#[derive(Clone, Copy)]
-enum Side {
-    Left,
-    Right,
-    Either,
-}
-
-fn using(operator: &JoinOperator) -> Option<(Vec<Ident>, Side)> {
-    let (constraint, side) = match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => (constraint, Side::Left),
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (constraint, Side::Right),
-        JoinOperator::FullOuter(constraint) => (constraint, Side::Either),
-        _ => return None,
-    };
-    let JoinConstraint::Using(names) = constraint else { return None };
-    let names: Option<Vec<Ident>> = names.iter().map(|name| name.0.last()?.as_ident().cloned()).collect();
-    Some((names.filter(|names| !names.is_empty())?, side))
-}
-
-fn shown_name(factor: &TableFactor) -> Option<Ident> {
-    match factor {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-            Some(alias.name.clone())
-        }
-        TableFactor::Table { name, alias: None, .. } => name.0.last()?.as_ident().cloned(),
-        _ => None,
-    }
-}
-
-fn merged(name: &Ident, left: &Ident, right: &Ident, side: Side) -> SelectItem {
-    let of = |table: &Ident| Expr::CompoundIdentifier(vec![table.clone(), name.clone()]);
-    match side {
-        Side::Left => SelectItem::UnnamedExpr(of(left)),
-        Side::Right => SelectItem::UnnamedExpr(of(right)),
-        Side::Either => {
-            let expr = call("coalesce", vec![of(left), of(right)]);
-            SelectItem::ExprWithAlias { expr, alias: name.clone() }
-        }
-    }
-}
-
-fn rest_of(table: &Ident, names: &[Ident]) -> SelectItem {
-    let folded = |name: &Ident| match name.quote_style {
-        Some(_) => name.clone(),
-        None => Ident::new(name.value.to_lowercase()),
-    };
-    let mut names = names.iter().map(folded);
-    let except =
-        names.next().map(|first_element| ExceptSelectItem { first_element, additional_elements: names.collect() });
-    let options = WildcardAdditionalOptions { opt_except: except, ..WildcardAdditionalOptions::default() };
-    let table = ObjectName::from(vec![table.clone()]);
-    SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), options)
 }

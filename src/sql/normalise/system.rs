@@ -14,6 +14,8 @@ use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::{self, FunctionKind};
 
+use super::series;
+
 /// Rewrites a query in place:
 /// `OPERATOR(pg_catalog.~)` → `~`, `pg_catalog.f()` → `f()`, `x COLLATE "C"` → `x`, `x::regclass` → a function,
 /// `ARRAY(SELECT …)` → an aggregate, `FROM unnest(…)` and its kin → a derived table.
@@ -30,7 +32,7 @@ impl VisitorMut for Rewriter {
     type Break = ErrorReport;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<ErrorReport> {
-        if let Some(derived) = set_returning(factor) {
+        if let Some(derived) = series::from_item(factor) {
             *factor = derived;
         }
         ControlFlow::Continue(())
@@ -138,7 +140,7 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// The name without `pg_catalog`; `None` when it is of another schema.
-fn bare_name(name: &ObjectName) -> Option<String> {
+pub(super) fn bare_name(name: &ObjectName) -> Option<String> {
     let parts: Vec<String> = name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
     match parts.as_slice() {
         [bare] => Some(bare.clone()),
@@ -147,7 +149,7 @@ fn bare_name(name: &ObjectName) -> Option<String> {
     }
 }
 
-fn folded(name: &Ident) -> String {
+pub(super) fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
@@ -273,16 +275,13 @@ fn is_of_rows(value: &Expr) -> bool {
             let Expr::Function(function) = expression else { return ControlFlow::Continue(()) };
             let name = bare_name(&function.name).unwrap_or_default();
             let of_rows = function.over.is_some()
-                || SET_RETURNING.contains(&name.as_str())
+                || series::is_called(expression)
                 || functions::find(&name, FunctionKind::Aggregate).is_some();
             if of_rows { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
     walk(value, &mut Calls).is_break()
 }
-
-/// Functions that return rows.
-const SET_RETURNING: [&str; 3] = ["unnest", "generate_series", "generate_subscripts"];
 
 fn aggregate_of_derived(query: &Query) -> Query {
     let derived = derived(query.clone(), "array", Some("value"), false);
@@ -295,44 +294,14 @@ fn aggregate(value: Expr, order: Vec<OrderByExpr>) -> Expr {
     call("array_or_empty", vec![call_with("array_agg", vec![value], clauses)])
 }
 
-/// `FROM f(…) AS a` for functions that return rows: `FROM LATERAL (SELECT unnest(f(…)) AS a) AS a`.
-fn set_returning(factor: &TableFactor) -> Option<TableFactor> {
-    let (name, arguments, alias) = match factor {
-        TableFactor::Table { name, args: Some(args), alias, with_ordinality: false, .. } => (name, &args.args, alias),
-        TableFactor::Function { name, args, alias, with_ordinality: false, .. } => (name, args, alias),
-        _ => return None,
-    };
-    let name = bare_name(name)?;
-    let arguments: Vec<Expr> = arguments.iter().map(plain_argument).collect::<Option<_>>()?;
-    let lateral = arguments.iter().any(has_column);
-    let value = match (name.as_str(), arguments.len()) {
-        ("unnest", 1) => call("unnest", arguments),
-        // Over constants it is a table function of its own.
-        ("generate_series", 2 | 3) if lateral => call("unnest", vec![call("generate_series", arguments)]),
-        ("generate_subscripts", 2) => {
-            let upper = call("array_upper", arguments);
-            call("unnest", vec![call("generate_series", vec![number("1"), upper])])
-        }
-        _ => return None,
-    };
-    let table = alias.as_ref().map_or_else(|| name.clone(), |alias| folded(&alias.name));
-    let columns = alias.as_ref().map(|alias| alias.columns.as_slice()).unwrap_or_default();
-    let column = match columns {
-        [only] => folded(&only.name),
-        _ => table.clone(),
-    };
-    let query = select_from(vec![SelectItem::ExprWithAlias { expr: value, alias: quoted(&column) }], None);
-    Some(derived(query, &table, None, lateral))
-}
-
-fn plain_argument(argument: &FunctionArg) -> Option<Expr> {
+pub(super) fn plain_argument(argument: &FunctionArg) -> Option<Expr> {
     match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression.clone()),
         _ => None,
     }
 }
 
-fn has_column(expression: &Expr) -> bool {
+pub(super) fn has_column(expression: &Expr) -> bool {
     struct Columns;
     impl Visitor for Columns {
         type Break = ();
@@ -346,11 +315,7 @@ fn has_column(expression: &Expr) -> bool {
     walk(expression, &mut Columns).is_break()
 }
 
-fn number(digits: &str) -> Expr {
-    Expr::Value(Value::Number(digits.into(), false).into())
-}
-
-fn quoted(name: &str) -> Ident {
+pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
@@ -378,7 +343,7 @@ fn derived(query: Query, alias: &str, column: Option<&str>, lateral: bool) -> Ta
     TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None }
 }
 
-fn select_from(projection: Vec<SelectItem>, from: Option<TableFactor>) -> Query {
+pub(super) fn select_from(projection: Vec<SelectItem>, from: Option<TableFactor>) -> Query {
     let from = from.map(|relation| TableWithJoins { relation, joins: vec![] }).into_iter().collect();
     let select = Select {
         select_token: AttachedToken::empty(),
@@ -457,7 +422,7 @@ mod tests {
             ),
             (
                 "SELECT * FROM t, pg_catalog.unnest(t.a) AS u(v)",
-                "SELECT * FROM t, LATERAL (SELECT unnest(t.a) AS \"v\") AS \"u\"",
+                "SELECT * FROM t, LATERAL (SELECT unnest(\u{2063}array_flat(t.a)) AS \"v\") AS \"u\"",
             ),
         ] {
             let got = rewritten(text).unwrap();

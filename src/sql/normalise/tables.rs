@@ -11,7 +11,7 @@ use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
 use crate::sql::plan::PlanContext;
 
 /// A query of our own text.
-fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
+pub(super) fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_query());
     parsed.map_err(|error| InternalError::new(error).report())
 }
@@ -52,7 +52,7 @@ pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Re
     }
 }
 
-fn plain_alias(name: Ident) -> TableAlias {
+pub(super) fn plain_alias(name: Ident) -> TableAlias {
     TableAlias { explicit: true, name, columns: Vec::new(), at: None }
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
@@ -21,6 +22,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use parking_lot::Mutex;
 
+use crate::guard::Requirement;
+
+use super::admitted::Admitted;
 use super::table::{Contents, EmbeddedTable};
 
 /// The tables as one run first saw them, so that a query that names a table twice sees the same rows twice.
@@ -37,24 +41,53 @@ impl RunSnapshots {
     }
 }
 
-/// A table as the leaf that the engine reads. The guard is the business of the plan above it.
-#[must_use]
-pub fn provider(table: Arc<EmbeddedTable>) -> Arc<dyn TableProvider> {
-    Arc::new(EmbeddedProvider { table })
+/// A table as the leaf that the engine reads, with every row of it. No query reads a table so: it is the other side of
+/// comparisons in tests.
+#[cfg(test)]
+pub(crate) fn unguarded_provider(table: Arc<EmbeddedTable>) -> Arc<dyn TableProvider> {
+    Arc::new(EmbeddedProvider { table, admitted: Admitted::everything() })
+}
+
+/// A table as the leaf that the engine reads, with the rows alone that the requirement leaves.
+///
+/// # Errors
+/// When the table lacks a column of the requirement.
+pub(super) fn guarded_provider(table: Arc<EmbeddedTable>, requirement: &Requirement) -> Result<Arc<dyn TableProvider>> {
+    let admitted = Admitted::new(requirement, table.schema())?;
+    Ok(Arc::new(EmbeddedProvider { table, admitted }))
 }
 
 /// A table as a leaf of a physical plan.
 #[derive(Debug)]
 pub(in crate::stores) struct EmbeddedProvider {
     table: Arc<EmbeddedTable>,
+    admitted: Admitted,
 }
 
 impl EmbeddedProvider {
+    fn key(&self) -> Option<&str> {
+        self.table.key().map(|key| self.table.schema().field(key).name().as_str())
+    }
+
     fn batches(&self, contents: &Contents, filters: &[Expr]) -> Vec<Arc<RecordBatch>> {
-        let wanted = self.table.key().and_then(|key| wanted_keys(filters, self.table.schema().field(key).name()));
-        match wanted {
-            Some(keys) => contents.lookup(keys.iter().map(String::as_str)),
-            None => contents.batches(),
+        let asked = self.key().and_then(|key| wanted_keys(filters, key));
+        let admitted = self.key().and_then(|key| self.admitted.values_of(key));
+        match (&asked, admitted) {
+            (Some(asked), Some(admitted)) => contents.lookup(asked.intersection(admitted).map(String::as_str)),
+            (Some(keys), None) | (None, Some(keys)) => contents.lookup(keys.iter().map(String::as_str)),
+            (None, None) => contents.batches(),
+        }
+    }
+
+    fn pushdown(&self, filter: &Expr) -> TableProviderFilterPushDown {
+        if self.admitted.implies(filter) {
+            return TableProviderFilterPushDown::Exact;
+        }
+        match self.key() {
+            Some(key) if filter.column_refs().iter().all(|column| column.name == key) => {
+                TableProviderFilterPushDown::Inexact
+            }
+            Some(_) | None => TableProviderFilterPushDown::Unsupported,
         }
     }
 }
@@ -69,18 +102,10 @@ impl TableProvider for EmbeddedProvider {
         TableType::Base
     }
 
-    /// The key's filters choose rows; the filter itself stays above and checks again.
+    /// What is so of every row that leaves the table needs no filter above. The key's filters choose rows; such a filter
+    /// stays above and checks again.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let key = self.table.key().map(|key| self.table.schema().field(key).name().clone());
-        Ok(filters
-            .iter()
-            .map(|filter| match &key {
-                Some(key) if filter.column_refs().iter().all(|column| column.name == *key) => {
-                    TableProviderFilterPushDown::Inexact
-                }
-                Some(_) | None => TableProviderFilterPushDown::Unsupported,
-            })
-            .collect())
+        Ok(filters.iter().map(|filter| self.pushdown(filter)).collect())
     }
 
     async fn scan(
@@ -95,7 +120,7 @@ impl TableProvider for EmbeddedProvider {
             None => self.table.snapshot(),
         };
         let batches = self.batches(&contents, filters);
-        Ok(Arc::new(EmbeddedScan::new(self.table.schema(), batches, projection, limit)?))
+        Ok(Arc::new(EmbeddedScan::new(self.table.schema(), batches, self.admitted.clone(), projection, limit)?))
     }
 }
 
@@ -141,10 +166,11 @@ fn flatten(values: Vec<Option<String>>) -> BTreeSet<String> {
     values.into_iter().flatten().collect()
 }
 
-/// The batches of one snapshot, in order.
+/// The batches of one snapshot, in order; of them the rows that are admitted.
 #[derive(Debug)]
 pub(in crate::stores) struct EmbeddedScan {
     batches: Arc<[Arc<RecordBatch>]>,
+    admitted: Arc<Admitted>,
     projection: Option<Arc<[usize]>>,
     limit: Option<usize>,
     rows: usize,
@@ -152,7 +178,7 @@ pub(in crate::stores) struct EmbeddedScan {
 }
 
 impl EmbeddedScan {
-    /// How many rows it reads.
+    /// How many rows it looks at, at most.
     pub(in crate::stores) fn rows(&self) -> usize {
         self.rows
     }
@@ -160,6 +186,7 @@ impl EmbeddedScan {
     fn new(
         schema: &SchemaRef,
         batches: Vec<Arc<RecordBatch>>,
+        admitted: Admitted,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Self> {
@@ -176,8 +203,9 @@ impl EmbeddedScan {
         .with_scheduling_type(SchedulingType::Cooperative);
         let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
         Ok(Self {
-            rows: limit.map_or(rows, |limit| rows.min(limit)),
+            rows: limit.filter(|_| admitted.is_all()).map_or(rows, |limit| rows.min(limit)),
             batches: batches.into(),
+            admitted: Arc::new(admitted),
             projection: projection.map(|columns| columns.as_slice().into()),
             limit,
             properties: Arc::new(properties),
@@ -217,25 +245,40 @@ impl ExecutionPlan for EmbeddedScan {
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        statistics.num_rows = Precision::Exact(self.rows);
+        // How many rows others have is nobody's business; what is said here as exact would be given as a count.
+        statistics.num_rows =
+            if self.admitted.is_all() { Precision::Exact(self.rows) } else { Precision::Inexact(self.rows) };
         Ok(Arc::new(statistics))
     }
 
     fn execute(&self, _partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let (batches, projection) = (Arc::clone(&self.batches), self.projection.clone());
+        let admitted = Arc::clone(&self.admitted);
         let mut left = self.limit.unwrap_or(usize::MAX);
         let rows = (0..batches.len()).map_while(move |number| {
             let batch = batches.get(number).filter(|_| left > 0)?;
-            let taken = batch.num_rows().min(left);
-            left -= taken;
-            let batch = if taken < batch.num_rows() { &Arc::new(batch.slice(0, taken)) } else { batch };
-            Some(match &projection {
-                Some(columns) => batch.project(columns).map_err(DataFusionError::from),
-                None => Ok(batch.as_ref().clone()),
-            })
+            let rows = admitted_rows(batch, &admitted, projection.as_deref());
+            Some(rows.map(|rows| {
+                let taken = rows.num_rows().min(left);
+                left -= taken;
+                if taken < rows.num_rows() { rows.slice(0, taken) } else { rows }
+            }))
         });
         let stream = RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter(rows));
         Ok(make_cooperative(Box::pin(stream)))
+    }
+}
+
+/// The wanted columns of the rows of a batch that leave the table.
+fn admitted_rows(batch: &RecordBatch, admitted: &Admitted, projection: Option<&[usize]>) -> Result<RecordBatch> {
+    let mask = admitted.mask(batch)?;
+    let columns = match projection {
+        Some(columns) => &batch.project(columns)?,
+        None => batch,
+    };
+    match mask {
+        Some(mask) => Ok(filter_record_batch(columns, &mask)?),
+        None => Ok(columns.clone()),
     }
 }
 

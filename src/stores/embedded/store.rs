@@ -9,12 +9,12 @@ use datafusion::logical_expr::{LogicalPlan, TableSource};
 
 use crate::base::StoreKind;
 use crate::catalog::{self, TableLeaf};
-use crate::guard::VerifiedStatement;
+use crate::guard::{Requirement, VerifiedStatement};
 use crate::route::Piece;
 use crate::stores::local::{LocalExecutor, PreparedLocal};
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
-use super::scan::provider;
+use super::scan::guarded_provider;
 use super::table::EmbeddedTable;
 
 /// One of the three stores, played by tables in memory. It runs the piece itself; the emitted statement is what a real
@@ -36,16 +36,24 @@ impl EmbeddedStore {
     /// Gets a guarded plan over this store's table leaves ready.
     ///
     /// # Errors
-    /// [`StoreError`] when a leaf is not a table of this store, or the engine cannot run the plan.
-    pub fn prepare_plan(&self, plan: &LogicalPlan) -> Result<Arc<dyn PreparedPiece>, StoreError> {
-        let local = self.executor.prepare(plan, &|source| self.provider(source))?;
+    /// [`StoreError`] when a leaf is not a table of this store, nothing is required of it, or the engine cannot run the
+    /// plan.
+    pub fn prepare_plan(
+        &self,
+        plan: &LogicalPlan,
+        requirements: &[Requirement],
+    ) -> Result<Arc<dyn PreparedPiece>, StoreError> {
+        let local = self.executor.prepare(plan, &|source| self.provider(source, requirements))?;
         Ok(Arc::new(EmbeddedPiece { executor: Arc::clone(&self.executor), local }))
     }
 
-    fn provider(&self, source: &Arc<dyn TableSource>) -> Option<Arc<dyn TableProvider>> {
+    /// A leaf's rows, less those that are not the tenant's. What several requirements say of one table is the same: a
+    /// piece is one tenant's.
+    fn provider(&self, source: &Arc<dyn TableSource>, requirements: &[Requirement]) -> Option<Arc<dyn TableProvider>> {
         let wanted = TableLeaf::of(source)?.table();
         let table = self.tables.iter().find(|table| table.name() == &wanted.name)?;
-        Some(provider(Arc::clone(table)))
+        let requirement = requirements.iter().find(|required| required.physical == wanted.physical)?;
+        guarded_provider(Arc::clone(table), requirement).ok()
     }
 }
 
@@ -61,7 +69,7 @@ impl Store for EmbeddedStore {
         _statement: &VerifiedStatement,
         _parameters: &[usize],
     ) -> Result<Arc<dyn PreparedPiece>, StoreError> {
-        self.prepare_plan(&piece.plan)
+        self.prepare_plan(&piece.plan, &piece.requirements)
     }
 
     async fn discover(&self) -> Result<Vec<catalog::Table>, StoreError> {
@@ -85,3 +93,7 @@ impl PreparedPiece for EmbeddedPiece {
         self.executor.run(&self.local, context).await
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -5,10 +5,13 @@
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
 mod bounded;
+mod distinct_on;
 mod not_in;
+mod nullable;
 mod one_row;
 mod piece;
 mod session;
+mod share;
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,6 +51,7 @@ use super::{RunContext, StoreError};
 
 pub use piece::piece_provider;
 use session::RunSession;
+use share::Shares;
 
 /// Rows of one batch: what flows between operators and to the client at once.
 const BATCH_ROWS: usize = 8_192;
@@ -57,11 +61,13 @@ pub type ResolveLeaf<'a> = dyn Fn(&Arc<dyn TableSource>) -> Option<Arc<dyn Table
 
 type PhysicalRules = Arc<[Arc<dyn PhysicalOptimizerRule + Send + Sync>]>;
 
-/// Runs plans in this process. One for the whole server: all queries together stay within one memory limit.
+/// Runs plans in this process. One for the whole server: all queries together stay within one memory limit, and those of
+/// one tenant within its share.
 pub struct LocalExecutor {
     state: Arc<SessionState>,
     simple_rules: PhysicalRules,
     all_rules: PhysicalRules,
+    shares: Shares,
     compute: Option<Runtime>,
 }
 
@@ -121,7 +127,9 @@ impl LocalExecutor {
             Arc::new(EnsureCooperative::new()),
         ]);
         let all_rules = state.physical_optimizers().into();
-        Ok(Arc::new(Self { state, simple_rules, all_rules, compute: Some(compute) }))
+        let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
+        let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);
+        Ok(Arc::new(Self { state, simple_rules, all_rules, shares, compute: Some(compute) }))
     }
 
     /// Gets a plan ready. Leaves of [`RowsLeaf`] and of the engine's own tables need no `resolve`.
@@ -129,7 +137,9 @@ impl LocalExecutor {
     /// # Errors
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
-        let with_rows = decorrelate(plan.clone())
+        let with_rows = nullable::shield(plan.clone())
+            .and_then(decorrelate)
+            .and_then(distinct_on::lower)
             .and_then(not_in::shield)
             .and_then(one_row::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
@@ -172,7 +182,8 @@ impl LocalExecutor {
             .clone()
             .with_extension(Arc::new(context.clone()))
             .with_extension(Arc::new(RunSnapshots::default()));
-        let session = RunSession::new(Arc::clone(&self.state), config, Arc::clone(rules));
+        let runtime = self.shares.of(&context.tenant).map_err(|error| failed(&error))?;
+        let session = RunSession::new(Arc::clone(&self.state), config, Arc::clone(rules), runtime);
         let physical = DefaultPhysicalPlanner::default()
             .create_physical_plan(plan, &session)
             .await

@@ -27,12 +27,18 @@ pub(super) struct RunSession {
     shared: Arc<SessionState>,
     config: SessionConfig,
     rules: PhysicalRules,
+    runtime: Arc<RuntimeEnv>,
     table_options: Option<TableOptions>,
 }
 
 impl RunSession {
-    pub(super) fn new(shared: Arc<SessionState>, config: SessionConfig, rules: PhysicalRules) -> Self {
-        Self { shared, config, rules, table_options: None }
+    pub(super) fn new(
+        shared: Arc<SessionState>,
+        config: SessionConfig,
+        rules: PhysicalRules,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Self {
+        Self { shared, config, rules, runtime, table_options: None }
     }
 }
 
@@ -83,7 +89,7 @@ impl Session for RunSession {
     }
 
     fn runtime_env(&self) -> &Arc<RuntimeEnv> {
-        self.shared.runtime_env()
+        &self.runtime
     }
 
     fn execution_props(&self) -> &ExecutionProps {

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::base::{ErrorReport, RequestClock, SqlState};
+use crate::base::{ErrorReport, RequestClock, SqlState, TenantId};
 use crate::route::PieceLeaf;
 use crate::stores::PreparedPiece;
 
@@ -23,6 +23,7 @@ fn executor() -> Arc<LocalExecutor> {
 fn context(parameters: Vec<ScalarValue>, deadline: Option<Instant>) -> RunContext {
     let now = Utc::now();
     RunContext {
+        tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },
         deadline,
@@ -104,7 +105,7 @@ async fn a_deadline_ends_the_rows_with_its_own_words() {
 #[tokio::test]
 async fn a_query_that_needs_too_much_memory_fails_alone() {
     let mut limits = LimitSet::default();
-    limits.set("query_memory_bytes", 4 * 1024 * 1024).unwrap();
+    limits.set("query_memory_per_tenant_bytes", 4 * 1024 * 1024).unwrap();
     let executor = LocalExecutor::new(&limits).unwrap();
     let large = plan_of("SELECT value FROM generate_series(1, 3000000) ORDER BY value % 1000, value").await;
     let prepared = executor.prepare(&large, &|_| None).unwrap();

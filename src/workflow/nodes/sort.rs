@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::Node;
 use super::config;
 use super::types::is_comparable;
-use crate::base::SqlType;
 use crate::workflow::columns::Columns;
 use crate::workflow::problem::{Problem, ProblemCode};
 use crate::workflow::relation::OrderKey;

@@ -57,6 +57,8 @@ fn digits(sql_type: &SqlType) -> Option<(u8, u8)> {
         | SqlType::Float8
         | SqlType::Text
         | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp
@@ -83,6 +85,8 @@ pub(super) fn is_comparable(sql_type: &SqlType) -> bool {
         | SqlType::Numeric { .. }
         | SqlType::Text
         | SqlType::Varchar
+        | SqlType::Character
+        | SqlType::Name
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp

@@ -253,3 +253,65 @@ fn a_real_driver_cancels() {
         assert_eq!(client.query("rows 2", &[]).await.unwrap().len(), 2);
     });
 }
+
+#[test]
+fn a_client_that_never_reads_is_cut_off() {
+    let server = Server::start_with(None, &[("client_write_seconds", 1)]);
+    let mut slow = connect(&server);
+    slow.send(&lines(&[r#"Query {"query":"rows 20000000"}"#]));
+    assert!(eventually(|| server.gauges.streams.load(Ordering::SeqCst) == 1));
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(eventually(|| server.gauges.streams.load(Ordering::SeqCst) == 0));
+    // One that reads slowly, but reads, goes on.
+    let mut steady = connect(&server);
+    steady.send(&lines(&[r#"Query {"query":"rows 3"}"#]));
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(steady.until(&lines(&["ReadyForQuery"])).len(), 6);
+}
+
+#[test]
+fn a_token_past_its_limit_is_refused() {
+    let login = json!({"user": "token", "password": "valid", "database": "flowforge"});
+    let at_limit = Server::start_with(None, &[("token_bytes", "valid".len())]);
+    assert!(Client::connect(at_limit.address, &login).1.concat().contains("ReadyForQuery"));
+    let past_it = Server::start_with(None, &[("token_bytes", "valid".len() - 1)]);
+    let refused = Client::connect(past_it.address, &login).1.concat();
+    assert!(refused.contains("ErrorResponse") && !refused.contains("ReadyForQuery"), "{refused}");
+}
+
+#[test]
+fn a_startup_message_past_its_limit_is_refused() {
+    let packet = |bytes: usize| {
+        let mut packet = u32::try_from(bytes).unwrap().to_be_bytes().to_vec();
+        packet.extend([0, 3, 0, 0]);
+        packet.extend(b"user\0acme\0application_name\0");
+        packet.resize(bytes - 2, b'x');
+        packet.extend([0, 0]);
+        packet
+    };
+    let server = Server::start_with(None, &[("startup_message_bytes", 1000)]);
+    let mut at_limit = Client::open(server.address);
+    at_limit.stream().write_all(&packet(1000)).unwrap();
+    assert_eq!(at_limit.until(&lines(&["AuthenticationSASL"])), ["AuthenticationSASL"]);
+    let mut past_it = Client::open(server.address);
+    past_it.stream().write_all(&packet(1001)).unwrap();
+    let answer = past_it.until(&lines(&["Closed"]));
+    assert!(answer[0].contains("08P01"), "{answer:?}");
+}
+
+#[test]
+fn strange_bytes_in_texts_are_errors_of_their_statement_only() {
+    let server = Server::start();
+    let mut bystander = connect(&server);
+    for body in [&b"rows 1\xff\xfe\0"[..], b"rows\0 1\0", b"\xc0\x80\0"] {
+        let mut client = connect(&server);
+        let mut message = b"Q".to_vec();
+        message.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+        message.extend(body);
+        client.stream().write_all(&message).unwrap();
+        let answer = client.until(&lines(&["ReadyForQuery"]));
+        assert!(answer[0].contains("22021") || answer[0].contains("08P01"), "{answer:?}");
+        bystander.send(&lines(&[r#"Query {"query":"rows 1"}"#]));
+        assert_eq!(bystander.until(&lines(&["ReadyForQuery"])).len(), 4);
+    }
+}

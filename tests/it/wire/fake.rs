@@ -14,8 +14,10 @@
 //! | anything else | `42601` at the position of its first character |
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -23,15 +25,16 @@ use chrono_tz::Tz;
 use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch};
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
+use flowforge::base::limits::LimitSet;
 use flowforge::base::{ErrorReport, SessionId, SqlState, SqlType, TenantId, UserName};
 use flowforge::engine::{
-    Notice, Outcome, OutputColumn, RowStream, RowsTag, SessionEffect, SessionKey, TransactionStatus,
+    Notice, Outcome, OutputColumn, Portals, RowStream, RowsTag, SessionKey, Statements, TransactionStatus, plain_rows,
 };
 use flowforge::pg::decode::decode;
 use flowforge::pg::encode::Format;
 use flowforge::pg::{Authenticator, Backend, BackendSession};
 use flowforge::tenancy::{Identity, ScramVerifier, Tenant};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -105,12 +108,17 @@ impl Drop for Reading {
 
 #[derive(Default)]
 pub struct FakeBackend {
+    limits: LimitSet,
     gauges: Arc<Gauges>,
     running: Running,
     next: AtomicI32,
 }
 
 impl FakeBackend {
+    pub fn with_limits(limits: LimitSet) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
     pub fn gauges(&self) -> Arc<Gauges> {
         Arc::clone(&self.gauges)
     }
@@ -140,6 +148,9 @@ impl Backend for FakeBackend {
             running: Arc::clone(&self.running),
             status: TransactionStatus::Idle,
             settings: settings.to_vec(),
+            version: 0,
+            statements: Statements::new(&self.limits),
+            portals: Portals::new(&self.limits),
         })
     }
 
@@ -159,6 +170,9 @@ pub struct FakeSession {
     running: Running,
     status: TransactionStatus,
     settings: Vec<(String, String)>,
+    version: u64,
+    statements: Statements<Plan>,
+    portals: Portals<BoundPlan>,
 }
 
 pub struct Plan {
@@ -280,7 +294,7 @@ impl FakeSession {
             gauges.rows.fetch_add(values.len(), Ordering::SeqCst);
             Ok(batch(vec![Arc::new(Int32Array::from_iter_values(values.map(|value| value + 1)))]))
         });
-        let ending: Vec<RowStream> = match end {
+        let ending: Vec<Pin<Box<dyn Stream<Item = _> + Send>>> = match end {
             Some("fail") => {
                 let report = ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");
                 vec![Box::pin(futures::stream::iter([Err(report)]))]
@@ -293,16 +307,14 @@ impl FakeSession {
             _ => Vec::new(),
         };
         let all = batches.chain(futures::stream::iter(ending).flatten());
-        Box::pin(all.inspect(move |_| {
+        plain_rows(all.inspect(move |_| {
             let _until_dropped = &reading;
         }))
     }
 
-    fn command(&mut self, text: &str) -> Outcome {
+    fn command(&mut self, text: &str) -> Result<Outcome, ErrorReport> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let mut notices = Vec::new();
-        let mut parameter_status = Vec::new();
-        let mut effect = None;
         let mut tag = words[0].to_uppercase();
         match words.as_slice() {
             ["begin"] => self.status = TransactionStatus::InBlock,
@@ -311,20 +323,25 @@ impl FakeSession {
                     tag = "ROLLBACK".to_owned();
                 }
                 self.status = TransactionStatus::Idle;
-                effect = Some(SessionEffect::EndTransaction);
+                self.portals.end_transaction(true);
             }
-            ["deallocate", "all"] => effect = Some(SessionEffect::DeallocateAll),
-            ["deallocate", name] => effect = Some(SessionEffect::Deallocate((*name).to_owned())),
+            ["deallocate", "all"] => self.statements.clear(),
+            ["deallocate", name] => self.statements.deallocate(name)?,
             ["discard", "all"] => {
                 tag = "DISCARD ALL".to_owned();
-                effect = Some(SessionEffect::DiscardAll);
+                self.statements.clear();
+                self.portals.clear();
             }
-            ["set", name, value] => parameter_status.push(((*name).to_owned(), (*value).to_owned())),
+            ["set", name, value] => {
+                self.settings.retain(|(known, _)| known != name);
+                self.settings.push(((*name).to_owned(), (*value).to_owned()));
+                self.version += 1;
+            }
             _ => {
                 notices.push(Notice { severity: "WARNING", report: ErrorReport::new(SqlState::WARNING, "be careful") });
             }
         }
-        Outcome::Command { tag, notices, parameter_status, effect }
+        Ok(Outcome::Command { tag, notices })
     }
 }
 
@@ -341,6 +358,34 @@ impl BackendSession for FakeSession {
         let mut settings = vec![("server_version".to_owned(), "15.0".to_owned())];
         settings.extend(self.settings.clone());
         settings
+    }
+
+    fn settings_version(&self) -> u64 {
+        self.version
+    }
+
+    fn statement_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    fn idle_timeout(&self) -> Option<(Duration, ErrorReport)> {
+        None
+    }
+
+    fn statements(&mut self) -> &mut Statements<Plan> {
+        &mut self.statements
+    }
+
+    fn portals(&mut self) -> &mut Portals<BoundPlan> {
+        &mut self.portals
+    }
+
+    fn begin_text(&mut self, _statements: usize) {}
+
+    fn end_group(&mut self) {
+        if self.status == TransactionStatus::Idle {
+            self.portals.end_transaction(true);
+        }
     }
 
     fn time_zone(&self) -> Tz {
@@ -368,6 +413,10 @@ impl BackendSession for FakeSession {
         plan(statement, declared).map(Arc::new)
     }
 
+    fn first_parameter(_statement: &String) -> Option<(&str, usize)> {
+        None
+    }
+
     fn parameter_types(prepared: &Plan) -> &[SqlType] {
         &prepared.parameters
     }
@@ -385,15 +434,15 @@ impl BackendSession for FakeSession {
         bound.plan.columns.as_deref()
     }
 
-    async fn execute(&mut self, bound: &BoundPlan) -> Result<Outcome, ErrorReport> {
+    async fn execute(&mut self, bound: &BoundPlan, _may_pause: bool) -> Result<Outcome, ErrorReport> {
         let text = bound.plan.text.as_str();
         self.check_block(text)?;
         let Some(columns) = bound.plan.columns.clone() else {
-            return Ok(self.command(text));
+            return self.command(text);
         };
         let one = |values: Vec<ScalarValue>| -> RowStream {
             let arrays = values.iter().map(|value| value.to_array().unwrap()).collect();
-            Box::pin(futures::stream::iter([Ok(batch(arrays))]))
+            plain_rows(futures::stream::iter([Ok(batch(arrays))]))
         };
         let stream = match text.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["rows", count] => self.rows(count.parse().unwrap(), None),
@@ -404,6 +453,6 @@ impl BackendSession for FakeSession {
                 .collect()),
             _ => one(bound.values.clone()),
         };
-        Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream })
+        Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream, binary: false })
     }
 }

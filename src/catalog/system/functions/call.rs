@@ -104,6 +104,8 @@ pub(super) struct FunctionRow {
     pub(super) required: usize,
     /// What it gives.
     pub(super) returns: Returns,
+    /// Whether it may give another value at every call.
+    pub(super) volatile: bool,
     /// Whether a NULL argument makes the result NULL without a call.
     pub(super) strict: bool,
     /// What it does.
@@ -113,12 +115,18 @@ pub(super) struct FunctionRow {
 impl FunctionRow {
     /// A strict function whose arguments must all be there.
     pub(super) const fn new(name: &'static str, arguments: &'static [Argument], returns: Returns, body: Body) -> Self {
-        Self { name, arguments, required: arguments.len(), returns, strict: true, body }
+        Self { name, arguments, required: arguments.len(), returns, volatile: false, strict: true, body }
     }
 
     /// The same with only so many arguments required.
     pub(super) const fn required(mut self, required: usize) -> Self {
         self.required = required;
+        self
+    }
+
+    /// The same, called whenever a statement runs.
+    pub(super) const fn volatile(mut self) -> Self {
+        self.volatile = true;
         self
     }
 
@@ -187,9 +195,10 @@ pub(super) struct SystemFunction {
 impl SystemFunction {
     /// The function of a row.
     pub(super) fn new(system: System, row: &'static FunctionRow) -> Self {
+        let volatility = if row.volatile { Volatility::Volatile } else { Volatility::Stable };
         let signature = match row.arguments {
-            [] => Signature::nullary(Volatility::Stable),
-            _ => Signature::user_defined(Volatility::Stable),
+            [] => Signature::nullary(volatility),
+            _ => Signature::user_defined(volatility),
         };
         Self { system, row, signature }
     }

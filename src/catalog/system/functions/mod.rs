@@ -1,7 +1,7 @@
 //! The functions that clients call on the catalogs, as scalar functions of DataFusion.
 //!
 //! Comes in: a [`System`]. Goes out: functions that read it. One row of a table says what a function takes and gives.
-//! Does not: change anything; `set_config` belongs to the session.
+//! Does not: change anything but, in `set_config`, the session's own settings.
 //! Invariant: no function tells anything that the rows of the system tables do not.
 
 mod array;

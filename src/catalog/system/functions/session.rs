@@ -2,9 +2,9 @@
 
 use crate::base::{ErrorReport, SqlState};
 
-use super::super::System;
 use super::super::relations::PG_CATALOG;
 use super::super::session_rows::UTF8;
+use super::super::{System, unrecognized_setting};
 use super::call::Argument::{Bool, Int4, Oid, Text};
 use super::call::{Arguments, Datum, FunctionRow, Returns};
 
@@ -24,11 +24,14 @@ pub(super) const ROWS: &[FunctionRow] = &[
     FunctionRow::new("pg_backend_pid", &[], Returns::Int4, |system, _| Ok(Datum::Int4(system.context().session_id))),
     FunctionRow::new("current_schema", &[], Returns::Text, current_schema),
     FunctionRow::new("current_schemas", &[Bool], Returns::Texts, current_schemas),
-    FunctionRow::new("current_setting", &[Text, Bool], Returns::Text, current_setting).required(1),
+    FunctionRow::new("current_setting", &[Text, Bool], Returns::Text, current_setting).required(1).volatile(),
+    FunctionRow::new("set_config", &[Text, Text, Bool], Returns::Text, set_config).not_strict().volatile(),
     FunctionRow::new("pg_encoding_to_char", &[Int4], Returns::Text, encoding_name),
     FunctionRow::new("pg_char_to_encoding", &[Text], Returns::Int4, encoding_number),
     FunctionRow::new("getdatabaseencoding", &[], Returns::Text, |_, _| Ok(Datum::Text("UTF8".to_owned()))),
     FunctionRow::new("pg_client_encoding", &[], Returns::Text, |_, _| Ok(Datum::Text("UTF8".to_owned()))),
+    // No lock is ever held; connection pools call it before they hand a session on.
+    FunctionRow::new("pg_advisory_unlock_all", &[], Returns::Text, |_, _| Ok(Datum::Text(String::new()))),
     FunctionRow::new("pg_is_in_recovery", &[], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
     FunctionRow::new("pg_is_wal_replay_paused", &[], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
     FunctionRow::new("pg_my_temp_schema", &[], Returns::Oid, |_, _| Ok(Datum::Oid(0))),
@@ -66,17 +69,23 @@ fn current_schemas(system: &System, arguments: &Arguments<'_>) -> Result<Datum, 
     Ok(Datum::Texts(schemas))
 }
 
+/// The value when the statement runs, not when it was planned.
 fn current_setting(system: &System, arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
     let name = arguments.text(0).unwrap_or_default();
-    let found = system.context().settings.iter().find(|setting| setting.name.eq_ignore_ascii_case(name));
-    match found {
-        Some(setting) => Ok(Datum::Text(setting.value.clone())),
+    match system.context().settings.get(name) {
+        Some(value) => Ok(Datum::Text(value)),
         None if arguments.bool(1) == Some(true) => Ok(Datum::Null),
-        None => Err(ErrorReport::new(
-            SqlState::UNDEFINED_OBJECT,
-            format!("unrecognized configuration parameter \"{name}\""),
-        )),
+        None => Err(unrecognized_setting(name)),
     }
+}
+
+/// `SET` as a function: it changes the session and nothing that is stored.
+fn set_config(system: &System, arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    let Some(name) = arguments.text(0) else {
+        return Err(ErrorReport::new(SqlState::NULL_VALUE_NOT_ALLOWED, "SET requires parameter name"));
+    };
+    let local = arguments.bool(2) == Some(true);
+    system.context().settings.set(name, arguments.text(1), local).map(Datum::Text)
 }
 
 /// The encodings that this server can be asked about: everything here is UTF-8.

@@ -1,0 +1,368 @@
+//! Aggregates that the library has not, or has with other results.
+//!
+//! Comes in: the values of a group. Goes out: one value.
+//! Does not: keep sums where PostgreSQL's result needs every value; what it keeps is counted for the memory limit.
+//! Invariant: a row that has a NULL where the aggregate looks at values is left out, as PostgreSQL does it.
+
+mod kernels;
+mod ordered;
+mod statistics;
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+
+use crate::base::ErrorReport;
+use crate::base::engine_error::wrap;
+
+use super::function::Returns;
+use super::signature::{Argument, CallSignature, Chosen, choose, list_of};
+use super::value;
+
+/// The rows of a group: the values of each argument.
+pub(super) struct Group<'a> {
+    rows: &'a [Vec<ScalarValue>],
+    returns: &'a DataType,
+    /// The values come from the highest to the lowest.
+    descending: bool,
+}
+
+type OfGroup = fn(&Group<'_>) -> Result<ScalarValue, ErrorReport>;
+
+/// One signature of an aggregate.
+#[derive(Debug, Clone)]
+struct Form {
+    signature: CallSignature,
+    kernel: OfGroup,
+    returns: Option<Returns>,
+}
+
+/// Which rows are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    /// Those with a NULL in any argument.
+    Skipped,
+    /// Those with a NULL in the first one.
+    SkippedFirst,
+    /// None.
+    Kept,
+}
+
+/// An aggregate that sees all values of its group.
+#[derive(Debug)]
+struct Aggregate {
+    name: &'static str,
+    forms: Vec<Form>,
+    nulls: Nulls,
+    within_group: bool,
+    signature: Signature,
+}
+
+fn aggregate(name: &'static str, signature: &str, kernel: OfGroup) -> Built {
+    let form = Form { signature: CallSignature::parse(signature), kernel, returns: None };
+    Built(Aggregate {
+        name,
+        forms: vec![form],
+        nulls: Nulls::Skipped,
+        within_group: false,
+        signature: Signature::user_defined(Volatility::Immutable),
+    })
+}
+
+struct Built(Aggregate);
+
+impl Built {
+    fn or(mut self, signature: &str, kernel: OfGroup) -> Self {
+        self.0.forms.push(Form { signature: CallSignature::parse(signature), kernel, returns: None });
+        self
+    }
+
+    /// The result type of the signature that was given last.
+    fn returning(mut self, returns: Returns) -> Self {
+        if let Some(last) = self.0.forms.last_mut() {
+            last.returns = Some(returns);
+        }
+        self
+    }
+
+    fn nulls(mut self, nulls: Nulls) -> Self {
+        self.0.nulls = nulls;
+        self
+    }
+
+    fn within_group(mut self) -> Self {
+        self.0.within_group = true;
+        self
+    }
+
+    fn done(self) -> AggregateUDF {
+        AggregateUDF::from(self.0)
+    }
+}
+
+/// Every aggregate.
+pub(super) fn functions() -> Vec<AggregateUDF> {
+    [kernels::functions(), ordered::functions(), statistics::functions()].into_iter().flatten().collect()
+}
+
+impl Aggregate {
+    fn chosen(&self, types: &[DataType]) -> Result<Chosen, DataFusionError> {
+        let arguments: Vec<Argument> = types.iter().map(|one| (!one.is_null()).then(|| one.clone())).collect();
+        let signatures: Vec<&CallSignature> = self.forms.iter().map(|form| &form.signature).collect();
+        choose(self.name, &signatures, &arguments).map_err(|report| wrap(*report))
+    }
+}
+
+impl PartialEq for Aggregate {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Aggregate {}
+
+impl Hash for Aggregate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl AggregateUDFImpl for Aggregate {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>, DataFusionError> {
+        Ok(self.chosen(arguments)?.arguments)
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType, DataFusionError> {
+        let chosen = self.chosen(arguments)?;
+        let own = self.forms[chosen.index].returns.and_then(|returns| returns(&chosen.arguments, &[]));
+        Ok(own.unwrap_or(chosen.result))
+    }
+
+    fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>, DataFusionError> {
+        let types: Vec<DataType> = arguments.expr_fields.iter().map(|field| field.data_type().clone()).collect();
+        let chosen = self.chosen(&types)?;
+        let keys: Vec<SortOptions> = arguments.order_bys.iter().map(|key| key.options).collect();
+        let count = types.len();
+        let mut stored = types;
+        if !self.within_group {
+            for key in arguments.order_bys {
+                stored.push(key.expr.data_type(arguments.schema)?);
+            }
+        }
+        Ok(Box::new(Values {
+            kernel: self.forms[chosen.index].kernel,
+            nulls: self.nulls,
+            distinct: arguments.is_distinct,
+            keys,
+            returns: arguments.return_type().clone(),
+            count,
+            stored,
+            rows: Vec::new(),
+        }))
+    }
+
+    fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
+        let ordering = if self.within_group { &[][..] } else { arguments.ordering_fields };
+        let fields = arguments.input_fields.iter().chain(ordering).enumerate();
+        let field = |(index, field): (usize, &FieldRef)| {
+            let name = format!("{}[{index}]", arguments.name);
+            Arc::new(Field::new(name, list_of(field.data_type().clone()), true))
+        };
+        Ok(fields.map(field).collect())
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        // It sorts for itself; that of an ordered set has its key among the arguments.
+        if self.within_group {
+            AggregateOrderSensitivity::Insensitive
+        } else {
+            AggregateOrderSensitivity::SoftRequirement
+        }
+    }
+
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        _ordered: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>, DataFusionError> {
+        Ok(Some(self))
+    }
+
+    fn supports_within_group_clause(&self) -> bool {
+        self.within_group
+    }
+}
+
+/// The values of a group so far.
+#[derive(Debug)]
+struct Values {
+    kernel: OfGroup,
+    nulls: Nulls,
+    distinct: bool,
+    /// How the rows are ordered; the keys stand behind the arguments, or they are the first argument.
+    keys: Vec<SortOptions>,
+    returns: DataType,
+    /// The number of arguments.
+    count: usize,
+    /// The types of arguments and keys.
+    stored: Vec<DataType>,
+    rows: Vec<Vec<ScalarValue>>,
+}
+
+impl Values {
+    fn is_kept(&self, row: &[ScalarValue]) -> bool {
+        match self.nulls {
+            Nulls::Skipped => !row.iter().take(self.count).any(ScalarValue::is_null),
+            Nulls::SkippedFirst => !row.first().is_some_and(ScalarValue::is_null),
+            Nulls::Kept => true,
+        }
+    }
+
+    fn row(values: &[ArrayRef], index: usize) -> Result<Vec<ScalarValue>, DataFusionError> {
+        values.iter().map(|array| ScalarValue::try_from_array(array, index)).collect()
+    }
+
+    /// By the keys behind the arguments.
+    fn order(&self, a: &[ScalarValue], b: &[ScalarValue]) -> Ordering {
+        let pairs = a.iter().skip(self.count).zip(b.iter().skip(self.count)).zip(&self.keys);
+        for ((a, b), key) in pairs {
+            let found = match (a.is_null(), b.is_null()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => {
+                    if key.nulls_first {
+                        Ordering::Less
+                    } else {
+                        Ordering::Greater
+                    }
+                }
+                (false, true) => {
+                    if key.nulls_first {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    }
+                }
+                (false, false) if key.descending => ordered::compare(b, a),
+                (false, false) => ordered::compare(a, b),
+            };
+            if found.is_ne() {
+                return found;
+            }
+        }
+        Ordering::Equal
+    }
+
+    /// Each value once, in order.
+    fn once(&self) -> Vec<Vec<ScalarValue>> {
+        let mut seen = std::collections::HashSet::new();
+        let mut rows: Vec<Vec<ScalarValue>> =
+            self.rows.iter().filter(|row| seen.insert(row[..self.count].to_vec())).cloned().collect();
+        rows.sort_by(|a, b| ordered::compare(&a[0], &b[0]));
+        if self.keys.first().is_some_and(|key| key.descending) {
+            rows.reverse();
+        }
+        rows
+    }
+}
+
+impl Accumulator for Values {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        for index in 0..values.first().map_or(0, datafusion::arrow::array::Array::len) {
+            let row = Self::row(values, index)?;
+            if self.is_kept(&row) {
+                self.rows.push(row);
+            }
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<(), DataFusionError> {
+        let mut gone = 0;
+        for index in 0..values.first().map_or(0, datafusion::arrow::array::Array::len) {
+            gone += usize::from(self.is_kept(&Self::row(values, index)?));
+        }
+        self.rows.drain(..gone.min(self.rows.len()));
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<(), DataFusionError> {
+        for index in 0..states.first().map_or(0, datafusion::arrow::array::Array::len) {
+            let columns: Vec<Vec<ScalarValue>> = Self::row(states, index)?
+                .iter()
+                .map(|list| value::items(list).map_err(wrap))
+                .collect::<Result<_, _>>()?;
+            for row in 0..columns.first().map_or(0, Vec::len) {
+                self.rows.push(columns.iter().map(|column| column[row].clone()).collect());
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
+        let mut rows = if self.distinct { self.once() } else { self.rows.clone() };
+        if !self.distinct && rows.first().is_some_and(|row| row.len() > self.count) {
+            rows.sort_by(|a, b| self.order(a, b));
+        }
+        let descending = self.keys.first().is_some_and(|key| key.descending);
+        let group = Group { rows: &rows, returns: &self.returns, descending };
+        let found = (self.kernel)(&group).map_err(wrap)?;
+        value::fitted(found, &self.returns).map_err(wrap)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {
+        let list = |(index, data_type): (usize, &DataType)| {
+            let values: Vec<ScalarValue> = self.rows.iter().filter_map(|row| row.get(index).cloned()).collect();
+            value::list(&values, data_type)
+        };
+        Ok(self.stored.iter().enumerate().map(list).collect())
+    }
+
+    fn size(&self) -> usize {
+        let row = std::mem::size_of::<Vec<ScalarValue>>();
+        std::mem::size_of_val(self)
+            + self.rows.iter().map(|values| row + values.iter().map(ScalarValue::size).sum::<usize>()).sum::<usize>()
+    }
+}
+
+/// The types that the arguments of an aggregate of this server's own must become; `None` for one of the library.
+#[must_use]
+pub fn aggregate_argument_types(
+    function: &AggregateUDF,
+    arguments: &[Option<DataType>],
+) -> Option<Result<Vec<DataType>, ErrorReport>> {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    let own = implementation.downcast_ref::<Aggregate>()?;
+    let signatures: Vec<&CallSignature> = own.forms.iter().map(|form| &form.signature).collect();
+    let chosen = choose(own.name, &signatures, arguments).map_err(|report| *report);
+    Some(chosen.map(|chosen| chosen.arguments))
+}
+
+impl Group<'_> {
+    /// The values of an argument, one a row.
+    fn column(&self, index: usize) -> impl Iterator<Item = &ScalarValue> {
+        self.rows.iter().filter_map(move |row| row.get(index))
+    }
+
+    fn null(&self) -> Result<ScalarValue, ErrorReport> {
+        ScalarValue::try_from(self.returns).map_err(value::defect)
+    }
+}

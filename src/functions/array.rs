@@ -1,0 +1,277 @@
+//! The functions of arrays. An array of arrays is one array with dimensions, as in PostgreSQL.
+
+use chrono_tz::Tz;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+
+use crate::base::{ErrorReport, SqlState};
+
+use super::overload::{Call, Overload, lenient, strict};
+use super::signature::element;
+use super::text::shown_value;
+use super::value::{self, defect, fail, int4, items, list, null, unsupported};
+
+type Found = Result<ScalarValue, ErrorReport>;
+
+/// Elements that a made array may have.
+const MOST: i64 = 134_217_727;
+
+pub(super) fn functions() -> Vec<Overload> {
+    let mut all = shapes();
+    all.extend(searches());
+    all.extend(changes());
+    all.extend(texts());
+    all
+}
+
+fn shapes() -> Vec<Overload> {
+    vec![
+        strict("array_length", "(anyarray, int4) int4", |call| dimension(call, |length| length)),
+        strict("array_upper", "(anyarray, int4) int4", |call| dimension(call, |length| length)),
+        strict("array_lower", "(anyarray, int4) int4", |call| dimension(call, |_| 1)),
+        strict("array_ndims", "(anyarray) int4", |call| match shape(&call.args[0])?.len() {
+            0 => null(call),
+            count => int4(i64::try_from(count).unwrap_or_default()),
+        }),
+        strict("array_dims", "(anyarray) text", |call| {
+            let lengths = shape(&call.args[0])?;
+            if lengths.is_empty() {
+                return null(call);
+            }
+            Ok(value::text(lengths.iter().map(|length| format!("[1:{length}]")).collect::<String>()))
+        }),
+        strict("cardinality", "(anyarray) int4", |call| {
+            let lengths = shape(&call.args[0])?;
+            int4(if lengths.is_empty() { 0 } else { lengths.iter().product() })
+        }),
+    ]
+}
+
+fn searches() -> Vec<Overload> {
+    vec![
+        lenient("array_position", "(anycompatiblearray, anycompatible) int4", |call| position(call, 1)),
+        lenient("array_position", "(anycompatiblearray, anycompatible, int4) int4", |call| {
+            if call.is_null(2) {
+                return Err(fail(SqlState::NULL_VALUE_NOT_ALLOWED, "initial position must not be null"));
+            }
+            position(call, call.int(2))
+        }),
+        lenient("array_positions", "(anycompatiblearray, anycompatible) int4[]", positions),
+        strict("arraycontains", "(anycompatiblearray, anycompatiblearray) bool", |call| contains(call, 0, 1)),
+        strict("arraycontained", "(anycompatiblearray, anycompatiblearray) bool", |call| contains(call, 1, 0)),
+        strict("arrayoverlap", "(anycompatiblearray, anycompatiblearray) bool", |call| {
+            let (left, right) = (flat(&call.args[0])?, flat(&call.args[1])?);
+            let both = left.iter().any(|item| !item.is_null() && right.contains(item));
+            Ok(ScalarValue::Boolean(Some(both)))
+        }),
+    ]
+}
+
+fn changes() -> Vec<Overload> {
+    vec![
+        lenient("array_append", "(anycompatiblearray, anycompatible) anycompatiblearray", |call| {
+            let mut found = call.items(0)?;
+            one_dimension(&call.args[0])?;
+            found.push(call.args[1].clone());
+            made(call, &found)
+        }),
+        lenient("array_prepend", "(anycompatible, anycompatiblearray) anycompatiblearray", |call| {
+            let mut found = vec![call.args[0].clone()];
+            one_dimension(&call.args[1])?;
+            found.extend(call.items(1)?);
+            made(call, &found)
+        }),
+        lenient("array_cat", "(anycompatiblearray, anycompatiblearray) anycompatiblearray", |call| {
+            if call.is_null(0) || call.is_null(1) {
+                return Ok(call.args[usize::from(call.is_null(0))].clone());
+            }
+            let mut found = call.items(0)?;
+            found.extend(call.items(1)?);
+            made(call, &found)
+        }),
+        lenient("array_remove", "(anycompatiblearray, anycompatible) anycompatiblearray", |call| {
+            if call.is_null(0) {
+                return null(call);
+            }
+            one_dimension_only(&call.args[0], "removing elements from multidimensional arrays is not supported")?;
+            let kept = call.items(0)?.into_iter().filter(|item| *item != call.args[1]);
+            made(call, &kept.collect::<Vec<_>>())
+        }),
+        lenient("array_replace", "(anycompatiblearray, anycompatible, anycompatible) anycompatiblearray", |call| {
+            if call.is_null(0) {
+                return null(call);
+            }
+            one_dimension(&call.args[0])?;
+            let swap = |item| if item == call.args[1] { call.args[2].clone() } else { item };
+            made(call, &call.items(0)?.into_iter().map(swap).collect::<Vec<_>>())
+        }),
+        strict("trim_array", "(anyarray, int4) anyarray", |call| {
+            let found = call.items(0)?;
+            let keep = i64::try_from(found.len()).unwrap_or_default() - call.int(1);
+            match usize::try_from(keep).ok().and_then(|keep| found.get(..keep)) {
+                Some(kept) => made(call, kept),
+                None => Err(fail(
+                    SqlState::ARRAY_SUBSCRIPT_ERROR,
+                    format!("number of elements to trim must be between 0 and {}", found.len()),
+                )),
+            }
+        }),
+        lenient("array_fill", "(anyelement, int4[]) anyarray", fill),
+        lenient("array_fill", "(anyelement, int4[], int4[]) anyarray", |call| {
+            let ones = call.items(2)?.iter().all(|item| *item == ScalarValue::Int32(Some(1)));
+            if ones { fill(call) } else { Err(unsupported("array lower bounds other than 1 are not supported")) }
+        }),
+    ]
+}
+
+fn texts() -> Vec<Overload> {
+    vec![
+        lenient("array_to_string", "(anyarray, text) text", |call| joined(call, None)).zoned(),
+        lenient("array_to_string", "(anyarray, text, text) text", |call| joined(call, call.maybe_text(2))).zoned(),
+        lenient("string_to_array", "(text, text) text[]", |call| split(call, None)),
+        lenient("string_to_array", "(text, text, text) text[]", |call| split(call, call.maybe_text(2))),
+    ]
+}
+
+/// An array of the type of the result.
+fn made(call: &Call<'_>, values: &[ScalarValue]) -> Found {
+    let element = element(call.returns).ok_or_else(|| defect("the result is no array"))?;
+    let values = values.iter().map(|one| value::fitted(one.clone(), &element)).collect::<Result<Vec<_>, _>>()?;
+    Ok(list(&values, &element))
+}
+
+/// The lengths of the dimensions; none of an empty array.
+fn shape(array: &ScalarValue) -> Result<Vec<i64>, ErrorReport> {
+    let mut lengths = Vec::new();
+    let mut here = array.clone();
+    while let ScalarValue::List(_) = here {
+        let inner = items(&here)?;
+        let Some(first) = inner.first() else { return Ok(Vec::new()) };
+        lengths.push(i64::try_from(inner.len()).unwrap_or(i64::MAX));
+        here = first.clone();
+    }
+    Ok(lengths)
+}
+
+/// All elements of all dimensions.
+fn flat(array: &ScalarValue) -> Result<Vec<ScalarValue>, ErrorReport> {
+    let mut found = Vec::new();
+    for item in items(array)? {
+        match item {
+            ScalarValue::List(_) => found.extend(flat(&item)?),
+            other => found.push(other),
+        }
+    }
+    Ok(found)
+}
+
+fn is_nested(array: &ScalarValue) -> bool {
+    matches!(element(&array.data_type()), Some(DataType::List(_)))
+}
+
+fn one_dimension(array: &ScalarValue) -> Result<(), ErrorReport> {
+    if is_nested(array) {
+        return Err(fail(SqlState::DATA_EXCEPTION, "argument must be empty or one-dimensional array"));
+    }
+    Ok(())
+}
+
+fn one_dimension_only(array: &ScalarValue, message: &str) -> Result<(), ErrorReport> {
+    if is_nested(array) { Err(unsupported(message)) } else { Ok(()) }
+}
+
+fn dimension(call: &Call<'_>, of: fn(i64) -> i64) -> Found {
+    let lengths = shape(&call.args[0])?;
+    let index = usize::try_from(call.int(1)).ok().and_then(|number| number.checked_sub(1));
+    match index.and_then(|index| lengths.get(index)) {
+        Some(length) => int4(of(*length)),
+        None => null(call),
+    }
+}
+
+fn position(call: &Call<'_>, from: i64) -> Found {
+    if call.is_null(0) {
+        return null(call);
+    }
+    one_dimension_only(&call.args[0], "searching for elements in multidimensional arrays is not supported")?;
+    let found = call.items(0)?;
+    let skip = usize::try_from(from - 1).unwrap_or_default();
+    match found.iter().skip(skip).position(|item| *item == call.args[1]) {
+        Some(index) => int4(i64::try_from(index + skip + 1).unwrap_or(i64::MAX)),
+        None => null(call),
+    }
+}
+
+fn positions(call: &Call<'_>) -> Found {
+    if call.is_null(0) {
+        return null(call);
+    }
+    one_dimension_only(&call.args[0], "searching for elements in multidimensional arrays is not supported")?;
+    let found = call.items(0)?.into_iter().zip(1_i64..).filter(|(item, _)| *item == call.args[1]);
+    let numbers = found.map(|(_, number)| int4(number)).collect::<Result<Vec<_>, _>>()?;
+    Ok(list(&numbers, &DataType::Int32))
+}
+
+fn contains(call: &Call<'_>, holder: usize, part: usize) -> Found {
+    let (own, wanted) = (flat(&call.args[holder])?, flat(&call.args[part])?);
+    // NULL is equal to nothing.
+    let all = wanted.iter().all(|item| !item.is_null() && own.contains(item));
+    Ok(ScalarValue::Boolean(Some(all)))
+}
+
+fn fill(call: &Call<'_>) -> Found {
+    if call.is_null(1) {
+        return Err(fail(SqlState::NULL_VALUE_NOT_ALLOWED, "dimension array or low bound array cannot be null"));
+    }
+    let lengths = call.items(1)?;
+    if lengths.iter().any(ScalarValue::is_null) {
+        return Err(fail(SqlState::NULL_VALUE_NOT_ALLOWED, "dimension values cannot be null"));
+    }
+    let length = match lengths.as_slice() {
+        [] => return made(call, &[]),
+        [ScalarValue::Int32(Some(length))] => i64::from(*length),
+        _ => return Err(unsupported("array_fill of more than one dimension is not supported")),
+    };
+    if !(0..=MOST).contains(&length) {
+        let message = format!("array size exceeds the maximum allowed ({MOST})");
+        return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    made(call, &vec![call.args[0].clone(); usize::try_from(length).unwrap_or_default()])
+}
+
+fn joined(call: &Call<'_>, null_text: Option<&str>) -> Found {
+    if call.is_null(0) || call.is_null(1) {
+        return null(call);
+    }
+    let mut parts = Vec::new();
+    for item in flat(&call.args[0])? {
+        if !item.is_null() {
+            parts.push(array_item(&item, call.zone)?);
+        } else if let Some(text) = null_text {
+            parts.push(text.to_owned());
+        }
+    }
+    Ok(value::text(parts.join(call.text(1))))
+}
+
+/// A boolean is shown as `t` and `f`, not as it is cast.
+fn array_item(item: &ScalarValue, zone: Tz) -> Result<String, ErrorReport> {
+    match item {
+        ScalarValue::Boolean(Some(value)) => Ok(if *value { "t" } else { "f" }.to_owned()),
+        other => shown_value(other, zone),
+    }
+}
+
+fn split(call: &Call<'_>, null_text: Option<&str>) -> Found {
+    if call.is_null(0) {
+        return null(call);
+    }
+    let text = call.text(0);
+    let parts: Vec<String> = match call.maybe_text(1) {
+        _ if text.is_empty() => Vec::new(),
+        None => text.chars().map(String::from).collect(),
+        Some("") => vec![text.to_owned()],
+        Some(separator) => text.split(separator).map(str::to_owned).collect(),
+    };
+    Ok(value::texts(parts.into_iter().map(|part| (Some(part.as_str()) != null_text).then_some(part))))
+}

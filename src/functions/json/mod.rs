@@ -1,0 +1,20 @@
+//! The functions of `json` and `jsonb`.
+//!
+//! Comes in: documents as text. Goes out: documents, their parts and what was made of values.
+//! Does not: know how a value of another type is written; `text` does.
+//! Invariant: a `json` keeps its text; a `jsonb` is always in PostgreSQL's one form.
+
+mod access;
+mod build;
+mod change;
+mod document;
+
+use super::overload::Overload;
+
+pub(super) use build::{json_of, object_key, quoted};
+pub(super) use document::Json;
+
+/// Every function.
+pub(super) fn functions() -> Vec<Overload> {
+    [access::functions(), build::functions(), change::functions()].into_iter().flatten().collect()
+}

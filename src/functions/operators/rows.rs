@@ -1,0 +1,66 @@
+//! The rows of the operators.
+
+use super::super::table::{FunctionKind, FunctionRow, Rendering};
+
+use Rendering::{Name, Template, Unsupported};
+
+const fn row(name: &'static str, signature: &'static str, postgresql: Rendering) -> FunctionRow {
+    FunctionRow { name, kind: FunctionKind::Scalar, signature, clickhouse: NONE, postgresql }
+}
+
+const NONE: Rendering = Unsupported("ClickHouse has no such operator");
+const IN_PROCESS: Rendering = Unsupported("it is only known in this process");
+
+/// Every operator.
+#[rustfmt::skip]
+pub(in crate::functions) const ROWS: &[FunctionRow] = &[
+    // Arrays.
+    row("array_subscript", "any[][integer] → any", IN_PROCESS),
+    row("array_part", "any[][integer:integer] → any[]", IN_PROCESS),
+    row("array_numbers", "WITH ORDINALITY of any[] → bigint[]", IN_PROCESS),
+    row("array_places", "generate_subscripts (any[], integer) → integer[]", IN_PROCESS),
+    row("array_flat", "elements of any[][] → any[]", IN_PROCESS),
+    row("array_compare", "any[] < any[] → integer", IN_PROCESS),
+    row("array_contains", "any[] @> any[] → boolean", Template("({0} @> {1})")),
+    row("array_overlaps", "any[] && any[] → boolean", Template("({0} && {1})")),
+    row("compare_any", "any < ANY (any[]) → boolean", IN_PROCESS),
+    row("compare_all", "any < ALL (any[]) → boolean", IN_PROCESS),
+    // JSON.
+    row("json_get", "json -> text or integer → json", IN_PROCESS),
+    row("json_get_text", "json ->> text or integer → text", IN_PROCESS),
+    row("json_path", "json #> text[] → json", IN_PROCESS),
+    row("json_path_text", "json #>> text[] → text", IN_PROCESS),
+    row("json_elements", "elements of json → json[]", IN_PROCESS),
+    row("json_elements_text", "elements of json → text[]", IN_PROCESS),
+    row("json_keys", "keys of json → text[]", IN_PROCESS),
+    row("json_values", "values of json → json[]", IN_PROCESS),
+    row("json_values_text", "values of json → text[]", IN_PROCESS),
+    row("jsonb_holds", "jsonb @> jsonb → boolean", IN_PROCESS),
+    row("jsonb_has", "jsonb ? text → boolean", IN_PROCESS),
+    row("jsonb_has_any", "jsonb ?| text[] → boolean", IN_PROCESS),
+    row("jsonb_has_all", "jsonb ?& text[] → boolean", IN_PROCESS),
+    row("jsonb_compare", "jsonb < jsonb → integer", IN_PROCESS),
+    row("jsonb_joined", "jsonb || jsonb → jsonb", IN_PROCESS),
+    row("jsonb_without", "jsonb - text → jsonb", IN_PROCESS),
+    row("jsonb_without_path", "jsonb #- text[] → jsonb", IN_PROCESS),
+    // Bytes and bits.
+    row("bytes_concat", "bytea || bytea → bytea", Template("({0} || {1})")),
+    row("int_not", "~ integer → integer", Template("(~ {0})")),
+    // Rows.
+    row("series_of", "generate_series (start, stop [, step]) → any[]", IN_PROCESS),
+    // Times.
+    row("date_add_time", "date + time → timestamp", Template("({0} + {1})")),
+    row("time_add_interval", "time + interval → time", Template("({0} + {1})")),
+    row("time_subtract_interval", "time - interval → time", Template("({0} - {1})")),
+    row("time_difference", "time - time → interval", Template("({0} - {1})")),
+    row("zone_shift", "timestamp AT TIME ZONE interval → timestamp", IN_PROCESS),
+    row("overlaps", "(time, time) OVERLAPS (time, time) → boolean", Template("(({0}, {1}) OVERLAPS ({2}, {3}))")),
+    // What a type's name adds.
+    row("as_varchar", "CAST(text AS varchar(n)) → varchar", Name("left")),
+    row("as_character", "CAST(text AS character(n)) → character", IN_PROCESS),
+    row("padded", "character(n) with its blanks → text", IN_PROCESS),
+    row("with_ties", "FETCH FIRST n ROWS WITH TIES → bigint", IN_PROCESS),
+    row("as_name", "text as name → name", IN_PROCESS),
+    row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),
+    row("interval_field", "CAST(interval AS interval field) → interval", IN_PROCESS),
+];

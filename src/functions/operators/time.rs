@@ -1,0 +1,137 @@
+//! Operators of times of the day, and OVERLAPS.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, IntervalMonthDayNanoArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{
+    DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType,
+};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::ScalarUDF;
+
+use crate::base::SqlType;
+
+use super::super::function::{Function, by_arrays};
+
+type Columns = Result<ArrayRef, DataFusionError>;
+
+const DAY: i64 = 86_400_000_000;
+
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    vec![
+        Function::strict("date_add_time", timestamp, |args| by_arrays(&args, date_and_time)),
+        Function::strict("time_add_interval", time, |args| by_arrays(&args, |arrays| moved(arrays, 1))),
+        Function::strict("time_subtract_interval", time, |args| by_arrays(&args, |arrays| moved(arrays, -1))),
+        Function::strict("time_difference", interval, |args| by_arrays(&args, difference)),
+        Function::strict("zone_shift", zoned, |args| by_arrays(&args, zone_shift)),
+        Function::lenient("overlaps", |_, _| Some(DataType::Boolean), |args| by_arrays(&args, overlaps)),
+    ]
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Time64(TimeUnit::Microsecond))
+}
+
+fn timestamp(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    matches!(types, [DataType::Date32, DataType::Time64(_)]).then(|| SqlType::Timestamp.arrow())
+}
+
+fn time(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    matches!(types, [first, DataType::Interval(_)] if is_time(first)).then(|| SqlType::Time.arrow())
+}
+
+fn interval(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    matches!(types, [first, second] if is_time(first) && is_time(second)).then(|| SqlType::Interval.arrow())
+}
+
+fn zoned(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    match types {
+        [DataType::Interval(_), DataType::Timestamp(_, Some(_))] => Some(SqlType::Timestamp.arrow()),
+        [DataType::Interval(_), DataType::Timestamp(_, None) | DataType::Date32] => Some(SqlType::Timestamptz.arrow()),
+        _ => None,
+    }
+}
+
+/// A zone that is so far east of Greenwich.
+fn zone_shift(arrays: &[ArrayRef]) -> Columns {
+    let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
+    let sign = if to_wall { 1 } else { -1 };
+    let spans = arrays[0].as_primitive::<IntervalMonthDayNanoType>().iter();
+    let moments = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
+    let rows = spans
+        .zip(moments.as_primitive::<Int64Type>())
+        .map(|(span, moment)| moment?.checked_add(sign * (span?.nanoseconds / 1_000)));
+    let array: TimestampMicrosecondArray = rows.collect();
+    Ok(if to_wall { Arc::new(array) } else { Arc::new(array.with_timezone(crate::base::types::UTC)) })
+}
+
+fn date_and_time(arrays: &[ArrayRef]) -> Columns {
+    let days = cast(&arrays[0], &SqlType::Timestamp.arrow())?;
+    let pairs = days.as_primitive::<TimestampMicrosecondType>().iter();
+    let rows = pairs.zip(arrays[1].as_primitive::<Time64MicrosecondType>()).map(|(day, time)| day?.checked_add(time?));
+    Ok(Arc::new(rows.collect::<TimestampMicrosecondArray>()))
+}
+
+/// Only what is shorter than a day moves a time of the day.
+fn moved(arrays: &[ArrayRef], sign: i64) -> Columns {
+    let times = arrays[0].as_primitive::<Time64MicrosecondType>().iter();
+    let spans = arrays[1].as_primitive::<IntervalMonthDayNanoType>();
+    let rows = times.zip(spans).map(|(time, span)| {
+        let moved = i128::from(time?) + i128::from(sign) * i128::from(span?.nanoseconds / 1_000);
+        i64::try_from(moved.rem_euclid(i128::from(DAY))).ok()
+    });
+    Ok(Arc::new(rows.collect::<Time64MicrosecondArray>()))
+}
+
+fn difference(arrays: &[ArrayRef]) -> Columns {
+    let left = arrays[0].as_primitive::<Time64MicrosecondType>().iter();
+    let rows = left.zip(arrays[1].as_primitive::<Time64MicrosecondType>());
+    let rows = rows.map(|(left, right)| Some(IntervalMonthDayNano::new(0, 0, (left? - right?) * 1_000)));
+    Ok(Arc::new(rows.collect::<IntervalMonthDayNanoArray>()))
+}
+
+/// Two spans of time, each by two ends of one type.
+fn overlaps(arrays: &[ArrayRef]) -> Columns {
+    let ends: Vec<ArrayRef> = arrays
+        .iter()
+        .map(|array| match array.data_type() {
+            DataType::Time64(_) => cast(array, &DataType::Int64),
+            DataType::Timestamp(_, Some(_)) => cast(&cast(array, &SqlType::Timestamptz.arrow())?, &DataType::Int64),
+            _ => cast(&cast(array, &SqlType::Timestamp.arrow())?, &DataType::Int64),
+        })
+        .collect::<Result<_, _>>()?;
+    let value = |end: usize, row: usize| {
+        let end = ends.get(end)?.as_primitive::<Int64Type>();
+        end.is_valid(row).then(|| end.value(row))
+    };
+    let rows = (0..arrays[0].len())
+        .map(|row| overlap(ordered(value(0, row), value(1, row))?, ordered(value(2, row), value(3, row))?));
+    Ok(Arc::new(rows.collect::<BooleanArray>()))
+}
+
+/// The earlier end, and the later one if it is known; `None` where neither is.
+fn ordered(a: Option<i64>, b: Option<i64>) -> Option<(i64, Option<i64>)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.min(b), Some(a.max(b)))),
+        (Some(one), None) | (None, Some(one)) => Some((one, None)),
+        (None, None) => None,
+    }
+}
+
+/// As the standard has it: an unknown end leaves it open unless the known ones decide.
+fn overlap(first: (i64, Option<i64>), second: (i64, Option<i64>)) -> Option<bool> {
+    let (earlier, later) = if first.0 <= second.0 { (first, second) } else { (second, first) };
+    if earlier.0 == later.0 {
+        return if earlier.1.is_some() && later.1.is_some() { Some(true) } else { None };
+    }
+    match earlier.1 {
+        Some(end) if later.0 < end => Some(true),
+        Some(_) if later.1.is_some() => Some(false),
+        Some(_) | None => None,
+    }
+}

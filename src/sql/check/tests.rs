@@ -1,0 +1,73 @@
+//! The check against what PostgreSQL 15 says; `tests/slt/error_places.slt` has many more.
+
+use crate::base::ErrorReport;
+use crate::sql::testing::plan_with;
+
+fn told(sql: &str) -> (&'static str, String, Option<usize>) {
+    match plan_with(sql, &[]) {
+        Err(error) => {
+            let ErrorReport { sqlstate, message, position, .. } = error.0;
+            (sqlstate.code(), message, position)
+        }
+        Ok(_) => panic!("{sql} was planned"),
+    }
+}
+
+fn says(sql: &str, code: &str, message: &str, position: usize) {
+    let position = (position > 0).then_some(position);
+    assert_eq!(told(sql), (told(sql).0, message.to_owned(), position), "{sql}");
+    assert_eq!(told(sql).0, code, "{sql}");
+}
+
+#[test]
+fn an_operator_is_told_at_its_sign_and_a_constant_at_its_own_place() {
+    says("SELECT id + name FROM t", "42883", "operator does not exist: integer + text", 11);
+    says("SELECT (id) + (name) FROM t", "42883", "operator does not exist: integer + text", 13);
+    says("SELECT 1 + 'x'", "22P02", "invalid input syntax for type integer: \"x\"", 12);
+    says("SELECT 'a' + 'b'", "42725", "operator is not unique: unknown + unknown", 12);
+    says("SELECT id::int8 || true FROM t", "42883", "operator does not exist: bigint || boolean", 17);
+    says("SELECT CAST(true AS date)", "42846", "cannot cast type boolean to date", 8);
+    says("SELECT true::date", "42846", "cannot cast type boolean to date", 12);
+}
+
+#[test]
+fn names_are_looked_up_level_by_level() {
+    says("SELECT x.id FROM t", "42P01", "missing FROM-clause entry for table \"x\"", 8);
+    says("SELECT t.id FROM t u", "42P01", "invalid reference to FROM-clause entry for table \"t\"", 8);
+    says("SELECT (SELECT u.nope FROM t) FROM t u", "42703", "column u.nope does not exist", 16);
+    says("SELECT id FROM t a, t b", "42702", "column reference \"id\" is ambiguous", 8);
+    says("SELECT * FROM t a, (SELECT a.id) b", "42P01", "invalid reference to FROM-clause entry for table \"a\"", 28);
+}
+
+#[test]
+fn aggregates_belong_to_the_select_of_their_columns() {
+    says("SELECT 1 FROM t WHERE max(id) > 1", "42803", "aggregate functions are not allowed in WHERE", 23);
+    says("SELECT max(min(id)) FROM t", "42803", "aggregate function calls cannot be nested", 12);
+    // The inner one belongs to the outer query, whose WHERE it stands in.
+    says(
+        "SELECT 1 FROM t a WHERE (SELECT max(a.id) FROM latest.vwap) > 1",
+        "42803",
+        "aggregate functions are not allowed in WHERE",
+        33,
+    );
+    let grouped = "column \"t.name\" must appear in the GROUP BY clause or be used in an aggregate function";
+    says("SELECT name, max(id) FROM t", "42803", grouped, 8);
+    plan_with("SELECT upper(name), max(id) FROM t GROUP BY upper(name)", &[]).unwrap();
+    plan_with("SELECT name::text FROM t GROUP BY CAST(name AS text)", &[]).unwrap();
+}
+
+#[test]
+fn unknown_constants_take_the_type_that_postgresql_gives_them() {
+    for sql in [
+        "SELECT day - '2024-01-01' FROM t",
+        "SELECT at > '2024-01-01', at + '1 day' FROM t",
+        "SELECT coalesce(NULL, 'a'), nullif('a', 'b'), greatest('a', 'b')",
+        "SELECT id IN ('1', '2'), name IN ('a', NULL) FROM t",
+        "SELECT 'a' || 1, 1 || 'a', 'a' || NULL",
+        "SELECT 1 UNION SELECT '2'",
+        "SELECT max('a'), count('a') FROM t",
+        "SELECT $1 + 1, name = $2 FROM t",
+    ] {
+        plan_with(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+}

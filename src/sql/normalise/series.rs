@@ -1,0 +1,194 @@
+//! Functions that return rows, in FROM and in expressions: each is the rows of an array.
+//!
+//! Several of them side by side go in lockstep, and the shorter ones are filled up with NULL.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
+};
+
+use crate::base::syntax_walk::{walk, walk_mut};
+
+use super::forms::{call, cast, internal};
+use super::names::unique;
+use super::system::{bare_name, folded, has_column, plain_argument, quoted, select_from};
+
+/// A column of what a function returns: its own name, if it has one, and the array of its values.
+type Columns = Vec<(Option<&'static str>, Expr)>;
+
+/// The columns of a function that returns rows, as arrays; `None` where it is no such function.
+fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
+    let json = |arguments: Vec<Expr>, binary: bool| -> Vec<Expr> {
+        let wanted = if binary { DataType::JSONB } else { DataType::JSON };
+        let constant = |argument: &Expr| matches!(argument, Expr::Value(_));
+        arguments.into_iter().map(|one| if constant(&one) { cast(one, wanted.clone()) } else { one }).collect()
+    };
+    let one = |name: Option<&'static str>, array: Expr| Some(vec![(name, array)]);
+    let binary = name.starts_with("jsonb");
+    match (name, arguments.len()) {
+        ("unnest", 1..) => {
+            Some(arguments.into_iter().map(|array| (None, internal("array_flat", vec![array]))).collect())
+        }
+        ("generate_series", 2 | 3) => one(None, internal("series_of", arguments)),
+        ("generate_subscripts", 2) => one(None, internal("array_places", arguments)),
+        ("json_array_elements" | "jsonb_array_elements", 1) => {
+            one(Some("value"), internal("json_elements", json(arguments, binary)))
+        }
+        ("json_array_elements_text" | "jsonb_array_elements_text", 1) => {
+            one(Some("value"), internal("json_elements_text", json(arguments, binary)))
+        }
+        ("json_object_keys" | "jsonb_object_keys", 1) => one(None, internal("json_keys", json(arguments, binary))),
+        ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => {
+            let arguments = json(arguments, binary);
+            let values = if name.ends_with("_text") { "json_values_text" } else { "json_values" };
+            Some(vec![
+                (Some("key"), internal("json_keys", arguments.clone())),
+                (Some("value"), internal(values, arguments)),
+            ])
+        }
+        ("regexp_split_to_table", 2 | 3) => one(None, call("regexp_split_to_array", arguments)),
+        ("string_to_table", 2 | 3) => one(None, call("string_to_array", arguments)),
+        _ => None,
+    }
+}
+
+/// The same call as a value of a SELECT list, where it must have one column.
+fn rows(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
+    let mut columns = columns(name, arguments)?;
+    if columns.len() != 1 {
+        return None;
+    }
+    columns.pop().map(|(_, array)| call("unnest", vec![array]))
+}
+
+fn parts(function: &Function) -> Option<(String, Vec<Expr>)> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    if function.over.is_some() || function.filter.is_some() {
+        return None;
+    }
+    Some((bare_name(&function.name)?, list.args.iter().map(plain_argument).collect::<Option<_>>()?))
+}
+
+/// Calls among the columns of a SELECT.
+pub(super) fn in_list(select: &mut Select) {
+    struct Calls;
+    impl VisitorMut for Calls {
+        type Break = ();
+        fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Function(function) = expression
+                && let Some((name, arguments)) = parts(function)
+                && !is_done(&name, &arguments)
+                && let Some(unnested) = rows(&name, arguments)
+            {
+                *expression = unnested;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            let _: ControlFlow<()> = walk_mut(expr, &mut Calls);
+        }
+    }
+}
+
+/// What was written here before, or by the catalogs' own rewrites.
+fn is_done(name: &str, arguments: &[Expr]) -> bool {
+    name == "unnest"
+        && matches!(arguments, [Expr::Function(inner)] if {
+            let inner = inner.name.to_string();
+            inner.starts_with('\u{2063}') || matches!(inner.as_str(), "_pg_expandarray" | "regexp_split_to_array" | "string_to_array")
+        })
+}
+
+/// A function in FROM as a derived table.
+pub(super) fn from_item(factor: &TableFactor) -> Option<TableFactor> {
+    let (name, arguments, alias, ordinality) = match factor {
+        TableFactor::Table { name, args: Some(args), alias, with_ordinality, .. } => {
+            let arguments = args.args.iter().map(plain_argument).collect::<Option<Vec<_>>>()?;
+            (bare_name(name)?, arguments, alias, *with_ordinality)
+        }
+        TableFactor::Function { name, args, alias, with_ordinality, .. } => {
+            let arguments = args.iter().map(plain_argument).collect::<Option<Vec<_>>>()?;
+            (bare_name(name)?, arguments, alias, *with_ordinality)
+        }
+        TableFactor::UNNEST { array_exprs, alias, with_ordinality, .. } => {
+            ("unnest".to_owned(), array_exprs.clone(), alias, *with_ordinality)
+        }
+        _ => return None,
+    };
+    // Over constants it is a table function of its own.
+    if name == "generate_series" && !ordinality && arguments.iter().all(is_constant) {
+        return None;
+    }
+    let lateral = arguments.iter().any(has_column);
+    let mut columns = if arguments.len() == 1 && is_expanded(&arguments[0]) {
+        vec![(None, arguments.into_iter().next()?)]
+    } else {
+        columns(&name, arguments)?
+    };
+    if ordinality {
+        let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
+        columns.push((Some("ordinality"), internal("array_numbers", arrays)));
+    }
+    Some(derived(&name, columns, alias.as_ref(), lateral))
+}
+
+/// An array of rows of the catalogs.
+fn is_expanded(argument: &Expr) -> bool {
+    matches!(argument, Expr::Function(inner) if bare_name(&inner.name).as_deref() == Some("_pg_expandarray"))
+}
+
+fn derived(name: &str, columns: Columns, alias: Option<&TableAlias>, lateral: bool) -> TableFactor {
+    let table = alias.map_or_else(|| name.to_owned(), |alias| folded(&alias.name));
+    let given: Vec<String> =
+        alias.map(|alias| alias.columns.iter().map(|column| folded(&column.name)).collect()).unwrap_or_default();
+    let single = columns.iter().filter(|(own, _)| *own != Some("ordinality")).count() == 1;
+    let mut taken = HashSet::new();
+    let items = columns.into_iter().enumerate().map(|(index, (own, array))| {
+        let fallback = || own.map_or_else(|| if single { table.clone() } else { name.to_owned() }, str::to_owned);
+        let shown = given.get(index).cloned().unwrap_or_else(fallback);
+        let shown = unique(&shown, &mut taken);
+        SelectItem::ExprWithAlias { expr: call("unnest", vec![array]), alias: quoted(&shown) }
+    });
+    let query: Query = select_from(items.collect(), None);
+    let alias =
+        TableAlias { explicit: true, name: quoted(&table), columns: Vec::<TableAliasColumnDef>::new(), at: None };
+    TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None }
+}
+
+/// Whether an argument is a value already: a constant, with its type and its sign, or a parameter.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(ValueWithSpan { value, .. }) => !matches!(value, Value::Null),
+        Expr::TypedString(_) => true,
+        Expr::Interval(interval) => is_constant(&interval.value),
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
+            is_constant(inner)
+        }
+        Expr::Cast { expr: inner, .. } => is_constant(inner),
+        _ => false,
+    }
+}
+
+/// Whether a function that returns rows is called anywhere in the expression.
+pub(super) fn is_called(expr: &Expr) -> bool {
+    struct Calls;
+    impl Visitor for Calls {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+            match expression {
+                Expr::Function(function)
+                    if parts(function).is_some_and(|(name, all)| columns(&name, all).is_some()) =>
+                {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    walk(expr, &mut Calls).is_break()
+}

@@ -1,0 +1,204 @@
+//! The names of the columns of what stands in FROM, where the text and the catalog tell them.
+
+use sqlparser::ast::{
+    Join, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, TableFactor, TableWithJoins,
+};
+
+use crate::base::TableName;
+use crate::catalog::TableLeaf;
+use crate::sql::plan::PlanContext;
+
+use super::names::{figure, shown};
+use super::system::folded;
+
+/// The names of columns; `None` where they cannot be told here.
+pub(super) type Columns = Option<Vec<String>>;
+
+/// What a name in FROM may mean besides a table.
+#[derive(Clone)]
+pub(super) struct Shapes<'a> {
+    context: &'a PlanContext<'a>,
+    /// The queries of every WITH around, the nearest last.
+    queries: Vec<(String, Columns)>,
+}
+
+impl<'a> Shapes<'a> {
+    pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
+        Self { context, queries: Vec::new() }
+    }
+
+    /// Adds the queries of a WITH; gives back how many there were before.
+    pub(super) fn enter(&mut self, query: &Query) -> usize {
+        let before = self.queries.len();
+        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let given: Vec<String> = table.alias.columns.iter().map(|column| folded(&column.name)).collect();
+            let columns = renamed(self.of_query(&table.query), &given);
+            self.queries.push((folded(&table.alias.name), columns));
+        }
+        before
+    }
+
+    /// Forgets what was added.
+    pub(super) fn leave(&mut self, before: usize) {
+        self.queries.truncate(before);
+    }
+
+    /// The columns of a query of a WITH.
+    pub(super) fn of_name(&self, name: &str) -> Columns {
+        self.queries.iter().rev().find(|(known, _)| known == name)?.1.clone()
+    }
+
+    fn of_query(&self, query: &Query) -> Columns {
+        if query.with.is_none() {
+            return self.of_body(&query.body);
+        }
+        let mut inner = self.clone();
+        inner.enter(query);
+        inner.of_body(&query.body)
+    }
+
+    fn of_body(&self, body: &SetExpr) -> Columns {
+        match body {
+            SetExpr::Select(select) => self.of_select(select),
+            SetExpr::Query(query) => self.of_query(query),
+            SetExpr::SetOperation { left, .. } => self.of_body(left),
+            SetExpr::Values(values) => {
+                let width = values.rows.first()?.content.len();
+                Some((1..=width).map(|number| format!("column{number}")).collect())
+            }
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_) => {
+                None
+            }
+        }
+    }
+
+    fn of_select(&self, select: &Select) -> Columns {
+        let mut columns = Vec::new();
+        for item in &select.projection {
+            match item {
+                SelectItem::UnnamedExpr(expr) => columns.push(figure(expr).unwrap_or_else(|| "?column?".to_owned())),
+                SelectItem::ExprWithAlias { alias, .. } => columns.push(shown(&folded(alias)).to_owned()),
+                SelectItem::Wildcard(_) => {
+                    for from in &select.from {
+                        columns.extend(self.of_joined(from)?);
+                    }
+                }
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                    let table = name.0.last().and_then(ObjectNamePart::as_ident).map(folded)?;
+                    let factor = factors(select).find(|factor| name_of(factor).as_deref() == Some(table.as_str()))?;
+                    columns.extend(self.of_factor(factor)?);
+                }
+                SelectItem::QualifiedWildcard(..) | SelectItem::ExprWithAliases { .. } => return None,
+            }
+        }
+        Some(columns)
+    }
+
+    /// The columns of a chain of joins, joined ones once and first.
+    pub(super) fn of_joined(&self, from: &TableWithJoins) -> Columns {
+        let mut columns = self.of_factor(&from.relation)?;
+        for join in &from.joins {
+            let right = self.of_factor(&join.relation)?;
+            let merged = merged_names(join, &columns, &right);
+            let rest = |all: Vec<String>| all.into_iter().filter(|name| !merged.contains(name)).collect::<Vec<_>>();
+            columns = merged.iter().cloned().chain(rest(columns)).chain(rest(right)).collect();
+        }
+        Some(columns)
+    }
+
+    /// The columns of one item of FROM, under the names that its alias gives.
+    pub(super) fn of_factor(&self, factor: &TableFactor) -> Columns {
+        let (own, alias) = match factor {
+            TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } => (self.unaliased(factor)?, alias),
+            TableFactor::NestedJoin { table_with_joins, alias } => (self.of_joined(table_with_joins)?, alias),
+            _ => return None,
+        };
+        let given: Vec<String> =
+            alias.iter().flat_map(|alias| &alias.columns).map(|column| folded(&column.name)).collect();
+        renamed(Some(own), &given)
+    }
+
+    /// The columns of one item of FROM under their own names.
+    pub(super) fn unaliased(&self, factor: &TableFactor) -> Columns {
+        match factor {
+            TableFactor::Derived { subquery, .. } => self.of_query(subquery),
+            TableFactor::Table { name, args: None, .. } => {
+                let parts: Vec<String> = name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
+                if let [only] = parts.as_slice()
+                    && let Some((_, columns)) = self.queries.iter().rev().find(|(name, _)| name == only)
+                {
+                    return columns.clone();
+                }
+                let leaf = self.leaf(&parts)?;
+                Some(leaf.table().columns.iter().map(|column| column.name.clone()).collect())
+            }
+            _ => None,
+        }
+    }
+
+    fn leaf(&self, parts: &[String]) -> Option<std::sync::Arc<TableLeaf>> {
+        let view = self.context.view;
+        match parts {
+            [table] => view.resolve(table, self.context.search_path).ok(),
+            [schema, table] | [_, schema, table] => view.leaf(&TableName::new(schema, table)).ok(),
+            _ => None,
+        }
+    }
+}
+
+fn renamed(own: Columns, given: &[String]) -> Columns {
+    let own = own?;
+    Some(given.iter().cloned().chain(own.into_iter().skip(given.len())).collect())
+}
+
+/// Every item of FROM of a SELECT that has a name.
+pub(super) fn factors(select: &Select) -> impl Iterator<Item = &TableFactor> {
+    select
+        .from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)))
+}
+
+/// The name by which columns of an item of FROM are called.
+pub(super) fn name_of(factor: &TableFactor) -> Option<String> {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(folded(&alias.name))
+        }
+        TableFactor::Table { name, alias: None, .. } => name.0.last().and_then(ObjectNamePart::as_ident).map(folded),
+        _ => None,
+    }
+}
+
+/// What a join does with the columns that it merges.
+pub(super) fn constraint(join: &Join) -> Option<(&JoinConstraint, Side)> {
+    Some(match &join.join_operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint) => (constraint, Side::Left),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (constraint, Side::Right),
+        JoinOperator::FullOuter(constraint) => (constraint, Side::Either),
+        _ => return None,
+    })
+}
+
+/// Which side a merged column is taken from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+    Either,
+}
+
+/// The names of the columns that a join merges.
+pub(super) fn merged_names(join: &Join, left: &[String], right: &[String]) -> Vec<String> {
+    match constraint(join) {
+        Some((JoinConstraint::Using(names), _)) => {
+            names.iter().filter_map(|name| name.0.last()?.as_ident().map(folded)).collect()
+        }
+        Some((JoinConstraint::Natural, _)) => left.iter().filter(|name| right.contains(name)).cloned().collect(),
+        Some((JoinConstraint::On(_) | JoinConstraint::None, _)) | None => Vec::new(),
+    }
+}

@@ -1,0 +1,250 @@
+//! What depends on the columns of FROM: a star over joins that merge columns, aliases for fewer columns than there are,
+//! and columns that are written as fields of a row.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint, OrderBy, Query, Select, SelectItem,
+    TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
+};
+
+use crate::base::syntax_walk::walk_mut;
+
+use super::forms::call;
+use super::shapes::{Shapes, Side, constraint, factors, merged_names, name_of};
+use super::system::{folded, quoted};
+
+/// Readies a SELECT whose FROM was readied before.
+pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
+    for from in &mut select.from {
+        name_all(&mut from.relation, shapes);
+        from.joins.iter_mut().for_each(|join| name_all(&mut join.relation, shapes));
+    }
+    expand_star(select, shapes);
+    let mut merged = merged_outer(select, shapes);
+    if !merged.columns.is_empty() {
+        name_columns(select, &merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.selection, &mut merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut merged);
+        let _: ControlFlow<()> = walk_mut(&mut select.having, &mut merged);
+    }
+    let tables: Vec<String> = factors(select).filter_map(name_of).collect();
+    let mut fields = Fields { tables };
+    let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut fields);
+    let _: ControlFlow<()> = walk_mut(&mut select.selection, &mut fields);
+    let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut fields);
+    let _: ControlFlow<()> = walk_mut(&mut select.having, &mut fields);
+}
+
+/// `WITH w(x)` names the first column; the others keep their names.
+pub(super) fn name_query(query: &mut Query, shapes: &Shapes<'_>) {
+    for table in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+        let given = table.alias.columns.len();
+        if given == 0 {
+            continue;
+        }
+        if let Some(own) = shapes.of_name(&folded(&table.alias.name)) {
+            let rest = own.iter().skip(given);
+            table.alias.columns.extend(rest.map(|name| TableAliasColumnDef { name: quoted(name), data_type: None }));
+        }
+    }
+}
+
+/// `t(x)` names the first column; the others keep their names.
+fn name_all(factor: &mut TableFactor, shapes: &Shapes<'_>) {
+    let missing = match factor {
+        TableFactor::Table { alias: Some(alias), args: None, .. } | TableFactor::Derived { alias: Some(alias), .. }
+            if !alias.columns.is_empty() =>
+        {
+            alias.columns.len()
+        }
+        _ => return,
+    };
+    let Some(own) = shapes.unaliased(factor) else { return };
+    if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor {
+        let rest = own.iter().skip(missing);
+        alias.columns.extend(rest.map(|name| TableAliasColumnDef { name: quoted(name), data_type: None }));
+    }
+}
+
+fn merges(from: &TableWithJoins) -> bool {
+    from.joins
+        .iter()
+        .any(|join| matches!(constraint(join), Some((JoinConstraint::Using(_) | JoinConstraint::Natural, _))))
+}
+
+fn expand_star(select: &mut Select, shapes: &Shapes<'_>) {
+    let is_bare = |item: &SelectItem| matches!(item, SelectItem::Wildcard(options) if options.opt_except.is_none());
+    if !select.from.iter().any(merges) || !select.projection.iter().any(is_bare) {
+        return;
+    }
+    let all: Option<Vec<Vec<(String, Expr)>>> = select.from.iter().map(|from| columns(from, shapes)).collect();
+    let Some(all) = all else { return };
+    let items: Vec<SelectItem> = all.into_iter().flatten().map(item).collect();
+    let mut projection = Vec::with_capacity(items.len());
+    for one in select.projection.drain(..) {
+        if is_bare(&one) {
+            projection.extend(items.iter().cloned());
+        } else {
+            projection.push(one);
+        }
+    }
+    select.projection = projection;
+}
+
+fn item((name, expr): (String, Expr)) -> SelectItem {
+    match expr {
+        column @ Expr::CompoundIdentifier(_) => SelectItem::UnnamedExpr(column),
+        other => SelectItem::ExprWithAlias { expr: other, alias: quoted(&name) },
+    }
+}
+
+/// The columns of a chain of joins, with what each of them reads.
+fn columns(from: &TableWithJoins, shapes: &Shapes<'_>) -> Option<Vec<(String, Expr)>> {
+    let mut left = of_factor(&from.relation, shapes)?;
+    for join in &from.joins {
+        let right = of_factor(&join.relation, shapes)?;
+        let (_, side) = constraint(join).unwrap_or((&JoinConstraint::None, Side::Left));
+        let names = |columns: &[(String, Expr)]| columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let merged = merged_names(join, &names(&left), &names(&right));
+        let find = |columns: &[(String, Expr)], name: &str| {
+            columns.iter().find(|(own, _)| own == name).map(|(_, expr)| expr.clone())
+        };
+        let mut all = Vec::with_capacity(left.len() + right.len());
+        for name in &merged {
+            let (a, b) = (find(&left, name)?, find(&right, name)?);
+            let expr = match side {
+                Side::Left => a,
+                Side::Right => b,
+                Side::Either => call("coalesce", vec![a, b]),
+            };
+            all.push((name.clone(), expr));
+        }
+        all.extend(left.into_iter().chain(right).filter(|(name, _)| !merged.contains(name)));
+        left = all;
+    }
+    Some(left)
+}
+
+fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>) -> Option<Vec<(String, Expr)>> {
+    let table = name_of(factor)?;
+    let columns = shapes.of_factor(factor)?.into_iter();
+    Some(columns.map(|name| (name.clone(), Expr::CompoundIdentifier(vec![quoted(&table), quoted(&name)]))).collect())
+}
+
+/// `(t).a`, which the catalogs' rewrite made a call, is `t.a` where `t` is an item of FROM.
+struct Fields {
+    tables: Vec<String>,
+}
+
+impl VisitorMut for Fields {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some((table, field)) = row_field(expr)
+            && self.tables.contains(&folded(&table))
+        {
+            *expr = Expr::CompoundIdentifier(vec![table, quoted(&field)]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn row_field(expr: &Expr) -> Option<(Ident, String)> {
+    let Expr::Function(function) = expr else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(table))),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(field),
+            ..
+        }))),
+    ] = list.args.as_slice()
+    else {
+        return None;
+    };
+    (function.name.to_string() == "get_field").then(|| (table.clone(), field.clone()))
+}
+
+/// Columns that a join with USING merges and takes from its right side, or from either; the planner takes them from the
+/// left one.
+struct Merged {
+    columns: Vec<(String, Expr)>,
+    /// Queries within this place, whose columns are their own.
+    depth: usize,
+}
+
+fn is_outer(from: &TableWithJoins) -> bool {
+    from.joins.iter().any(|join| {
+        let merges = matches!(
+            constraint(join),
+            Some((JoinConstraint::Using(_) | JoinConstraint::Natural, Side::Right | Side::Either))
+        );
+        merges
+    })
+}
+
+fn merged_outer(select: &Select, shapes: &Shapes<'_>) -> Merged {
+    let mut found = Vec::new();
+    for from in select.from.iter().filter(|from| is_outer(from)) {
+        let Some(all) = columns(from, shapes) else { continue };
+        let mut left = shapes.of_factor(&from.relation).unwrap_or_default();
+        let mut names = Vec::new();
+        for join in &from.joins {
+            let right = shapes.of_factor(&join.relation).unwrap_or_default();
+            names.extend(merged_names(join, &left, &right));
+            left.extend(right);
+        }
+        found.extend(all.into_iter().filter(|(name, _)| names.contains(name)));
+    }
+    Merged { columns: found, depth: 0 }
+}
+
+/// A column that is selected bare keeps its name.
+fn name_columns(select: &mut Select, merged: &Merged) {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Expr::Identifier(ident)) = item
+            && let Some((name, expr)) = merged.columns.iter().find(|(name, _)| *name == folded(ident))
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: quoted(name) };
+        }
+    }
+}
+
+/// The keys of ORDER BY that are such columns and no names of what is selected.
+pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
+    let mut merged = merged_outer(select, shapes);
+    let is_output = |name: &str| {
+        let is_it = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name);
+        select.projection.iter().any(is_it)
+    };
+    merged.columns.retain(|(name, _)| !is_output(name));
+    if !merged.columns.is_empty() {
+        let _: ControlFlow<()> = walk_mut(order_by, &mut merged);
+    }
+}
+
+impl VisitorMut for Merged {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(ident) = expr
+            && self.depth == 0
+            && let Some((_, column)) = self.columns.iter().find(|(name, _)| *name == folded(ident))
+        {
+            *expr = column.clone();
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,50 @@
+//! VALUES: a constant without type has the type of the others in its column.
+
+use sqlparser::ast::{DataType, Expr, SetExpr, Value, ValueWithSpan, Values};
+
+use super::forms::{cast, take};
+
+/// Casts constants in quotes beside values of a type that is written with them.
+pub(super) fn type_constants(body: &mut SetExpr) {
+    match body {
+        SetExpr::Values(values) => type_columns(values),
+        SetExpr::SetOperation { left, right, .. } => {
+            type_constants(left);
+            type_constants(right);
+        }
+        SetExpr::Select(_)
+        | SetExpr::Query(_)
+        | SetExpr::Insert(_)
+        | SetExpr::Update(_)
+        | SetExpr::Delete(_)
+        | SetExpr::Merge(_)
+        | SetExpr::Table(_) => {}
+    }
+}
+
+fn type_columns(values: &mut Values) {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let written = values.rows.iter().find_map(|row| row.content.get(column).and_then(written_type));
+        let Some(written) = written else { continue };
+        for row in &mut values.rows {
+            if let Some(cell) = row.content.get_mut(column).filter(|cell| is_open(cell)) {
+                *cell = cast(take(cell), written.clone());
+            }
+        }
+    }
+}
+
+/// The type that a cell is written with, where no other type could be meant for the column.
+fn written_type(cell: &Expr) -> Option<DataType> {
+    match cell {
+        Expr::Cast { data_type, .. } => Some(data_type.clone()),
+        Expr::TypedString(typed) => Some(typed.data_type.clone()),
+        Expr::Nested(inner) => written_type(inner),
+        _ => None,
+    }
+}
+
+fn is_open(cell: &Expr) -> bool {
+    matches!(cell, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }))
+}

@@ -1,0 +1,122 @@
+//! Windows by name, and windows that go on from another one.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select, SetExpr, VisitorMut, WindowSpec,
+    WindowType,
+};
+
+use crate::base::syntax_walk::walk_mut;
+use crate::base::{ErrorReport, SqlState};
+
+use super::system::folded;
+
+/// Puts definitions in the place of names, in the SELECTs of a query and in its ORDER BY.
+pub(super) fn resolve(query: &mut Query) -> Result<(), ErrorReport> {
+    in_body(&mut query.body, query.order_by.as_mut())
+}
+
+fn in_body(body: &mut SetExpr, order_by: Option<&mut OrderBy>) -> Result<(), ErrorReport> {
+    match body {
+        SetExpr::Select(select) => in_select(select, order_by),
+        SetExpr::SetOperation { left, right, .. } => {
+            in_body(left, None)?;
+            in_body(right, None)
+        }
+        SetExpr::Query(_)
+        | SetExpr::Values(_)
+        | SetExpr::Insert(_)
+        | SetExpr::Update(_)
+        | SetExpr::Delete(_)
+        | SetExpr::Merge(_)
+        | SetExpr::Table(_) => Ok(()),
+    }
+}
+
+fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result<(), ErrorReport> {
+    let mut known = HashMap::new();
+    for NamedWindowDefinition(name, definition) in std::mem::take(&mut select.named_window) {
+        let spec = match definition {
+            NamedWindowExpr::NamedWindow(other) => find(&known, &other)?,
+            NamedWindowExpr::WindowSpec(spec) => whole(spec, &known)?,
+        };
+        if known.insert(folded(&name), spec).is_some() {
+            let message = format!("window \"{}\" is already defined", folded(&name));
+            return Err(placed(ErrorReport::new(SqlState::WINDOWING_ERROR, message), &name));
+        }
+    }
+    let mut calls = Calls { known };
+    let mut flow = walk_mut(&mut select.projection, &mut calls);
+    if let (ControlFlow::Continue(()), Some(order_by)) = (&flow, order_by) {
+        flow = walk_mut(order_by, &mut calls);
+    }
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(report) => Err(*report),
+    }
+}
+
+struct Calls {
+    known: HashMap<String, WindowSpec>,
+}
+
+impl VisitorMut for Calls {
+    type Break = Box<ErrorReport>;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Box<ErrorReport>> {
+        let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+        let resolved = match function.over.take() {
+            None => return ControlFlow::Continue(()),
+            Some(WindowType::NamedWindow(name)) => find(&self.known, &name),
+            Some(WindowType::WindowSpec(spec)) => whole(spec, &self.known),
+        };
+        match resolved {
+            Ok(spec) => {
+                function.over = Some(WindowType::WindowSpec(spec));
+                ControlFlow::Continue(())
+            }
+            Err(report) => ControlFlow::Break(Box::new(report)),
+        }
+    }
+}
+
+fn placed(report: ErrorReport, name: &Ident) -> ErrorReport {
+    match usize::try_from(name.span.start.column) {
+        Ok(position) if position > 0 => report.with_position(position),
+        Ok(_) | Err(_) => report,
+    }
+}
+
+fn find(known: &HashMap<String, WindowSpec>, name: &Ident) -> Result<WindowSpec, ErrorReport> {
+    known.get(&folded(name)).cloned().ok_or_else(|| {
+        let message = format!("window \"{}\" does not exist", folded(name));
+        placed(ErrorReport::new(SqlState::UNDEFINED_OBJECT, message), name)
+    })
+}
+
+/// A definition without the name that it goes on from.
+fn whole(mut spec: WindowSpec, known: &HashMap<String, WindowSpec>) -> Result<WindowSpec, ErrorReport> {
+    let Some(name) = spec.window_name.take() else { return Ok(spec) };
+    let base = find(known, &name)?;
+    // PostgreSQL points at the parenthesis before the name.
+    let refused = |message: String| {
+        let report = placed(ErrorReport::new(SqlState::WINDOWING_ERROR, message), &name);
+        Err(ErrorReport { position: report.position.map(|position| position - 1), ..report })
+    };
+    if !spec.partition_by.is_empty() {
+        return refused(format!("cannot override PARTITION BY clause of window \"{}\"", folded(&name)));
+    }
+    if !spec.order_by.is_empty() && !base.order_by.is_empty() {
+        return refused(format!("cannot override ORDER BY clause of window \"{}\"", folded(&name)));
+    }
+    if base.window_frame.is_some() {
+        return refused(format!("cannot copy window \"{}\" because it has a frame clause", folded(&name)));
+    }
+    spec.partition_by = base.partition_by;
+    if spec.order_by.is_empty() {
+        spec.order_by = base.order_by;
+    }
+    Ok(spec)
+}

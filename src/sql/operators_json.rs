@@ -1,0 +1,128 @@
+//! Operators of `json` and `jsonb`.
+
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::logical_expr::{Expr, Operator, lit};
+use sqlparser::ast::BinaryOperator;
+
+use std::sync::Arc;
+
+use super::operators::{Operand, Operators, Planned, binary, no_operator};
+
+const JSONB: DataType = DataType::LargeBinary;
+
+/// `json` or `jsonb`.
+pub(super) fn is_json(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::LargeUtf8 | DataType::LargeBinary)
+}
+
+/// Whether the operator is one of JSON. Text that is joined with JSON is text.
+pub(super) fn is_of_json(op: &BinaryOperator, left: &Operand, right: &Operand) -> bool {
+    let is_jsonb = |operand: &Operand| operand.known == Some(JSONB);
+    let is_open = |operand: &Operand| operand.known.is_none();
+    match op {
+        BinaryOperator::StringConcat => [left, right].into_iter().all(|one| is_jsonb(one) || is_open(one)),
+        BinaryOperator::And | BinaryOperator::Or => false,
+        _ => true,
+    }
+}
+
+fn text_array() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
+}
+
+impl Operators {
+    /// An operator of which one side is JSON.
+    pub(super) fn json(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Planned {
+        let types = (shown(&left), shown(&right));
+        let wrong = || Err(no_operator(&op.to_string(), &types.0, &types.1));
+        let is_jsonb = left.known == Some(JSONB);
+        if left.known.as_ref().is_none_or(|known| !is_json(known)) && !is_symmetric(op) {
+            return wrong();
+        }
+        match op {
+            BinaryOperator::Arrow => self.json_part("json_get", left, right, op),
+            BinaryOperator::LongArrow => self.json_part("json_get_text", left, right, op),
+            BinaryOperator::HashArrow => self.with_path("json_path", left, right, op),
+            BinaryOperator::HashLongArrow => self.with_path("json_path_text", left, right, op),
+            BinaryOperator::AtArrow => self.two_jsonb("jsonb_holds", left, right, op),
+            BinaryOperator::ArrowAt => self.two_jsonb("jsonb_holds", right, left, op),
+            BinaryOperator::StringConcat => self.two_jsonb("jsonb_joined", left, right, op),
+            BinaryOperator::Question if is_jsonb => {
+                let right = self.as_type(right, &DataType::Utf8)?;
+                self.call("jsonb_has", vec![left.expr, right])
+            }
+            BinaryOperator::QuestionPipe if is_jsonb => self.with_path("jsonb_has_any", left, right, op),
+            BinaryOperator::QuestionAnd if is_jsonb => self.with_path("jsonb_has_all", left, right, op),
+            BinaryOperator::HashMinus if is_jsonb => self.with_path("jsonb_without_path", left, right, op),
+            BinaryOperator::Minus if is_jsonb => match &right.known {
+                None => {
+                    let right = self.adopt(right.expr, &DataType::Utf8)?;
+                    self.call("jsonb_without", vec![left.expr, right])
+                }
+                Some(DataType::Utf8 | DataType::Int16 | DataType::Int32) => {
+                    self.call("jsonb_without", vec![left.expr, right.expr])
+                }
+                Some(known) if *known == text_array() => self.call("jsonb_without", vec![left.expr, right.expr]),
+                Some(_) => wrong(),
+            },
+            _ => match comparison(op) {
+                Some(operator) => {
+                    let order = self.two_jsonb("jsonb_compare", left, right, op)?;
+                    Ok(binary(order, operator, lit(0_i32)))
+                }
+                None => wrong(),
+            },
+        }
+    }
+
+    /// One member or element: by its name, or by its number.
+    fn json_part(&self, function: &str, left: Operand, right: Operand, op: &BinaryOperator) -> Planned {
+        let key = match &right.known {
+            None => self.adopt(right.expr, &DataType::Utf8)?,
+            Some(DataType::Utf8 | DataType::Int16 | DataType::Int32) => right.expr,
+            Some(other) => return Err(no_operator(&op.to_string(), &shown(&left), other)),
+        };
+        self.call(function, vec![left.expr, key])
+    }
+
+    fn with_path(&self, function: &str, left: Operand, right: Operand, op: &BinaryOperator) -> Planned {
+        if right.known.as_ref().is_some_and(|known| *known != text_array()) {
+            return Err(no_operator(&op.to_string(), &shown(&left), &shown(&right)));
+        }
+        let path = self.as_type(right, &text_array())?;
+        self.call(function, vec![left.expr, path])
+    }
+
+    fn two_jsonb(&self, function: &str, left: Operand, right: Operand, op: &BinaryOperator) -> Planned {
+        let types = (shown(&left), shown(&right));
+        let fits = |operand: &Operand| operand.known.as_ref().is_none_or(|known| *known == JSONB);
+        if !fits(&left) || !fits(&right) {
+            return Err(no_operator(&op.to_string(), &types.0, &types.1));
+        }
+        let (left, right): (Expr, Expr) = (self.as_type(left, &JSONB)?, self.as_type(right, &JSONB)?);
+        self.call(function, vec![left, right])
+    }
+}
+
+fn shown(operand: &Operand) -> DataType {
+    operand.known.clone().unwrap_or(DataType::Null)
+}
+
+/// Operators that may have JSON on their right side alone.
+fn is_symmetric(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::ArrowAt | BinaryOperator::AtArrow | BinaryOperator::StringConcat)
+        || comparison(op).is_some()
+}
+
+/// The comparison that an operator is.
+pub(super) fn comparison(op: &BinaryOperator) -> Option<Operator> {
+    Some(match op {
+        BinaryOperator::Eq => Operator::Eq,
+        BinaryOperator::NotEq => Operator::NotEq,
+        BinaryOperator::Lt => Operator::Lt,
+        BinaryOperator::LtEq => Operator::LtEq,
+        BinaryOperator::Gt => Operator::Gt,
+        BinaryOperator::GtEq => Operator::GtEq,
+        _ => return None,
+    })
+}

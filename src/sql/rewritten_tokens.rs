@@ -1,0 +1,116 @@
+//! Forms that the parser does not know, as tokens that it knows.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::base::{ErrorReport, SqlState};
+
+/// The tokens of a query as the parser reads them.
+pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>, ErrorReport> {
+    let mut done: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
+    let mut index = 0;
+    while let Some(token) = tokens.get(index) {
+        let rest = &tokens[index..];
+        let (written, taken) = table_statement(tokens, index)
+            .or_else(|| order_using(rest))
+            .or_else(|| symmetric(rest))
+            .or_else(|| trimmed(rest))
+            .map_or_else(|| excluded(rest), |found| Ok(Some(found)))?
+            .unwrap_or_else(|| (vec![token.token.clone()], 1));
+        done.extend(written.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
+        index += taken;
+    }
+    Ok(done)
+}
+
+/// What stands for the first tokens, and how many they are.
+type Rewritten = Option<(Vec<Token>, usize)>;
+
+fn keyword(token: Option<&TokenWithSpan>) -> Option<Keyword> {
+    match &token?.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    }
+}
+
+/// `TABLE t` is `SELECT * FROM t`; the parser swallows what follows the name.
+fn table_statement(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
+    let begins = match index.checked_sub(1).and_then(|before| tokens.get(before)).map(|token| &token.token) {
+        None | Some(Token::LParen) => true,
+        Some(Token::Word(word)) => matches!(
+            word.keyword,
+            Keyword::UNION | Keyword::ALL | Keyword::DISTINCT | Keyword::INTERSECT | Keyword::EXCEPT
+        ),
+        Some(_) => false,
+    };
+    let is_name = matches!(tokens.get(index + 1).map(|next| &next.token), Some(Token::Word(_)));
+    let is_table = keyword(tokens.get(index)) == Some(Keyword::TABLE);
+    let words = || vec![Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+    (begins && is_name && is_table).then(|| (words(), 1))
+}
+
+/// `ORDER BY x USING <` is `ORDER BY x ASC`.
+fn order_using(tokens: &[TokenWithSpan]) -> Rewritten {
+    if keyword(tokens.first()) != Some(Keyword::USING) {
+        return None;
+    }
+    match &tokens.get(1)?.token {
+        Token::Lt => Some((vec![Token::make_keyword("ASC")], 2)),
+        Token::Gt => Some((vec![Token::make_keyword("DESC")], 2)),
+        _ => None,
+    }
+}
+
+/// `BETWEEN SYMMETRIC a AND b`: the first bound gets a sign that PostgreSQL has for shapes only, which there are none of
+/// here.
+fn symmetric(tokens: &[TokenWithSpan]) -> Rewritten {
+    if keyword(tokens.first()) != Some(Keyword::BETWEEN) {
+        return None;
+    }
+    match keyword(tokens.get(1))? {
+        Keyword::SYMMETRIC => Some((vec![Token::make_keyword("BETWEEN"), Token::AtAt], 2)),
+        Keyword::ASYMMETRIC => Some((vec![Token::make_keyword("BETWEEN")], 2)),
+        _ => None,
+    }
+}
+
+/// `trim(TRAILING FROM x)` takes blanks away.
+fn trimmed(tokens: &[TokenWithSpan]) -> Rewritten {
+    if keyword(tokens.first()) != Some(Keyword::TRIM) || tokens.get(1)?.token != Token::LParen {
+        return None;
+    }
+    let blank = || Token::SingleQuotedString(" ".to_owned());
+    let trim = || vec![Token::make_keyword("TRIM"), Token::LParen];
+    match keyword(tokens.get(2))? {
+        Keyword::FROM => {
+            let mut written = trim();
+            written.extend([Token::make_keyword("BOTH"), blank(), Token::make_keyword("FROM")]);
+            Some((written, 3))
+        }
+        Keyword::LEADING | Keyword::TRAILING | Keyword::BOTH if keyword(tokens.get(3)) == Some(Keyword::FROM) => {
+            let mut written = trim();
+            written.extend([tokens.get(2)?.token.clone(), blank(), Token::make_keyword("FROM")]);
+            Some((written, 4))
+        }
+        _ => None,
+    }
+}
+
+/// What a window's frame leaves out: nothing, or what this server cannot leave out.
+fn excluded(tokens: &[TokenWithSpan]) -> Result<Rewritten, ErrorReport> {
+    let word = |index: usize| tokens.get(index).map(|token| token.token.to_string().to_uppercase());
+    if word(0).as_deref() != Some("EXCLUDE")
+        || matches!(&tokens[0].token, Token::Word(word) if word.quote_style.is_some())
+    {
+        return Ok(None);
+    }
+    let what = match (word(1).as_deref(), word(2).as_deref()) {
+        (Some("NO"), Some("OTHERS")) => return Ok(Some((Vec::new(), 3))),
+        (Some("CURRENT"), Some("ROW")) => "CURRENT ROW",
+        (Some("GROUP"), Some(")")) => "GROUP",
+        (Some("TIES"), Some(")")) => "TIES",
+        _ => return Ok(None),
+    };
+    Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("EXCLUDE {what} is not supported"))
+        .with_hint("Subtract what the frame should leave out from the aggregate over the whole frame."))
+}

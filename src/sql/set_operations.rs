@@ -1,0 +1,93 @@
+//! INTERSECT and EXCEPT: columns of one type on both sides, and ALL, which counts how often a row stands on each.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DataFusionError, JoinType, NullEquality};
+use datafusion::functions_window::row_number::row_number_udwf;
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::{
+    Cast, Distinct, Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder, Projection,
+};
+
+use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, SqlState};
+use crate::functions::type_name;
+
+use super::settle::meet;
+
+type Result<T> = std::result::Result<T, DataFusionError>;
+
+/// The plan with its set operations as PostgreSQL runs them.
+pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(set_node)?.data)
+}
+
+/// No other form of SQL becomes such a join before the optimizer.
+fn is_set_operation(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
+        && join.null_equality == NullEquality::NullEqualsNull
+        && join.filter.is_none()
+}
+
+fn set_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Join(join) = node else { return Ok(Transformed::no(node)) };
+    if !is_set_operation(&join) {
+        return Ok(Transformed::no(LogicalPlan::Join(join)));
+    }
+    let word = if join.join_type == JoinType::LeftSemi { "INTERSECT" } else { "EXCEPT" };
+    let all = !matches!(join.left.as_ref(), LogicalPlan::Distinct(Distinct::All(_)));
+    let left = match Arc::unwrap_or_clone(join.left) {
+        LogicalPlan::Distinct(Distinct::All(input)) => Arc::unwrap_or_clone(input),
+        other => other,
+    };
+    let (left, right) = one_type(left, Arc::unwrap_or_clone(join.right), word)?;
+    let shown: Vec<Expr> = left.schema().columns().into_iter().map(Expr::Column).collect();
+    let (left, right) = if all {
+        (numbered(left)?, numbered(right)?)
+    } else {
+        (LogicalPlanBuilder::from(left).distinct()?.build()?, right)
+    };
+    let keys = (left.schema().columns(), right.schema().columns());
+    let joined = LogicalPlanBuilder::from(left)
+        .join_detailed(right, join.join_type, keys, None, NullEquality::NullEqualsNull)?
+        .build()?;
+    let result = if all { LogicalPlanBuilder::from(joined).project(shown)?.build()? } else { joined };
+    Ok(Transformed::yes(result))
+}
+
+/// Both sides with columns of the types in which they meet.
+fn one_type(left: LogicalPlan, right: LogicalPlan, word: &str) -> Result<(LogicalPlan, LogicalPlan)> {
+    let mut wanted = Vec::new();
+    for (a, b) in left.schema().fields().iter().zip(right.schema().fields()) {
+        let (a, b) = (a.data_type(), b.data_type());
+        wanted.push(meet(a, b).ok_or_else(|| {
+            let message = format!("{word} types {} and {} cannot be matched", type_name(a), type_name(b));
+            wrap(ErrorReport::new(SqlState::DATATYPE_MISMATCH, message))
+        })?);
+    }
+    let cast = |plan: LogicalPlan| -> Result<LogicalPlan> {
+        let same = plan.schema().fields().iter().zip(&wanted).all(|(field, wanted)| field.data_type() == wanted);
+        if same {
+            return Ok(plan);
+        }
+        let columns = plan.schema().iter().zip(&wanted).map(|((qualifier, field), wanted)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            if field.data_type() == wanted {
+                column
+            } else {
+                Expr::Cast(Cast::new(Box::new(column), wanted.clone()))
+                    .alias_qualified(qualifier.cloned(), field.name())
+            }
+        });
+        Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))
+    };
+    Ok((cast(left)?, cast(right)?))
+}
+
+/// Each row with its number among those that are equal to it.
+fn numbered(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let columns = plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let number = Expr::from(WindowFunction::new(row_number_udwf(), vec![])).partition_by(columns).build()?;
+    LogicalPlanBuilder::from(plan).window(vec![number])?.build()
+}

@@ -1,0 +1,137 @@
+//! Sessions over time: what waits for its client costs nobody anything, and what is idle for too long ends.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use crate::support::{TestServer, rows, sqlstate, value};
+
+const MANY: &str = "SELECT a.trade_id FROM raw_trades a, dim_instruments b";
+
+async fn fetched(client: &Client, text: &str) -> usize {
+    rows(client, text).await.unwrap_or_else(|error| panic!("{text}: {error:?}")).len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_portal_takes_nobodys_place() {
+    let server = TestServer::start_with(&[("limits.queries_per_tenant", "1")]).await;
+    let (mut first, second) = (server.connect("acme").await, server.connect("acme").await);
+    let transaction = first.transaction().await.unwrap();
+    let portal = transaction.bind(MANY, &[]).await.unwrap();
+    assert_eq!(transaction.query_portal(&portal, 10).await.unwrap().len(), 10);
+    transaction.batch_execute(&format!("DECLARE c CURSOR FOR {MANY}")).await.unwrap();
+    transaction.batch_execute("FETCH 10 FROM c").await.unwrap();
+    // The one place is free while both wait, for others and for the same session.
+    let other = tokio::time::timeout(Duration::from_secs(10), value(&second, "SELECT count(*) FROM raw_trades")).await;
+    assert!(other.is_ok(), "a suspended portal holds the place");
+    assert_eq!(transaction.query("SELECT count(*) FROM raw_quotes", &[]).await.unwrap().len(), 1);
+    assert_eq!(transaction.query_portal(&portal, 10).await.unwrap().len(), 10);
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statement_timeout_counts_for_each_execute() {
+    let server = TestServer::start().await;
+    let mut client = server.connect("acme").await;
+    client.batch_execute("SET statement_timeout = '700ms'").await.unwrap();
+    let transaction = client.transaction().await.unwrap();
+    let portal = transaction.bind(MANY, &[]).await.unwrap();
+    transaction.batch_execute(&format!("DECLARE c CURSOR FOR {MANY}")).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(transaction.query_portal(&portal, 10).await.unwrap().len(), 10);
+        transaction.batch_execute("FETCH 10 FROM c").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_between_two_executes_reaches_nothing() {
+    let server = TestServer::start().await;
+    let mut client = server.connect("acme").await;
+    let cancel = client.cancel_token();
+    let transaction = client.transaction().await.unwrap();
+    let portal = transaction.bind(MANY, &[]).await.unwrap();
+    assert_eq!(transaction.query_portal(&portal, 10).await.unwrap().len(), 10);
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(transaction.query_portal(&portal, 10).await.unwrap().len(), 10);
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_is_cancelled_and_timed_out_while_it_runs() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    let endless = "SELECT count(*) FROM raw_quotes a, raw_quotes b, raw_quotes c WHERE a.bid > b.ask AND b.bid > c.ask";
+    client.batch_execute(&format!("BEGIN; DECLARE c CURSOR FOR {endless}")).await.unwrap();
+    client.batch_execute("SET statement_timeout = '200ms'").await.unwrap();
+    assert_eq!(sqlstate(&client, "FETCH c").await, "57014");
+    assert_eq!(sqlstate(&client, "FETCH c").await, "25P02");
+    client.batch_execute("ROLLBACK; RESET statement_timeout").await.unwrap();
+    client.batch_execute(&format!("BEGIN; DECLARE c CURSOR FOR {endless}")).await.unwrap();
+    let cancel = client.cancel_token();
+    let stopper = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    };
+    let (state, ()) = tokio::join!(sqlstate(&client, "MOVE ALL FROM c"), stopper);
+    assert_eq!(state, "57014");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(value(&client, "SELECT 1").await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_cursor_streams_and_forgets_what_it_gave() {
+    let server = TestServer::start_with(&[("limits.cursor_history_bytes", "1000")]).await;
+    let client = server.connect("acme").await;
+    client.batch_execute(&format!("BEGIN; DECLARE c CURSOR FOR {MANY}")).await.unwrap();
+    assert_eq!(fetched(&client, "FETCH 5 FROM c").await, 5);
+    assert_eq!(fetched(&client, "FETCH BACKWARD 2 FROM c").await, 2);
+    assert_eq!(fetched(&client, "FETCH 5000 FROM c").await, 5000);
+    let error = client.simple_query("FETCH PRIOR FROM c").await.unwrap_err();
+    let report = error.as_db_error().unwrap();
+    assert_eq!((report.code().code(), report.message()), ("55000", "cursor can only scan forward"));
+    client.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ways_of_preparing_share_one_list() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    // The driver names its statements s0, s1 and so on.
+    client.batch_execute("PREPARE s0 AS SELECT 1").await.unwrap();
+    let taken = client.prepare("SELECT 2").await.unwrap_err();
+    assert_eq!(taken.code().map(tokio_postgres::error::SqlState::code), Some("42P05"));
+    let statement = client.prepare("SELECT $1::int + 1").await.unwrap();
+    assert_eq!(client.query_one(&statement, &[&41]).await.unwrap().get::<_, i32>(0), 42);
+    client.batch_execute("DEALLOCATE ALL").await.unwrap();
+    let error = client.query_one(&statement, &[&41]).await.unwrap_err();
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("26000"));
+}
+
+/// What a session of that kind is told when it ends.
+async fn ends_with(setting: &str, before: &str) -> String {
+    let server = TestServer::start().await;
+    let (client, bystander) = (server.connect("acme").await, server.connect("acme").await);
+    client.batch_execute(&format!("SET {setting} = '300ms'; {before}")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(client.is_closed(), "{setting}");
+    assert_eq!(value(&bystander, "SELECT 1").await, "1");
+    // The driver has read the message by now and tells it with the next statement, or that the connection is closed.
+    sqlstate(&client, "SELECT 1").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_sessions_and_idle_blocks_end() {
+    assert!(!ends_with("idle_session_timeout", "SELECT 1").await.is_empty());
+    assert!(!ends_with("idle_in_transaction_session_timeout", "BEGIN").await.is_empty());
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    client
+        .batch_execute("SET idle_in_transaction_session_timeout = '200ms'; SET idle_session_timeout = 0")
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(value(&client, "SELECT 1").await, "1");
+}
