@@ -12,4 +12,4 @@ mod parameters;
 mod settings;
 mod store;
 
-pub use store::{ClickHouseOptions, ClickHouseStore};
+pub use store::ClickHouseStore;

@@ -16,7 +16,7 @@ use hyper::Uri;
 use crate::base::engine_error::wrap;
 use crate::base::{InternalError, StoreKind, UserFacing};
 use crate::catalog;
-use crate::config::Secret;
+use crate::config::ClickHouseSection;
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 use crate::stores::bounded::bounded;
@@ -26,23 +26,6 @@ use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 use super::answer::Answer;
 use super::http::{Failure, Http, Question};
 use super::{discovery, parameters, settings};
-
-/// How to reach ClickHouse.
-#[derive(Debug, Clone)]
-pub struct ClickHouseOptions {
-    /// The addresses of the replicas, such as `http://127.0.0.1:8123`.
-    pub replicas: Vec<String>,
-    /// The user of this server in ClickHouse.
-    pub user: String,
-    /// That user's password.
-    pub password: Secret,
-    /// The databases whose tables are served.
-    pub databases: Vec<String>,
-    /// How long a connection may take to come about.
-    pub connect_timeout: Duration,
-    /// How long a question of this server's own (discovery, ping) may take.
-    pub control_timeout: Duration,
-}
 
 /// ClickHouse, one server or several that hold the same tables.
 #[derive(Debug)]
@@ -61,21 +44,22 @@ struct Replicas {
 }
 
 impl ClickHouseStore {
-    /// A store over these replicas. Nothing is connected yet.
+    /// A store over the configured replicas. Nothing is connected yet.
     ///
     /// # Errors
     /// [`InternalError`] when an address is none, or the system's certificates cannot be read.
-    pub fn new(options: ClickHouseOptions) -> Result<Self, InternalError> {
-        let addresses: Result<Vec<Uri>, _> = options.replicas.iter().map(|address| address.parse()).collect();
+    pub fn new(section: &ClickHouseSection) -> Result<Self, InternalError> {
+        let addresses: Result<Vec<Uri>, _> = section.urls.iter().map(|address| address.parse()).collect();
+        let (user, password) = (section.user.clone(), section.password.clone());
         let replicas = Replicas {
-            http: Http::new(options.user, options.password, options.connect_timeout)?,
+            http: Http::new(user, password, section.connection.connect_timeout())?,
             addresses: addresses.map_err(InternalError::new)?,
             turn: AtomicUsize::new(0),
         };
         Ok(Self {
             replicas: Arc::new(replicas),
-            databases: options.databases,
-            control_timeout: options.control_timeout,
+            databases: section.databases.clone(),
+            control_timeout: section.connection.answer_timeout(),
         })
     }
 
