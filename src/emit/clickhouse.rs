@@ -98,6 +98,12 @@ fn divide(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<a
     }
 }
 
+/// Whether a column of this type may come in another Arrow type than the plan's: a date as a number of days, a moment in
+/// seconds, by the type that the table has.
+pub(super) fn arrives_otherwise(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Timestamp(..) | DataType::Boolean | DataType::FixedSizeBinary(_))
+}
+
 /// Lets a cast pass that ClickHouse does as PostgreSQL does.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ mod clickhouse;
 mod dialect;
 mod error;
 mod expression;
+mod fallible;
 mod join;
 mod literal;
 mod nodes;

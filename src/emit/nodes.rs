@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::logical_plan::{
     Aggregate, Distinct, DistinctOn, EmptyRelation, Filter, Limit as LimitNode, Projection, Sort, TableScan, Values,
@@ -10,9 +11,9 @@ use datafusion::logical_expr::logical_plan::{
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Value};
 
-use crate::base::InternalError;
+use crate::base::{InternalError, store_types};
 use crate::route::columns::needs;
-use crate::route::{ColumnSet, physical_name};
+use crate::route::{ColumnSet, physical_name, store_type};
 
 use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query, table_alias};
 use super::dialect::Dialect;
@@ -21,7 +22,7 @@ use super::expression::{Writer, chain};
 use super::literal::{self, Place};
 use super::scope::{Kind, Scope, Slot};
 use super::uses::{Uses, is_plain, unnamed};
-use super::{join, quote, types};
+use super::{clickhouse, join, quote, types};
 
 /// Nodes of an expression that may be said twice rather than open a derived table.
 const CHEAP: usize = 4;
@@ -54,10 +55,31 @@ pub(super) fn subquery(
     finished(writer, plan, columns, Some(scope))
 }
 
+/// What leaves ClickHouse has the type that the plan says: its own sums, dates and counts come otherwise.
+fn typed(writer: &Writer, mut block: Block, schema: &DFSchema) -> Built {
+    if writer.dialect != Dialect::ClickHouse {
+        return Ok(block);
+    }
+    if block.body.is_some() {
+        return Ok(block);
+    }
+    for (slot, field) in block.slots.iter_mut().zip(schema.fields()) {
+        if let Some(slot) = slot
+            && (slot.kind != Kind::Column || clickhouse::arrives_otherwise(field.data_type()))
+        {
+            slot.expr = types::cast(writer.dialect, slot.expr.clone(), field.data_type())?;
+        }
+    }
+    Ok(block)
+}
+
 fn finished(writer: &mut Writer, plan: &LogicalPlan, columns: bool, outer: Outer<'_>) -> Result<ast::Query, EmitError> {
     let width = plan.schema().fields().len();
     let wanted = if columns { ColumnSet::all(width) } else { ColumnSet::none(width) };
-    let block = build(writer, plan, &wanted, outer)?;
+    let mut block = build(writer, plan, &wanted, outer)?;
+    if outer.is_none() {
+        block = typed(writer, block, plan.schema())?;
+    }
     let names = block.names(plan.schema());
     Ok(block.into_query(writer.dialect, &names, Vec::new()))
 }
@@ -140,9 +162,19 @@ fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: 
     };
     let dialect = writer.dialect;
     let alias = writer.next_alias();
-    let slot = |name: &str| Slot::column(quote::column(dialect, &alias, name));
+    let slot = |field: &Field| {
+        let column = quote::column(dialect, &alias, field.name());
+        match read_as_text(dialect, scan, field) {
+            true => types::cast(dialect, column, &DataType::Utf8).map(|expr| Slot { expr, kind: Kind::Column, weight: 0 }),
+            false => Ok(Slot::column(column)),
+        }
+    };
     let fields = scan.projected_schema.fields().iter().enumerate();
-    let slots = fields.map(|(position, field)| wanted.contains(position).then(|| slot(field.name()))).collect();
+    let slots = fields.map(|(position, field)| match wanted.contains(position) {
+        true => slot(field).map(Some),
+        false => Ok(None),
+    });
+    let slots = slots.collect::<Result<Vec<_>, EmitError>>()?;
     let relation = TableFactor::Table {
         name: quote::object_name(dialect, physical),
         alias: Some(table_alias(dialect, &alias)),
@@ -160,7 +192,8 @@ fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: 
     if !scan.filters.is_empty() {
         let schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())
             .map_err(InternalError::new)?;
-        let all: Vec<_> = schema.fields().iter().map(|field| Some(slot(field.name()))).collect();
+        let all = schema.fields().iter().map(|field| slot(field).map(Some));
+        let all = all.collect::<Result<Vec<_>, EmitError>>()?;
         let scope = Scope { schema: &schema, columns: Some(&all), outer };
         for filter in &scan.filters {
             block.filters.extend(writer.conditions(filter, &scope)?);
@@ -170,6 +203,20 @@ fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: 
         block.limit = Some(Limit { skip: Rows::Known(0), fetch: Some(Rows::Known(rows as u64)) });
     }
     Ok(block)
+}
+
+/// Whether a column is text to the plan and something else to the store: an enumeration, or a type without an equal.
+fn read_as_text(dialect: Dialect, scan: &TableScan, field: &Field) -> bool {
+    let store_type = store_type(scan, field.name());
+    field.data_type() == &DataType::Utf8 && store_type.is_some_and(|store_type| !is_text(dialect, store_type))
+}
+
+fn is_text(dialect: Dialect, store_type: &str) -> bool {
+    match dialect {
+        Dialect::ClickHouse => store_types::is_clickhouse_string(store_type),
+        Dialect::PostgreSql => store_types::postgresql(store_type).is_some(),
+        Dialect::Redis => true,
+    }
 }
 
 /// WHERE, or HAVING above a group.
@@ -182,8 +229,14 @@ fn filter(writer: &mut Writer, mut block: Block, node: &Filter, outer: Outer<'_>
     if block.group.is_none() {
         let slots = std::mem::take(&mut block.slots);
         let scope = Scope { schema, columns: Some(&slots), outer };
-        let conditions = writer.conditions(&node.predicate, &scope);
-        block.filters.extend(conditions?);
+        let conditions = writer.conditions(&node.predicate, &scope)?;
+        // The guard stands on the table itself. ClickHouse orders the conditions of a WHERE as it likes, and one of the
+        // user's could fail on a row of another tenant before the guard has looked at it.
+        if writer.dialect == Dialect::ClickHouse && matches!(node.input.as_ref(), LogicalPlan::TableScan(_)) {
+            block.first_filters.extend(conditions);
+        } else {
+            block.filters.extend(conditions);
+        }
         block.slots = slots;
         return Ok(block);
     }

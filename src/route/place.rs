@@ -46,6 +46,13 @@ pub fn physical_name(scan: &TableScan) -> Option<&[String]> {
     TableLeaf::of(&scan.source).map(|leaf| leaf.table().physical.as_slice())
 }
 
+/// A column's type in the words of its store; `None` for what is no table of a store.
+#[must_use]
+pub fn store_type<'a>(scan: &'a TableScan, column: &str) -> Option<&'a str> {
+    let columns = &TableLeaf::of(&scan.source)?.table().columns;
+    columns.iter().find(|known| known.name == column).map(|known| known.store_type.as_str())
+}
+
 impl Standing {
     /// How the inputs of a node stand. No dialect says LATERAL, so such a subquery runs in process and its parts on
     /// their own.
