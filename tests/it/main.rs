@@ -12,6 +12,7 @@ mod attacks;
 mod cli;
 mod clients;
 mod differential;
+mod engines;
 mod fixture;
 mod golden;
 mod house;
