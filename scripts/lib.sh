@@ -70,7 +70,7 @@ require_test_tools() {
 
 # Drivers of other languages, in a cache outside the checkout, named by what is asked for so that a change installs anew.
 require_clients() {
-    local wanted cache
+    local wanted cache jdbc
     apt_install python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || {
         as_root apt-get update -qq
@@ -78,12 +78,19 @@ require_clients() {
     }
     apt_install node nodejs
     apt_install npm npm
-    wanted=$(cat tests/clients/requirements.txt tests/clients/package.json | sha256sum | cut -c1-16)
+    apt_install javac default-jdk-headless
+    jdbc=/usr/share/java/postgresql.jar
+    [ -e $jdbc ] || {
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libpostgresql-jdbc-java >/dev/null
+    }
+    wanted=$(cat tests/clients/requirements.txt tests/clients/package.json scripts/lib.sh | sha256sum | cut -c1-16)
     cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/flowforge/clients-$wanted
     if [ ! -e "$cache/complete" ]; then
         say "installing the client drivers"
         rm -rf "$cache"
-        mkdir -p "$cache/node"
+        mkdir -p "$cache/node" "$cache/java"
+        cp -L $jdbc "$cache/java/postgresql.jar"
         python3 -m venv "$cache/python"
         "$cache/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
         cp tests/clients/package.json "$cache/node/"

@@ -13,7 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
+<<<<<<< HEAD
 use crate::config::{Config, ConfigError, ConnectionSection, Problem, StoreBackend};
+=======
+use crate::catalog::system::started_at;
+use crate::config::{Config, ConfigError};
+>>>>>>> main
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
 use crate::live;
@@ -75,6 +80,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]: an address in use, a certificate that cannot be used, stores that cannot be filled.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        started_at();
         let limits = config.limit_set();
         let authenticators = Authenticators::new(config)?;
         let tls = tls_settings(config)?;

@@ -93,6 +93,10 @@ impl Session {
                 .with_detail(format!("Expected {} parameters but got {}.", types.len(), call.argument_count()))
                 .into());
         }
+        if let Some((parameter, position)) = call.first_parameter() {
+            let message = format!("there is no parameter {parameter}");
+            return Err(ErrorReport::new(SqlState::UNDEFINED_PARAMETER, message).with_position(position).into());
+        }
         let bound = self.bind(&self.prepare(&call.values_query(types, self.engine.limits())?, &[])?, Vec::new())?;
         let Outcome::Rows { mut stream, .. } = Box::pin(self.execute(&bound, false)).await? else {
             return Err(InternalError::new("the arguments of EXECUTE gave no rows").into());
@@ -211,6 +215,7 @@ pub(super) fn work_of(kind: &StatementKind, statement: &Statement) -> Option<Wor
         StatementKind::Query(_)
         | StatementKind::Explain { target: ExplainTarget::Query(_), .. }
         | StatementKind::Declare(_)
+        | StatementKind::Copy(_)
         | StatementKind::Session(_)
         | StatementKind::Upkeep(_)
         | StatementKind::Write(_) => None,

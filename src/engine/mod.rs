@@ -5,12 +5,14 @@
 //! Invariant: every row that leaves came through `guard::apply`, `route`, `emit` and `guard::verify`, in that order.
 
 mod calls;
+mod copy;
 mod core;
 mod cursors;
 mod error;
 mod explain;
 mod fetch;
 mod metrics;
+mod named;
 mod open_rows;
 mod outcome;
 mod portals;
@@ -25,7 +27,7 @@ mod shared_settings;
 mod statements;
 mod transaction;
 
-pub use crate::sql::{SessionStatement, Statement, StatementKind};
+pub use crate::sql::{CopyFormat, CopyOptions, SessionStatement, Statement, StatementKind};
 pub use crate::stores::hub;
 pub use core::{Engine, EngineParts};
 pub use error::EngineError;

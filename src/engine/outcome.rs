@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 
 use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
+use crate::sql::CopyOptions;
 
 use super::rows::{RowStream, plain_rows};
 
@@ -42,6 +43,15 @@ pub enum Outcome {
         /// Values go in binary where the client did not choose: a FETCH from a binary cursor.
         binary: bool,
     },
+    /// `COPY`: the rows as one stream of bytes, then the command tag `COPY <number of rows>`.
+    Copy {
+        /// How they are written.
+        options: CopyOptions,
+        /// The columns.
+        columns: Vec<OutputColumn>,
+        /// The rows.
+        stream: RowStream,
+    },
     /// No rows.
     Command {
         /// The command tag, such as `SET`.
@@ -64,6 +74,8 @@ pub enum RowsTag {
     Show,
     /// `FETCH <rows>`
     Fetch,
+    /// `COPY <rows>`
+    Copy,
 }
 
 impl RowsTag {
@@ -75,6 +87,7 @@ impl RowsTag {
             Self::Explain => "EXPLAIN".to_owned(),
             Self::Show => "SHOW".to_owned(),
             Self::Fetch => format!("FETCH {rows}"),
+            Self::Copy => format!("COPY {rows}"),
         }
     }
 }

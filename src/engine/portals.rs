@@ -1,6 +1,5 @@
 //! The portals of a session, by name: those of the protocol's Bind and the cursors of `DECLARE`, in one list.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -9,6 +8,7 @@ use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::CursorOptions;
 
+use super::named::Named;
 use super::open_rows::OpenRows;
 
 /// A result that a portal has opened; whoever reads from it holds it.
@@ -59,8 +59,7 @@ impl<B> Portal<B> {
 
 /// Portals by name; the empty name is the protocol's unnamed one.
 pub struct Portals<B> {
-    by_name: HashMap<String, Portal<B>>,
-    limits: LimitSet,
+    by_name: Named<Portal<B>>,
     savepoint: u64,
 }
 
@@ -68,7 +67,7 @@ impl<B> Portals<B> {
     /// None yet.
     #[must_use]
     pub fn new(limits: &LimitSet) -> Self {
-        Self { by_name: HashMap::new(), limits: limits.clone(), savepoint: 0 }
+        Self { by_name: Named::new(limits, limits::PORTALS), savepoint: 0 }
     }
 
     /// Makes place for a portal; the unnamed one goes.
@@ -76,16 +75,8 @@ impl<B> Portals<B> {
     /// # Errors
     /// `42P03` for a name that is taken, `54000` when there are too many.
     pub fn check_new(&mut self, name: &str) -> Result<(), ErrorReport> {
-        if name.is_empty() {
-            self.by_name.remove(name);
-            return Ok(());
-        }
-        if self.by_name.contains_key(name) {
-            let message = format!("cursor \"{name}\" already exists");
-            return Err(ErrorReport::new(SqlState::DUPLICATE_CURSOR, message));
-        }
-        let named = self.by_name.len() - usize::from(self.by_name.contains_key(""));
-        self.limits.check(limits::PORTALS, named + 1)
+        let message = || format!("cursor \"{name}\" already exists");
+        self.by_name.check_new(name, || ErrorReport::new(SqlState::DUPLICATE_CURSOR, message()))
     }
 
     /// Keeps a portal that is new, or goes on.
@@ -131,7 +122,7 @@ impl<B> Portals<B> {
     /// `54000` when there are too many.
     pub fn check_suspended(&self) -> Result<(), ErrorReport> {
         let running = self.by_name.values().filter(|portal| portal.is_running()).count();
-        self.limits.check(limits::SUSPENDED_PORTALS, running + 1)
+        self.by_name.check(limits::SUSPENDED_PORTALS, running + 1)
     }
 
     /// Closes a portal. That there was none is no error.

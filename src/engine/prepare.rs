@@ -14,7 +14,7 @@ use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
 use crate::sql::{
-    Announced, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
+    Announced, CopyOut, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
     SessionStatement, Statement, StatementKind, Upkeep, parameter_count, plan_query,
 };
 use crate::stores::PreparedPiece;
@@ -77,6 +77,8 @@ pub(super) enum Work {
     Execute { call: ExecuteCall, options: Option<ExplainOptions> },
     /// Opens a cursor over a query.
     Declare { declare: Declare, inner: Arc<Prepared> },
+    /// Sends the rows of a query as a stream of bytes.
+    Copy { copy: CopyOut, inner: Arc<Prepared> },
     /// Reads from a cursor.
     Fetch(Fetch),
     /// Closes a cursor, or all.
@@ -220,6 +222,7 @@ impl Engine {
                 Ready::without_query(columns, Work::Session(inner.clone()))
             }
             StatementKind::Declare(declare) => self.prepare_declare(session, statement, declare, declared_types)?,
+            StatementKind::Copy(copy) => self.prepare_copy(session, statement, copy, declared_types)?,
             StatementKind::Upkeep(upkeep) => Ready::without_query(Ok(None), Work::Upkeep(upkeep.clone())),
             StatementKind::Write(word) => Ready {
                 parameter_types: self.parameters_of_write(statement, declared_types),
@@ -426,7 +429,8 @@ struct Planned {
     one_request_only: bool,
 }
 
-struct Ready {
+/// A statement's work, with what is told of it.
+pub(super) struct Ready {
     parameter_types: Vec<SqlType>,
     columns: Result<Option<Vec<OutputColumn>>, ErrorReport>,
     work: Work,
@@ -434,7 +438,8 @@ struct Ready {
 }
 
 impl Ready {
-    fn without_query(columns: Result<Option<Vec<OutputColumn>>, ErrorReport>, work: Work) -> Self {
+    /// One that has no query of its own.
+    pub(super) fn without_query(columns: Result<Option<Vec<OutputColumn>>, ErrorReport>, work: Work) -> Self {
         Self { parameter_types: Vec::new(), columns, work, one_request_only: false }
     }
 

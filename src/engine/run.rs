@@ -56,6 +56,7 @@ impl Engine {
             | Work::Prepare { .. }
             | Work::Execute { .. }
             | Work::Declare { .. }
+            | Work::Copy { .. }
             | Work::Fetch(_)
             | Work::Close(_)
             | Work::Upkeep(_) => Err(InternalError::new("a statement without a query reached the run").into()),

@@ -244,6 +244,7 @@ impl Session {
             Work::Prepare { name, types, statement } => self.keep_prepared(name, types, statement),
             Work::Execute { call, options } => self.run_prepared(bound, call, *options, may_pause).await,
             Work::Declare { declare, inner } => self.declare(declare, inner, bound),
+            Work::Copy { copy, inner } => self.copy_out(copy, inner).await,
             Work::Fetch(fetch) => self.fetch(fetch).await,
             Work::Close(name) => self.close_cursor(name.as_deref()),
             Work::Query(_) | Work::Explain { .. } | Work::NeedsValues => {

@@ -61,6 +61,9 @@ impl Session {
 
     /// What BEGIN and SET TRANSACTION say holds until the transaction ends.
     fn set_modes(&mut self, modes: TransactionModes) -> Result<(), EngineError> {
+        if modes.read_only == Some(false) {
+            return Err(never_writes().into());
+        }
         if let Some(isolation) = modes.isolation {
             self.refuse_late_isolation(isolation)?;
             self.settings.lock().set_for_transaction("transaction_isolation", isolation);
@@ -172,6 +175,9 @@ impl Session {
         if let Some(isolation) = modes.isolation {
             settings.set("default_transaction_isolation", Some(isolation), false)?;
         }
+        if let Some(read_only) = modes.read_only {
+            settings.set("default_transaction_read_only", Some(if read_only { "on" } else { "off" }), false)?;
+        }
         if let Some(deferrable) = modes.deferrable {
             let value = if deferrable { "on" } else { "off" };
             settings.set("default_transaction_deferrable", Some(value), false)?;
@@ -272,6 +278,12 @@ fn done_with(tag: &str, notices: Vec<Notice>) -> Outcome {
 
 fn warning(state: SqlState, message: &str) -> Notice {
     Notice { severity: "WARNING", report: ErrorReport::new(state, message) }
+}
+
+/// The report of a hot standby for a transaction that wants to write.
+pub(super) fn never_writes() -> ErrorReport {
+    ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot set transaction read-write mode during recovery")
+        .with_hint("This server only reads. The pipeline that fills the stores writes.")
 }
 
 /// The report for what needs a block.

@@ -1,23 +1,23 @@
 //! The prepared statements of a session, by name: those of the protocol and those of `PREPARE`, in one list.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, SqlState};
 
+use super::named::Named;
+
 /// Prepared statements by name; the empty name is the protocol's unnamed one.
 #[derive(Debug)]
 pub struct Statements<P> {
-    by_name: HashMap<String, Option<Arc<P>>>,
-    most: LimitSet,
+    by_name: Named<Option<Arc<P>>>,
 }
 
 impl<P> Statements<P> {
     /// None yet.
     #[must_use]
     pub fn new(limits: &LimitSet) -> Self {
-        Self { by_name: HashMap::new(), most: limits.clone() }
+        Self { by_name: Named::new(limits, limits::PREPARED_STATEMENTS) }
     }
 
     /// Makes place for a statement; the unnamed one goes, even for one that fails.
@@ -25,16 +25,8 @@ impl<P> Statements<P> {
     /// # Errors
     /// `42P05` for a name that is taken, `54000` when there are too many.
     pub fn check_new(&mut self, name: &str) -> Result<(), ErrorReport> {
-        if name.is_empty() {
-            self.by_name.remove(name);
-            return Ok(());
-        }
-        if self.by_name.contains_key(name) {
-            let message = format!("prepared statement \"{name}\" already exists");
-            return Err(ErrorReport::new(SqlState::DUPLICATE_PREPARED_STATEMENT, message));
-        }
-        let named = self.by_name.len() - usize::from(self.by_name.contains_key(""));
-        self.most.check(limits::PREPARED_STATEMENTS, named + 1)
+        let message = || format!("prepared statement \"{name}\" already exists");
+        self.by_name.check_new(name, || ErrorReport::new(SqlState::DUPLICATE_PREPARED_STATEMENT, message()))
     }
 
     /// Keeps a statement; an empty text makes one without a plan.

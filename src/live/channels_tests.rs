@@ -11,7 +11,7 @@ fn tenant() -> TenantId {
 }
 
 fn outbox() -> Arc<Outbox> {
-    Arc::new(Outbox::new(1_000, 1_000_000, Metrics::default()))
+    Arc::new(Outbox::new(&LimitSet::default(), Metrics::default()))
 }
 
 fn messages(outbox: &Outbox) -> Vec<Value> {
@@ -73,6 +73,31 @@ fn a_closed_channel_goes_on_counting_where_it_was() {
     assert_eq!((&found[0]["recovered"], &found[0]["offset"]), (&false.into(), &2.into()));
     assert_eq!(found[1]["recovered"], true);
     assert_eq!(publish(&channels, 3), 3);
+}
+
+/// Whether a client that comes back after so many messages is given the rest of three.
+fn recovers(limit: (&str, usize), offset: u64) -> bool {
+    let mut limits = LimitSet::default();
+    limits.set(limit.0, limit.1).unwrap();
+    let channels = Channels::new(&limits);
+    for number in 1..=3 {
+        publish(&channels, number);
+    }
+    channels.sweep();
+    let ours = outbox();
+    channels.subscribe(&tenant(), &Channel::General, 1, &ours, Some(&since(&channels.epoch(), offset)));
+    messages(&ours)[0]["recovered"] == true
+}
+
+#[test]
+fn what_is_past_a_limit_of_the_history_is_forgotten() {
+    assert!(recovers(("channel_history_messages", 2), 1));
+    assert!(!recovers(("channel_history_messages", 2), 0));
+    let bytes = numbered(&Channel::General, &ChannelMessage::LiveData { data: 1.into() }, 1).len();
+    assert!(recovers(("channel_history_bytes", 3 * bytes), 0));
+    assert!(!recovers(("channel_history_bytes", 3 * bytes - 1), 0));
+    assert!(recovers(("channel_history_seconds", 1), 0));
+    assert!(!recovers(("channel_history_seconds", 0), 0));
 }
 
 #[test]

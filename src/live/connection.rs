@@ -105,12 +105,7 @@ struct Entered {
 impl Entered {
     /// Takes a place and tells the client. Everything that is broadcast from now on reaches it, after `connected`.
     fn new(shared: &Arc<Shared>, identity: &Identity) -> Option<Self> {
-        let limits = &shared.context.limits;
-        let outbox = Arc::new(Outbox::new(
-            limits.of(limits::WEBSOCKET_QUEUE_MESSAGES),
-            limits.of(limits::WEBSOCKET_QUEUE_BYTES),
-            shared.context.metrics.clone(),
-        ));
+        let outbox = Arc::new(Outbox::new(&shared.context.limits, shared.context.metrics.clone()));
         let session = uuid::Uuid::new_v4().to_string();
         let connected = ServerMessage::Connected {
             tenant_id: identity.tenant().id.as_str(),
@@ -120,7 +115,7 @@ impl Entered {
             heartbeat_s: shared.context.settings.heartbeat.as_secs(),
         };
         outbox.push(connected.text());
-        let limit = limits.of(limits::WEBSOCKET_CONNECTIONS_PER_TENANT);
+        let limit = shared.context.limits.of(limits::WEBSOCKET_CONNECTIONS_PER_TENANT);
         let membership = shared.members.join(identity.tenant(), &outbox, limit)?;
         Some(Self {
             shared: Arc::clone(shared),

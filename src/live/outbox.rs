@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::base::TableName;
+use crate::base::limits::{self, LimitSet};
 
 use super::close::Close;
 use super::metrics::Metrics;
@@ -47,13 +48,13 @@ pub(super) enum Next {
 }
 
 impl Outbox {
-    pub(super) fn new(messages_limit: usize, bytes_limit: usize, metrics: Metrics) -> Self {
+    pub(super) fn new(limits: &LimitSet, metrics: Metrics) -> Self {
         Self {
             state: Mutex::default(),
             filled: Notify::new(),
             ended: Notify::new(),
-            messages_limit,
-            bytes_limit,
+            messages_limit: limits.of(limits::WEBSOCKET_QUEUE_MESSAGES),
+            bytes_limit: limits.of(limits::WEBSOCKET_QUEUE_BYTES),
             metrics,
         }
     }
@@ -161,8 +162,12 @@ impl State {
 mod tests {
     use super::*;
 
-    fn outbox(messages: usize, bytes: usize) -> Outbox {
-        Outbox::new(messages, bytes, Metrics::default())
+    fn outbox(changes: &[(&str, usize)]) -> Outbox {
+        let mut limits = LimitSet::default();
+        for (name, value) in changes {
+            limits.set(name, *value).unwrap();
+        }
+        Outbox::new(&limits, Metrics::default())
     }
 
     fn drain(outbox: &Outbox) -> Vec<String> {
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn updates_of_one_table_merge_in_place_and_the_rest_keeps_its_order() {
-        let outbox = outbox(10, 1000);
+        let outbox = outbox(&[]);
         let (trades, quotes) = (TableName::new("s", "trades"), TableName::new("s", "quotes"));
         outbox.push("a".into());
         outbox.push_update(&trades, "t1".into());
@@ -190,7 +195,7 @@ mod tests {
 
     #[test]
     fn one_message_past_the_limit_ends_the_connection() {
-        let outbox = outbox(2, 1000);
+        let outbox = outbox(&[("websocket_queue_messages", 2)]);
         let trades = TableName::new("s", "trades");
         outbox.push("a".into());
         outbox.push_update(&trades, "t1".into());
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn one_byte_past_the_limit_ends_the_connection() {
-        let outbox = outbox(100, 4);
+        let outbox = outbox(&[("websocket_queue_bytes", 4)]);
         outbox.push("1234".into());
         assert_eq!(drain(&outbox), ["1234"]);
         outbox.push("123".into());
@@ -214,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_reaches_a_writer_that_waits_for_either() {
-        let outbox = outbox(1, 10);
+        let outbox = outbox(&[]);
         let (next, ()) = tokio::join!(outbox.next(), async {
             tokio::task::yield_now().await;
             outbox.close(Close::Expired);

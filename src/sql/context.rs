@@ -160,6 +160,9 @@ impl ContextProvider for Provider<'_> {
         if name == "generate_series" {
             return table_functions::generate_series(&args, self.context.limits);
         }
+        if let Some(leaf) = self.system().table_function(&name).map_err(|error| wrap(error.report()))? {
+            return Ok(leaf);
+        }
         let values = table_functions::values(&args, self.context.parameter_values)?;
         match self.context.table_functions.expand(&name, &values) {
             Some(Ok(plan)) => Ok(Arc::new(table_functions::PlanSource::new(plan))),

@@ -34,6 +34,12 @@ impl ExecuteCall {
         self.arguments.len()
     }
 
+    /// The first parameter that its values name, and its position in the statement: there is none that they could mean.
+    #[must_use]
+    pub fn first_parameter(&self) -> Option<(String, usize)> {
+        statement::first_parameter(&self.tokens)
+    }
+
     /// The query whose one row is the values as these types: `SELECT CAST(argument AS type), …`.
     ///
     /// # Errors

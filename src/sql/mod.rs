@@ -8,6 +8,7 @@ mod announced;
 mod calls;
 mod check;
 mod context;
+mod copy;
 mod cursors;
 mod errors;
 mod explain;
@@ -37,6 +38,7 @@ mod upkeep;
 mod words;
 
 pub use announced::Announced;
+pub use copy::{CopyFormat, CopyOptions, CopyOut, CopyTarget, ForceQuote};
 pub use cursors::{CursorOptions, Declare, Direction, ExecuteCall, Fetch};
 pub use explain::{ExplainFormat, ExplainOptions, ExplainTarget};
 pub use plan::{PlanContext, PlannedQuery, SqlError, TableFunctions, plan_query};

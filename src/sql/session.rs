@@ -13,7 +13,7 @@ use super::words::Words;
 pub struct TransactionModes {
     /// `ISOLATION LEVEL`, as SHOW gives it.
     pub isolation: Option<&'static str>,
-    /// `READ ONLY`, or `READ WRITE`, which changes nothing: every transaction here is read only.
+    /// `READ ONLY`, or `READ WRITE`, which a transaction here cannot be.
     pub read_only: Option<bool>,
     /// `DEFERRABLE` or `NOT DEFERRABLE`.
     pub deferrable: Option<bool>,

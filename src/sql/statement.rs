@@ -12,6 +12,7 @@ use crate::base::limits::{self, LimitSet};
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlType};
 
+use super::copy::{self, CopyOut};
 use super::cursors::{self, Declare, ExecuteCall, Fetch};
 use super::explain::{self, ExplainOptions, ExplainTarget};
 use super::lexer::{self, Piece};
@@ -62,6 +63,8 @@ pub enum StatementKind {
     Fetch(Fetch),
     /// `CLOSE` of one cursor, or of all.
     Close(Option<String>),
+    /// `COPY … TO`.
+    Copy(CopyOut),
     /// What keeps a database in order.
     Upkeep(Upkeep),
     /// Something about the session.
@@ -173,18 +176,17 @@ pub fn parse(text: &str, limits: &LimitSet) -> Result<Vec<Statement>, SqlError> 
     let mut statements = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let kind = kind_of(&piece, limits).map_err(|report| moved(report, piece.offset))?;
-        let first_parameter = first_parameter(&piece);
+        let first_parameter =
+            first_parameter(&piece.tokens).map(|(parameter, place)| (parameter, place + piece.offset));
         statements.push(Statement { text: piece.text, offset: piece.offset, kind, first_parameter });
     }
     Ok(statements)
 }
 
-fn first_parameter(piece: &Piece) -> Option<(String, usize)> {
-    piece.tokens.iter().find_map(|token| match &token.token {
-        Token::Placeholder(id) => {
-            let place = usize::try_from(token.span.start.column).ok()?;
-            Some((id.clone(), place + piece.offset))
-        }
+/// The first parameter among the tokens of a statement, and its position there.
+pub(super) fn first_parameter(tokens: &[TokenWithSpan]) -> Option<(String, usize)> {
+    tokens.iter().find_map(|token| match &token.token {
+        Token::Placeholder(id) => Some((id.clone(), usize::try_from(token.span.start.column).ok()?)),
         _ => None,
     })
 }
@@ -209,8 +211,9 @@ fn kind_of(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorRepor
     match words.first().map(String::as_str).unwrap_or_default() {
         "SELECT" | "WITH" | "VALUES" | "TABLE" | "(" => query_of(piece, 0, limits),
         "EXPLAIN" => explain::parse(piece, limits),
-        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER"
-        | "COMMENT" | "CALL" | "DO" | "NOTIFY" | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => {
+        "COPY" => copy::parse(piece, limits),
+        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER" | "COMMENT"
+        | "CALL" | "DO" | "NOTIFY" | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => {
             Ok(StatementKind::Write(word.to_owned()))
         }
         "TRUNCATE" => Ok(StatementKind::Write("TRUNCATE TABLE".to_owned())),

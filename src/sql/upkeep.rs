@@ -110,9 +110,10 @@ impl Words<'_> {
         }
     }
 
-    fn text(&mut self) -> Result<String, ErrorReport> {
+    /// A text constant.
+    pub(super) fn text(&mut self) -> Result<String, ErrorReport> {
         match self.peek().map(|token| &token.token) {
-            Some(Token::SingleQuotedString(text)) => {
+            Some(Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) => {
                 self.next += 1;
                 Ok(text.clone())
             }

@@ -11,6 +11,21 @@ async function main() {
     await client.connect();
     let answer = await client.query("SELECT $1::int4 + 1 AS n, $2::text AS t, $3::bool AS b, $4::jsonb AS j", [41, "it's", true, { a: 1 }]);
     assert.deepStrictEqual(answer.rows, [{ n: 42, t: "it's", b: true, j: { a: 1 } }]);
+    // node-postgres reads arrays of numeric and int8 as numbers in text, as it does their values.
+    const arrays = {
+        bool: [[true, null, false], [true, null, false]],
+        int4: [[1, null, 3], [1, null, 3]],
+        int8: [[2, null], ["2", null]],
+        float8: [[1.5, null], [1.5, null]],
+        numeric: [["1.50", null], [1.5, null]],
+        text: [["käse", null, "", "a,b", "NULL", 'quo"te'], ["käse", null, "", "a,b", "NULL", 'quo"te']],
+        timestamptz: [[new Date("2025-05-30T10:00:00Z"), null], [new Date("2025-05-30T10:00:00Z"), null]],
+        uuid: [["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", null], ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", null]],
+    };
+    for (const [kind, [given, expected]] of Object.entries(arrays)) {
+        answer = await client.query(`SELECT $1::${kind}[] AS a, $2::${kind} = ANY($1::${kind}[]) AS b`, [given, given[0]]);
+        assert.deepStrictEqual(answer.rows, [{ a: expected, b: true }], kind);
+    }
     for (let number = 0; number < 3; number++) {
         answer = await client.query({ name: "by symbol", text: "SELECT lot_size FROM dim_instruments WHERE symbol = $1", values: ["AAPL"] });
         assert.strictEqual(answer.rowCount, 1);

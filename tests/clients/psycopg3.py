@@ -35,6 +35,31 @@ with psycopg.connect(URL) as connection:
             assert cursor.fetchone() == (1,)
             cursor.execute(f"SELECT {kind}::int4 + 1, {kind}::date, {kind}::float8", (41, datetime.date(2025, 1, 2), 0.5))
             assert cursor.fetchone() == (42, datetime.date(2025, 1, 2), 0.5)
+    arrays = {
+        "bool": [True, None, False],
+        "int4": [1, None, 3],
+        "int8": [2**40, None],
+        "float8": [1.5, None],
+        "numeric": [decimal.Decimal("1.50"), None],
+        "text": ["käse", None, "", "a,b", "NULL"],
+        "date": [datetime.date(2025, 5, 30), None],
+        "timestamp": [datetime.datetime(2025, 5, 30, 10, 20), None],
+        "timestamptz": [datetime.datetime(2025, 5, 30, 10, tzinfo=datetime.timezone.utc), None],
+        "uuid": [uuid.UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), None],
+    }
+    for kind, values in arrays.items():
+        for binary in (False, True):
+            with connection.cursor(binary=binary) as cursor:
+                given = "%b" if binary else "%t"
+                cursor.execute(f"SELECT {given}::{kind}[], {given}::{kind} = ANY({given}::{kind}[])", (values, values[0], values))
+                assert cursor.fetchone() == (values, True), (kind, binary)
+    with connection.cursor() as cursor, cursor.copy("COPY (SELECT n, 'x' || n FROM generate_series(1, 3) AS t(n)) TO STDOUT") as copy:
+        copy.set_types(["int4", "text"])
+        assert list(copy.rows()) == [(1, "x1"), (2, "x2"), (3, "x3")]
+    with connection.cursor() as cursor:
+        with cursor.copy("COPY (SELECT 1::int8, NULL::text, 1.5::float8) TO STDOUT (FORMAT binary)") as copy:
+            copy.set_types(["int8", "text", "float8"])
+            assert list(copy.rows()) == [(1, None, 1.5)]
     # The same statement often enough that the driver prepares it.
     for number in range(12):
         assert connection.execute("SELECT %s::int4 * 2", (number,)).fetchone() == (number * 2,)
@@ -99,6 +124,14 @@ with psycopg.connect(URL) as connection:
     else:
         raise AssertionError("not cancelled")
     canceller.join()
+    connection.rollback()
+    connection.read_only = False
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.errors.FeatureNotSupported as error:
+        assert "read-write" in str(error)
+    else:
+        raise AssertionError("a transaction that writes began")
     connection.rollback()
     connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
     connection.read_only = True

@@ -24,9 +24,17 @@ async fn check(program: &str, script: &str) {
     let server = TestServer::start().await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
     let url = format!("postgresql://acme:acme@127.0.0.1:{}/flowforge", server.pg().port());
-    let program = if program == "python" { folder.join("python/bin/python") } else { PathBuf::from(program) };
+    let mut command = match program {
+        "python" => Command::new(folder.join("python/bin/python")),
+        "java" => {
+            let mut java = Command::new("java");
+            java.args(["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp"]).arg(folder.join("java/postgresql.jar"));
+            java
+        }
+        other => Command::new(other),
+    };
     let output = tokio::task::block_in_place(|| {
-        Command::new(program)
+        command
             .arg(&script)
             .env("FLOWFORGE_URL", url)
             .env("FLOWFORGE_NODE_MODULES", folder.join("node/node_modules"))
@@ -55,6 +63,21 @@ async fn asyncpg() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlalchemy() {
     check("python", "sqlalchemy_inspector.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pg8000() {
+    check("python", "pg8000_client.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pandas() {
+    check("python", "pandas_frames.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jdbc() {
+    check("java", "Jdbc.java").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,11 +92,8 @@ fn case(name: &str) -> Case {
         "startup_message_bytes" => Case::Test(WIRE, "a_startup_message_past_its_limit_is_refused"),
         "authentication_seconds" => Case::Test(WIRE, "who_does_not_log_in_is_put_out"),
         "row_buffer_bytes" => Case::Test(WIRE, "a_client_that_does_not_read_slows_only_its_own_query"),
-        "query_memory_bytes" => {
+        "query_memory_bytes" | "query_memory_per_tenant_bytes" => {
             Case::Test("src/stores/local/tests.rs", "a_query_that_needs_too_much_memory_fails_alone")
-        }
-        "query_memory_per_tenant_bytes" => {
-            Case::Test("src/stores/local/share.rs", "one_tenant_leaves_memory_for_others_and_gets_its_own_back")
         }
         "embedded_table_rows" => Case::Test("src/demo/tests.rs", "memory_stays_bounded_while_days_pass"),
         "websocket_connections" | "websocket_connections_per_tenant" | "channels_per_connection" => {
@@ -109,7 +106,7 @@ fn case(name: &str) -> Case {
         }
         "websocket_queue_bytes" => Case::Test("src/live/outbox.rs", "one_byte_past_the_limit_ends_the_connection"),
         "channel_history_messages" | "channel_history_bytes" | "channel_history_seconds" => {
-            Case::Test("src/live/channels_tests.rs", "recovery_is_complete_or_says_that_it_is_not")
+            Case::Test("src/live/channels_tests.rs", "what_is_past_a_limit_of_the_history_is_forgotten")
         }
         "retired_channels" => Case::Test("src/live/channels_tests.rs", "too_many_closed_channels_begin_a_new_epoch"),
         "formula_bytes" | "formula_depth" => Case::Unused,
@@ -127,6 +124,14 @@ async fn refused(client: &Client, text: &str, state: &str, name: &str) {
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_default()
+}
+
+/// A test with its body, up to the bracket that closes it on its own column.
+fn body<'a>(source: &'a str, test: &str) -> Option<&'a str> {
+    let start = source.find(&format!("fn {test}("))?;
+    let indent = source[..start].rsplit('\n').next()?.len() - source[..start].rsplit('\n').next()?.trim_start().len();
+    let end = source[start..].find(&format!("\n{}}}\n", " ".repeat(indent)))?;
+    Some(&source[start..start + end])
 }
 
 fn sources(folder: &Path) -> String {
@@ -154,7 +159,12 @@ async fn every_limit_holds_at_its_value_and_one_past_it() {
                 refused(&client, &fails, state, limit.name).await;
             }
             Case::Test(file, test) => {
-                assert!(read(file).contains(&format!("fn {test}(")), "{}: {file} has no test {test}", limit.name);
+                let source = read(file);
+                let body = body(&source, test).unwrap_or_else(|| panic!("{}: {file} has no test {test}", limit.name));
+                let constant = limit.name.to_uppercase();
+                let names_it = body.contains(limit.name) || body.contains(&constant);
+                assert!(names_it, "{}: {test} in {file} does not name the limit that it is to go past", limit.name);
+                assert!(body.contains("assert"), "{}: {test} in {file} asserts nothing", limit.name);
             }
             Case::Unused => {
                 let constant = limit.name.to_uppercase();

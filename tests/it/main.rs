@@ -13,6 +13,7 @@ mod cli;
 mod clients;
 mod differential;
 mod engines;
+mod explain;
 mod fixture;
 mod golden;
 mod house;

@@ -69,6 +69,21 @@ async fn what_drivers_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn copying_rows_out() {
+    check("copy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copying_tables_out() {
+    check("copy_tables").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tools_ask() {
+    check("tools").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_tenants_are_shown_the_same_tables() {
     let server = TestServer::start().await;
     let (acme, globex) =

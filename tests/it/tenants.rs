@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use futures::TryStreamExt;
+
 use crate::support::{TestServer, rows, sqlstate, value};
 
 const SYMBOL_TABLES: &[&str] = &[
@@ -133,4 +135,26 @@ async fn no_condition_is_ever_evaluated_on_a_row_of_another_tenant() {
         }
     }
     assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_has_the_rows_of_its_tenant_only() {
+    let server = TestServer::start().await;
+    for (user, own) in [("acme", ACME), ("globex", GLOBEX)] {
+        let client = server.connect(user).await;
+        for table in SYMBOL_TABLES {
+            for text in [
+                format!("COPY {table} (symbol) TO STDOUT"),
+                format!("COPY (SELECT symbol FROM {table}) TO STDOUT CSV"),
+                format!(
+                    "COPY (SELECT DISTINCT t.symbol FROM dim_instruments d, LATERAL (WITH RECURSIVE r(symbol, n) AS (SELECT symbol, 0 FROM {table} WHERE symbol = d.symbol UNION SELECT r.symbol, n + 1 FROM r WHERE n < 1) SELECT symbol FROM r) t) TO STDOUT"
+                ),
+            ] {
+                let chunks: Vec<_> = client.copy_out(&text).await.unwrap().try_collect().await.unwrap();
+                let lines: Vec<u8> = chunks.concat();
+                let found: BTreeSet<&str> = std::str::from_utf8(&lines).unwrap().lines().collect();
+                assert_eq!(found, own.iter().copied().collect(), "{user}: {text}");
+            }
+        }
+    }
 }

@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 
 use crate::base::{ErrorReport, SqlState};
 
+use super::keywords;
+
 static KEYWORDS: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| include_str!("data/keywords.txt").lines().filter(|line| !line.starts_with('#')).collect());
+    LazyLock::new(|| keywords::all().filter(|word| word.category != "U").map(|word| word.word).collect());
 
 /// The name as it must be written: quoted unless it is plain, lower case and no keyword.
 pub(super) fn quoted(name: &str) -> String {

@@ -10,6 +10,7 @@ mod fixed;
 mod functions;
 mod identifier;
 mod information;
+mod keywords;
 mod relation_rows;
 mod relations;
 mod session_rows;
@@ -17,8 +18,9 @@ mod type_names;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use chrono::{DateTime, Utc};
 use datafusion::logical_expr::ScalarUDF;
 use parking_lot::Mutex;
 
@@ -171,6 +173,14 @@ impl System {
         functions::find(self, name)
     }
 
+    /// The rows of a system function that stands in FROM; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Self::table`].
+    pub fn table_function(&self, name: &str) -> Result<Option<Arc<RowsLeaf>>, InternalError> {
+        if name == "pg_get_keywords" { keywords::rows().map(Some) } else { Ok(None) }
+    }
+
     /// The view that the rows are made from.
     #[must_use]
     pub fn view(&self) -> &TenantView {
@@ -224,6 +234,13 @@ impl System {
     }
 }
 
+static STARTED_AT: LazyLock<DateTime<Utc>> = LazyLock::new(Utc::now);
+
+/// When the server started, which is when this was first called: `pg_postmaster_start_time()`.
+pub fn started_at() -> DateTime<Utc> {
+    *STARTED_AT
+}
+
 /// The schema and name of every system table.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     definition::all().iter().map(|definition| (definition.schema, definition.name))
@@ -233,6 +250,12 @@ pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
 #[must_use]
 pub fn is_system_table(schema: &str, name: &str) -> bool {
     definition::find(schema, name).is_some()
+}
+
+/// The names of the columns of a system table; `None` when there is none of that name.
+#[must_use]
+pub fn system_columns(schema: &str, name: &str) -> Option<impl Iterator<Item = &'static str> + use<>> {
+    Some(definition::find(schema, name)?.columns.iter().map(|column| column.name))
 }
 
 /// Whether there is a system function of that name.

@@ -136,7 +136,10 @@ impl<S: BackendSession> Connection<S> {
         let formats = portal_formats(&portal);
         portal.progress = match portal.progress {
             Progress::Ready => self.start(name, portal.bound.as_ref(), &formats, max_rows).await?,
-            Progress::Open(rows) => self.go_on(name, rows, &formats, max_rows).await?,
+            Progress::Open(rows) => {
+                let rows = self.resumed(name, rows).await?;
+                self.send_some(name, rows, &formats, max_rows).await?
+            }
             Progress::Done => return Err(cannot_run(name).into()),
         };
         self.session.portals().keep(name.to_owned(), portal);
@@ -162,6 +165,10 @@ impl<S: BackendSession> Connection<S> {
                 let rows = Arc::new(Mutex::new(OpenRows::new(tag, columns, stream)));
                 self.send_some(name, rows, formats, max_rows).await
             }
+            Outcome::Copy { options, columns, stream } => {
+                self.copy_out(&options, columns, stream).await?;
+                Ok(Progress::Done)
+            }
             Outcome::Command { tag, notices } => {
                 self.notices(&notices);
                 outgoing::command_complete(&mut self.socket.output, &tag);
@@ -174,22 +181,16 @@ impl<S: BackendSession> Connection<S> {
         }
     }
 
-    async fn go_on(
-        &mut self,
-        name: &str,
-        rows: SharedRows,
-        formats: &[i16],
-        max_rows: Option<u64>,
-    ) -> Result<Progress, Failure> {
+    /// The rows of a portal that was suspended, ready to be read on.
+    async fn resumed(&mut self, name: &str, rows: SharedRows) -> Result<SharedRows, Failure> {
         let timeout = self.session.statement_timeout();
-        {
-            let mut held = hold(&rows, name)?;
-            if held.has_failed() {
-                return Err(cannot_run(name).into());
-            }
-            self.socket.while_connected(held.resume(timeout)).await??;
+        let mut held = hold(&rows, name)?;
+        if held.has_failed() {
+            return Err(cannot_run(name).into());
         }
-        self.send_some(name, rows, formats, max_rows).await
+        self.socket.while_connected(held.resume(timeout)).await??;
+        drop(held);
+        Ok(rows)
     }
 
     async fn send_some(

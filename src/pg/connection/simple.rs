@@ -2,7 +2,7 @@
 
 use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
-use crate::engine::{OpenRows, Outcome};
+use crate::engine::{CopyOptions, OpenRows, Outcome, OutputColumn, RowStream, RowsTag};
 use crate::pg::backend::BackendSession;
 use crate::pg::encode::{Format, RowEncoder};
 use crate::pg::failure::Failure;
@@ -53,6 +53,7 @@ impl<S: BackendSession> Connection<S> {
                 let encoder = RowEncoder::new(&columns, &formats, self.session.time_zone());
                 self.send_all(OpenRows::new(tag, columns, stream), encoder).await
             }
+            Outcome::Copy { options, columns, stream } => self.copy_out(&options, columns, stream).await,
             Outcome::Command { tag, notices } => {
                 self.notices(&notices);
                 outgoing::command_complete(&mut self.socket.output, &tag);
@@ -66,14 +67,35 @@ impl<S: BackendSession> Connection<S> {
     }
 
     async fn send_all(&mut self, mut rows: OpenRows, mut encoder: RowEncoder) -> Result<(), Failure> {
+        let tag = self.send_rows(&mut rows, &mut encoder).await?;
+        outgoing::command_complete(&mut self.socket.output, &tag);
+        Ok(())
+    }
+
+    async fn send_rows(&mut self, rows: &mut OpenRows, encoder: &mut RowEncoder) -> Result<String, Failure> {
         let pace = self.pace(None);
-        match send(&mut rows, &mut encoder, &mut self.socket, pace).await? {
-            (sent, Stop::End) => {
-                outgoing::command_complete(&mut self.socket.output, &rows.command_tag(sent));
-                Ok(())
-            }
+        match send(rows, encoder, &mut self.socket, pace).await? {
+            (sent, Stop::End) => Ok(rows.command_tag(sent)),
             (_, Stop::Paused) => Err(impossible("a result paused without a limit")),
         }
+    }
+
+    /// Sends the rows of COPY.
+    pub(super) async fn copy_out(
+        &mut self,
+        options: &CopyOptions,
+        columns: Vec<OutputColumn>,
+        stream: RowStream,
+    ) -> Result<(), Failure> {
+        let mut encoder = RowEncoder::for_copy(&columns, options, self.session.time_zone());
+        outgoing::copy_out_response(&mut self.socket.output, &encoder.formats());
+        encoder.begin_copy(&mut self.socket.output);
+        let mut rows = OpenRows::new(RowsTag::Copy, columns, stream);
+        let tag = self.send_rows(&mut rows, &mut encoder).await?;
+        encoder.end_copy(&mut self.socket.output);
+        outgoing::empty(&mut self.socket.output, b'c');
+        outgoing::command_complete(&mut self.socket.output, &tag);
+        Ok(())
     }
 
     pub(super) fn pace(&self, max_rows: Option<u64>) -> Pace {

@@ -6,6 +6,7 @@
 
 mod array;
 mod binary;
+mod copy;
 mod datetime;
 mod normal;
 mod number;
@@ -14,16 +15,19 @@ mod text;
 pub(in crate::pg) use binary::{EPOCH_DAYS, EPOCH_US, JSONB_VERSION};
 pub(in crate::pg) use datetime::checked as moment_in_range;
 
+use std::sync::Arc;
+
 use bytes::{BufMut, BytesMut};
 use chrono_tz::Tz;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::buffer::NullBuffer;
 
 use crate::base::{ErrorReport, SqlState, SqlType};
-use crate::engine::OutputColumn;
+use crate::engine::{CopyOptions, OutputColumn};
 
 use super::failure::violation;
 use super::message::outgoing::patch_length;
+use copy::CopyForm;
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,8 @@ type ValueWriter = Box<dyn Fn(usize, &mut BytesMut) -> Result<(), ErrorReport> +
 pub struct RowEncoder {
     columns: Vec<(SqlType, Format)>,
     zone: Tz,
+    /// For the rows of COPY; `None` for `DataRow` messages.
+    copy: Option<Arc<CopyForm>>,
 }
 
 impl RowEncoder {
@@ -91,7 +97,35 @@ impl RowEncoder {
     #[must_use]
     pub fn new(columns: &[OutputColumn], formats: &[Format], zone: Tz) -> Self {
         let columns = columns.iter().map(|column| column.sql_type.clone()).zip(formats.iter().copied()).collect();
-        Self { columns, zone }
+        Self { columns, zone, copy: None }
+    }
+
+    /// An encoder for the rows of COPY.
+    #[must_use]
+    pub fn for_copy(columns: &[OutputColumn], options: &CopyOptions, zone: Tz) -> Self {
+        let form = CopyForm::new(columns, options);
+        let formats = vec![form.format(); columns.len()];
+        Self { copy: Some(Arc::new(form)), ..Self::new(columns, &formats, zone) }
+    }
+
+    /// How the values are written.
+    #[must_use]
+    pub fn formats(&self) -> Vec<Format> {
+        self.columns.iter().map(|(_, format)| *format).collect()
+    }
+
+    /// What COPY sends before the first row.
+    pub fn begin_copy(&self, out: &mut BytesMut) {
+        if let Some(form) = &self.copy {
+            form.begin(out);
+        }
+    }
+
+    /// What COPY sends after the last row.
+    pub fn end_copy(&self, out: &mut BytesMut) {
+        if let Some(form) = &self.copy {
+            form.end(out);
+        }
     }
 
     /// Resolves the columns of a batch.
@@ -106,7 +140,7 @@ impl RowEncoder {
             .zip(&self.columns)
             .map(|(array, (sql_type, format))| FieldWriter::new(array, sql_type, *format, self.zone))
             .collect::<Result<_, _>>()?;
-        Ok(BatchEncoder { columns, rows: batch.num_rows() })
+        Ok(BatchEncoder { columns, rows: batch.num_rows(), copy: self.copy.clone() })
     }
 }
 
@@ -114,6 +148,7 @@ impl RowEncoder {
 pub struct BatchEncoder {
     columns: Vec<FieldWriter>,
     rows: usize,
+    copy: Option<Arc<CopyForm>>,
 }
 
 impl BatchEncoder {
@@ -123,21 +158,52 @@ impl BatchEncoder {
         self.rows
     }
 
-    /// Writes one row as a `DataRow` message. On an error the buffer is as before.
+    /// Writes one row as a `DataRow` message, or as `CopyData`. On an error the buffer is as before.
     ///
     /// # Errors
     /// `22008` for a moment that PostgreSQL cannot express.
     pub fn write_row(&self, row: usize, out: &mut BytesMut) -> Result<(), ErrorReport> {
         let start = out.len();
-        out.put_u8(b'D');
+        let written = match &self.copy {
+            None => self.write_message(row, b'D', out),
+            Some(form) if form.format() == Format::Binary => self.write_message(row, b'd', out),
+            Some(form) => self.write_line(row, form, out),
+        };
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
+    fn write_message(&self, row: usize, kind: u8, out: &mut BytesMut) -> Result<(), ErrorReport> {
+        let start = out.len();
+        out.put_u8(kind);
         out.put_i32(0);
+        if let Some(form) = &self.copy {
+            form.head(out);
+        }
         out.put_u16(u16::try_from(self.columns.len()).unwrap_or(u16::MAX));
         for column in &self.columns {
-            if let Err(report) = column.write(row, out) {
-                out.truncate(start);
-                return Err(report);
-            }
+            column.write(row, out)?;
         }
+        patch_length(out, start + 1, 0);
+        Ok(())
+    }
+
+    fn write_line(&self, row: usize, form: &CopyForm, out: &mut BytesMut) -> Result<(), ErrorReport> {
+        let start = out.len();
+        out.put_u8(b'd');
+        out.put_i32(0);
+        let mut value = BytesMut::new();
+        for (index, column) in self.columns.iter().enumerate() {
+            value.clear();
+            let is_null = column.is_null(row);
+            if !is_null {
+                (column.value)(row, &mut value)?;
+            }
+            form.value(index, (!is_null).then_some(&*value), out);
+        }
+        out.put_u8(b'\n');
         patch_length(out, start + 1, 0);
         Ok(())
     }

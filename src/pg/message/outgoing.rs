@@ -138,6 +138,18 @@ pub fn row_description(out: &mut BytesMut, columns: &[OutputColumn], formats: &[
     });
 }
 
+/// The rows of COPY follow. `formats` has one entry a column.
+pub fn copy_out_response(out: &mut BytesMut, formats: &[Format]) {
+    let overall = formats.first().copied().unwrap_or(Format::Text);
+    frame(out, b'H', |out| {
+        out.put_i8(i8::from(overall == Format::Binary));
+        out.put_u16(u16::try_from(formats.len()).unwrap_or(u16::MAX));
+        for format in formats {
+            out.put_i16(format.code());
+        }
+    });
+}
+
 /// The types of the parameters.
 pub fn parameter_description(out: &mut BytesMut, types: &[SqlType]) {
     frame(out, b't', |out| {

@@ -13,6 +13,7 @@ mod intervals;
 mod named;
 mod names;
 mod numbers;
+mod repeated;
 mod rows;
 mod selects;
 mod series;
@@ -93,6 +94,7 @@ impl VisitorMut for Normaliser<'_> {
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
         numbers::restore_in_select(select);
         stars::expand(select, &self.shapes);
+        repeated::write_out(select, &self.shapes);
         series::in_list(select);
         grouping::of_all_rows(select);
         if let Some(condition) = &mut select.selection {

@@ -7,6 +7,7 @@ use sqlparser::ast::{
 
 use crate::base::TableName;
 use crate::catalog::TableLeaf;
+use crate::catalog::system::{PG_CATALOG, system_columns};
 use crate::sql::plan::PlanContext;
 
 use super::names::{figure, shown};
@@ -130,11 +131,23 @@ impl<'a> Shapes<'a> {
                 {
                     return columns.clone();
                 }
-                let leaf = self.leaf(&parts)?;
-                Some(leaf.table().columns.iter().map(|column| column.name.clone()).collect())
+                self.system(&parts).or_else(|| {
+                    let leaf = self.leaf(&parts)?;
+                    Some(leaf.table().columns.iter().map(|column| column.name.clone()).collect())
+                })
             }
             _ => None,
         }
+    }
+
+    /// A bare name is one of `pg_catalog` before it is one of the search path.
+    fn system(&self, parts: &[String]) -> Columns {
+        let columns = match parts {
+            [table] => system_columns(PG_CATALOG, table),
+            [schema, table] | [_, schema, table] => system_columns(schema, table),
+            _ => None,
+        };
+        Some(columns?.map(str::to_owned).collect())
     }
 
     fn leaf(&self, parts: &[String]) -> Option<std::sync::Arc<TableLeaf>> {

@@ -14,6 +14,7 @@ mod free;
 mod lower;
 mod push;
 mod quantified;
+mod recursion;
 mod simple;
 mod single_value;
 
@@ -26,12 +27,12 @@ use datafusion::logical_expr::LogicalPlan;
 /// Takes correlated subqueries out of a plan.
 ///
 /// # Errors
-/// `NotImplemented` for an outer reference in a place where none can be resolved, such as a recursive query.
+/// `NotImplemented` for an outer reference in a place where none can be resolved.
 pub fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
     if !has_work(&plan)? {
         return Ok(plan);
     }
-    let mut decorrelator = Decorrelator { names: 0 };
+    let mut decorrelator = Decorrelator { names: 0, carriers: Vec::new() };
     let plan = decorrelator.run(plan)?;
     match free::columns(&plan)?.first() {
         None => Ok(plan),
@@ -42,6 +43,8 @@ pub fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// The work on one plan.
 struct Decorrelator {
     names: usize,
+    /// The recursions whose terms are being rebuilt, the innermost last.
+    carriers: Vec<recursion::Carrier>,
 }
 
 impl Decorrelator {

@@ -18,7 +18,7 @@ use super::{Decorrelator, free, shared};
 impl Decorrelator {
     /// The plan for every row of the domain: its own columns as they were, then the domain's.
     pub(super) fn push(&mut self, plan: &LogicalPlan, domain: &Domain) -> Result<LogicalPlan> {
-        if !refers(plan, domain)? {
+        if !self.refers(plan, domain)? {
             let instance = domain.instance(self)?;
             return LogicalPlanBuilder::from(plan.clone()).cross_join(instance)?.build();
         }
@@ -46,8 +46,9 @@ impl Decorrelator {
                 let columns = unnest.exec_columns.clone();
                 Ok(LogicalPlan::Unnest(Unnest::try_new(shared(input), columns, unnest.options.clone())?))
             }
+            LogicalPlan::RecursiveQuery(recursion) => self.push_recursion(recursion, domain),
+            LogicalPlan::TableScan(scan) => self.push_work_table(scan),
             LogicalPlan::Repartition(_)
-            | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
             | LogicalPlan::Statement(_)
             | LogicalPlan::Explain(_)
@@ -56,11 +57,16 @@ impl Decorrelator {
             | LogicalPlan::Dml(_)
             | LogicalPlan::Ddl(_)
             | LogicalPlan::Copy(_)
-            | LogicalPlan::DescribeTable(_)
-            | LogicalPlan::RecursiveQuery(_) => {
+            | LogicalPlan::DescribeTable(_) => {
                 not_impl_err!("reference to an outer column in {}", plan.display())
             }
         }
+    }
+
+    /// Whether the domain must go into the plan: it has outer references, or reads rows that carry the domain already.
+    fn refers(&self, plan: &LogicalPlan, domain: &Domain) -> Result<bool> {
+        let has_outer = free::columns(plan)?.iter().any(|column| domain.outer.contains(column));
+        Ok(has_outer || self.reads_carried(plan)?)
     }
 
     fn push_filter(&mut self, filter: &Filter, domain: &Domain) -> Result<LogicalPlan> {
@@ -210,7 +216,7 @@ impl Decorrelator {
     }
 
     fn push_join(&mut self, join: &Join, domain: &Domain) -> Result<LogicalPlan> {
-        let (left_refers, right_refers) = (refers(&join.left, domain)?, refers(&join.right, domain)?);
+        let (left_refers, right_refers) = (self.refers(&join.left, domain)?, self.refers(&join.right, domain)?);
         match join.join_type {
             JoinType::Inner if !right_refers => self.push_left(join, domain),
             JoinType::Inner if !left_refers => self.push_right(join, domain),
@@ -375,10 +381,6 @@ impl<'a> Bound<'a> {
     fn sort_keys(&self, keys: &[SortExpr]) -> Result<Vec<SortExpr>> {
         keys.iter().map(|key| Ok(SortExpr { expr: self.expression(key.expr.clone())?, ..key.clone() })).collect()
     }
-}
-
-fn refers(plan: &LogicalPlan, domain: &Domain) -> Result<bool> {
-    Ok(free::columns(plan)?.iter().any(|column| domain.outer.contains(column)))
 }
 
 fn partition_too(part: Expr, bound: &Bound<'_>) -> Transformed<Expr> {

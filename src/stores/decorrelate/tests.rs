@@ -174,6 +174,37 @@ async fn lateral_joins() {
 }
 
 #[tokio::test]
+async fn recursion_inside() {
+    check(
+        "select id, (with recursive r(n) as (select t.id union all select n + 1 from r where n < 5) select sum(n) from r) from t",
+        &["1|15", "2|14", "3|12", "4|9", "5|5"],
+    )
+    .await;
+    check(
+        "select id, (with recursive r(n) as (select 1 union all select n + 1 from r where n < t.id) select count(*) from r) from t",
+        &["1|1", "2|2", "3|3", "4|4", "5|5"],
+    )
+    .await;
+    check(
+        "select id, (with recursive r(n, d) as (select u.id, 0 from u where u.id = t.id and u.id < 4 union all \
+         select u.id, d + 1 from u, r where u.id = r.n + 1) select n from r order by d desc limit 1) from t",
+        &["1|5", "2|5", "3|5", "4|", "5|"],
+    )
+    .await;
+    check(
+        "select id, (with recursive r(n) as (select t.id % 2 union select 1 - n from r) select count(*) from r) from t",
+        &["1|2", "2|2", "3|2", "4|2", "5|2"],
+    )
+    .await;
+    check(
+        "select t.id, x.n from t, lateral (with recursive r(n) as (select t.id union all \
+         select n + 2 from r where n < 4) select n from r) x where t.id > 1",
+        &["2|2", "2|4", "3|3", "3|5", "4|4", "5|5"],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn names_and_types_of_columns_stay() {
     let context = SessionContext::new();
     context.sql("create table t (id int, v int) as values (1, 2)").await.unwrap().collect().await.unwrap();

@@ -104,17 +104,19 @@ async fn a_deadline_ends_the_rows_with_its_own_words() {
 
 #[tokio::test]
 async fn a_query_that_needs_too_much_memory_fails_alone() {
-    let mut limits = LimitSet::default();
-    limits.set("query_memory_per_tenant_bytes", 4 * 1024 * 1024).unwrap();
-    let executor = LocalExecutor::new(&limits).unwrap();
-    let large = plan_of("SELECT value FROM generate_series(1, 3000000) ORDER BY value % 1000, value").await;
-    let prepared = executor.prepare(&large, &|_| None).unwrap();
-    let report = collect(executor.run(&prepared, &context(vec![], None)).await.unwrap()).await.unwrap_err();
-    assert_eq!(report.sqlstate, SqlState::OUT_OF_MEMORY);
+    for limit in ["query_memory_bytes", "query_memory_per_tenant_bytes"] {
+        let mut limits = LimitSet::default();
+        limits.set(limit, 4 * 1024 * 1024).unwrap();
+        let executor = LocalExecutor::new(&limits).unwrap();
+        let large = plan_of("SELECT value FROM generate_series(1, 3000000) ORDER BY value % 1000, value").await;
+        let prepared = executor.prepare(&large, &|_| None).unwrap();
+        let report = collect(executor.run(&prepared, &context(vec![], None)).await.unwrap()).await.unwrap_err();
+        assert_eq!(report.sqlstate, SqlState::OUT_OF_MEMORY, "{limit}");
 
-    let small = executor.prepare(&plan_of("SELECT value FROM generate_series(1, 3)").await, &|_| None).unwrap();
-    let rows = collect(executor.run(&small, &context(vec![], None)).await.unwrap()).await.unwrap();
-    assert_eq!(rows, [1, 2, 3]);
+        let small = executor.prepare(&plan_of("SELECT value FROM generate_series(1, 3)").await, &|_| None).unwrap();
+        let rows = collect(executor.run(&small, &context(vec![], None)).await.unwrap()).await.unwrap();
+        assert_eq!(rows, [1, 2, 3], "{limit}");
+    }
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ fn a_client_that_leaves_ends_its_query() {
 
 #[test]
 fn a_client_that_does_not_read_slows_only_its_own_query() {
-    let server = Server::start();
+    let server = Server::start_with(None, &[("row_buffer_bytes", 1_000)]);
     let mut slow = connect(&server);
     slow.send(&lines(&[r#"Query {"query":"rows 20000000"}"#]));
     assert!(eventually(|| server.gauges.rows.load(Ordering::SeqCst) > 1_000));

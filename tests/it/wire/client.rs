@@ -287,6 +287,18 @@ fn show(message: &Message) -> String {
             ("ParameterDescription", json!({"types": (0..count).map(|_| take_int32(&mut body)).collect::<Vec<_>>()}))
         }
         b'D' => ("DataRow", json!({"values": data_row(&mut body)})),
+        b'H' => {
+            let overall = take::<1>(&mut body)[0];
+            let count = take_int16(&mut body);
+            (
+                "CopyOutResponse",
+                json!({"format": overall, "columns": (0..count).map(|_| take_int16(&mut body)).collect::<Vec<_>>()}),
+            )
+        }
+        b'd' => {
+            ("CopyData", json!({"data": String::from_utf8(body.to_vec()).unwrap_or_else(|_| format!("{body:02x?}"))}))
+        }
+        b'c' => ("CopyDone", Value::Null),
         b'C' => ("CommandComplete", json!({"tag": take_text(&mut body)})),
         b'E' => ("ErrorResponse", report(&mut body)),
         b'N' => ("NoticeResponse", report(&mut body)),

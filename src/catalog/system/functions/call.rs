@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder,
-    UInt32Array,
+    TimestampMicrosecondArray, UInt32Array,
 };
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, UInt32Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
@@ -52,6 +52,8 @@ pub(super) enum Returns {
     Text,
     /// text[]
     Texts,
+    /// timestamptz
+    Moment,
 }
 
 /// A result.
@@ -71,6 +73,8 @@ pub(super) enum Datum {
     Text(String),
     /// text[]
     Texts(Vec<String>),
+    /// timestamptz, in microseconds since 1970
+    Moment(i64),
 }
 
 impl Datum {
@@ -254,6 +258,7 @@ impl ScalarUDFImpl for SystemFunction {
             Returns::Oid => DataType::UInt32,
             Returns::Text => DataType::Utf8,
             Returns::Texts => SqlType::Array(Box::new(SqlType::Text)).arrow(),
+            Returns::Moment => SqlType::Timestamptz.arrow(),
         })
     }
 
@@ -320,6 +325,11 @@ fn collect(returns: Returns, values: Vec<Datum>) -> ArrayRef {
             values.map(|value| if let Datum::Text(it) = value { Some(it) } else { None }).collect::<StringArray>(),
         ),
         Returns::Texts => collect_lists(values),
+        Returns::Moment => {
+            let moments = values.map(|value| if let Datum::Moment(it) = value { Some(it) } else { None });
+            let moments: TimestampMicrosecondArray = moments.collect();
+            Arc::new(moments.with_data_type(SqlType::Timestamptz.arrow()))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::super::relations::PG_CATALOG;
 use super::super::session_rows::UTF8;
-use super::super::{System, unrecognized_setting};
+use super::super::{System, started_at, unrecognized_setting};
 use super::call::Argument::{Bool, Int4, Oid, Text};
 use super::call::{Arguments, Datum, FunctionRow, Returns};
 
@@ -38,6 +38,9 @@ pub(super) const ROWS: &[FunctionRow] = &[
     FunctionRow::new("pg_is_other_temp_schema", &[Oid], Returns::Bool, |_, _| Ok(Datum::Bool(false))),
     FunctionRow::new("txid_current", &[], Returns::Int8, |_, _| Ok(Datum::Int8(READ_ONLY_TRANSACTION))),
     FunctionRow::new("txid_current_if_assigned", &[], Returns::Int8, |_, _| Ok(Datum::Null)),
+    FunctionRow::new("pg_current_xact_id_if_assigned", &[], Returns::Int8, |_, _| Ok(Datum::Null)),
+    FunctionRow::new("pg_postmaster_start_time", &[], Returns::Moment, started),
+    FunctionRow::new("pg_conf_load_time", &[], Returns::Moment, started),
     FunctionRow::new("inet_client_addr", &[], Returns::Text, |_, _| Ok(Datum::Null)),
     FunctionRow::new("inet_client_port", &[], Returns::Int4, |_, _| Ok(Datum::Null)),
     FunctionRow::new("inet_server_addr", &[], Returns::Text, |_, _| Ok(Datum::Null)),
@@ -46,6 +49,11 @@ pub(super) const ROWS: &[FunctionRow] = &[
 
 /// The PostgreSQL whose answers are the specification, then who gives them.
 const VERSION: &str = concat!("PostgreSQL 15.10 (FlowForge ", env!("CARGO_PKG_VERSION"), ")");
+
+/// The configuration is read once, at the start.
+fn started(_system: &System, _arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
+    Ok(Datum::Moment(started_at().timestamp_micros()))
+}
 
 fn user(system: &System, _arguments: &Arguments<'_>) -> Result<Datum, ErrorReport> {
     Ok(Datum::Text(system.context().user.clone()))

@@ -1,0 +1,316 @@
+//! Session settings: which exist, what they may be, and which the client is told of.
+//!
+//! Comes in: names and values of SET, of the startup message and of the configuration. Goes out: the values now.
+//! Does not: act on a value; whoever a setting concerns reads it.
+//! Invariant: a setting whose other values this server cannot honour refuses them instead of pretending.
+//!
+//! The list is PostgreSQL's as far as clients set or show it.
+
+mod known;
+mod values;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use crate::base::{ErrorReport, SqlState};
+use crate::catalog::DEFAULT_SEARCH_PATH;
+use crate::catalog::system::unrecognized_setting;
+
+use known::{Kind, SETTINGS, Setting, find, is_custom, spelled};
+use values::{check, milliseconds_text, parse_milliseconds, parse_time_zone, refuse_fixed, split_names};
+
+pub use known::SERVER_VERSION;
+pub(super) use known::display_name;
+
+/// The values of one session.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the session began with: RESET goes back to it.
+    initial: BTreeMap<String, String>,
+    now: Arc<Values>,
+    /// Counts the changes, so that whoever told the client something knows when to look again.
+    version: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Values {
+    current: BTreeMap<String, String>,
+    /// What `SET LOCAL` covers until the transaction ends.
+    local: BTreeMap<String, Option<String>>,
+}
+
+/// The values at one time, to go back to.
+#[derive(Debug, Clone)]
+pub struct SettingsMark(Arc<Values>);
+
+impl Settings {
+    /// The defaults, with what the configuration and the user's name say.
+    #[must_use]
+    pub fn new(user: &str, search_path: &[String], statement_timeout_ms: u64) -> Self {
+        let mut initial: BTreeMap<String, String> =
+            SETTINGS.iter().map(|setting| (setting.name.to_owned(), setting.default.to_owned())).collect();
+        let path = if search_path.is_empty() { DEFAULT_SEARCH_PATH.join(", ") } else { search_path.join(", ") };
+        initial.insert("search_path".into(), path);
+        initial.insert("session_authorization".into(), user.to_owned());
+        initial.insert("statement_timeout".into(), milliseconds_text(statement_timeout_ms));
+        let now = Arc::new(Values { current: initial.clone(), local: BTreeMap::new() });
+        Self { initial, now, version: 0 }
+    }
+
+    fn values(&mut self) -> &mut Values {
+        self.version += 1;
+        Arc::make_mut(&mut self.now)
+    }
+
+    /// How often something changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A value of the startup message: it becomes what RESET goes back to.
+    ///
+    /// # Errors
+    /// As [`Settings::set`].
+    pub fn set_initial(&mut self, name: &str, value: &str) -> Result<(), ErrorReport> {
+        self.set(name, Some(value), false)?;
+        let key = name.to_lowercase();
+        if let Some(value) = self.now.current.get(&key) {
+            self.initial.insert(key, value.clone());
+        }
+        Ok(())
+    }
+
+    /// Changes a value; `None` is its default.
+    ///
+    /// # Errors
+    /// `42704` for an unknown setting, `22023` for a value that it does not take, `55P02` for a fixed one, `0A000` for a
+    /// value that PostgreSQL has and this server does not.
+    pub fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<(), ErrorReport> {
+        let key = name.to_lowercase();
+        let checked = match (find(&key), value) {
+            (None, _) if !is_custom(&key) => return Err(unrecognized_setting(name)),
+            (None, None) => String::new(),
+            (None, Some(value)) => value.to_owned(),
+            (Some(setting), None) => {
+                refuse_fixed(setting)?;
+                self.initial.get(&key).cloned().unwrap_or_default()
+            }
+            (Some(setting), Some(value)) => self.check(setting, value)?,
+        };
+        let values = self.values();
+        if local {
+            let before = values.current.get(&key).cloned();
+            values.local.entry(key.clone()).or_insert(before);
+        } else {
+            values.local.remove(&key);
+        }
+        values.current.insert(key, checked);
+        Ok(())
+    }
+
+    fn check(&self, setting: &Setting, value: &str) -> Result<String, ErrorReport> {
+        if !matches!(setting.kind, Kind::Role) {
+            return check(setting, value);
+        }
+        let user = self.initial.get("session_authorization").map_or("", String::as_str);
+        if value == user || (setting.name == "role" && value == "none") {
+            return Ok(value.to_owned());
+        }
+        Err(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("role \"{value}\" does not exist")))
+    }
+
+    /// A value as SHOW gives it.
+    ///
+    /// # Errors
+    /// `42704` for an unknown setting.
+    pub fn get(&self, name: &str) -> Result<&str, ErrorReport> {
+        let value = self.now.current.get(&name.to_lowercase());
+        value.map(String::as_str).ok_or_else(|| unrecognized_setting(name))
+    }
+
+    /// Every setting, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.now.current.iter().map(|(name, value)| (spelled(name), value.as_str()))
+    }
+
+    /// Every setting, by name: its value, and the one that RESET goes back to.
+    pub fn all_with_reset(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.now.current.iter().map(|(name, value)| {
+            let initial = self.initial.get(name).unwrap_or(value);
+            (spelled(name), value.as_str(), initial.as_str())
+        })
+    }
+
+    /// The settings that a client is told of.
+    #[must_use]
+    pub fn reported(&self) -> Vec<(String, String)> {
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.reported)
+            .filter_map(|setting| Some((spelled(setting.name).to_owned(), self.now.current.get(setting.name)?.clone())))
+            .collect()
+    }
+
+    /// Back to what the session began with.
+    pub fn reset_all(&mut self) {
+        let current = self.initial.clone();
+        *self.values() = Values { current, local: BTreeMap::new() };
+    }
+
+    /// A transaction begins, with the defaults for transactions.
+    pub fn begin_transaction(&mut self) -> SettingsMark {
+        let mark = self.mark();
+        for name in ["transaction_isolation", "transaction_deferrable"] {
+            let default = self.now.current.get(&format!("default_{name}")).cloned();
+            if default.as_ref() != self.now.current.get(name) {
+                self.set_for_transaction(name, default.as_deref().unwrap_or_default());
+            }
+        }
+        mark
+    }
+
+    /// Sets what holds until the transaction ends.
+    pub fn set_for_transaction(&mut self, name: &str, value: &str) {
+        let values = self.values();
+        let before = values.current.insert(name.to_owned(), value.to_owned());
+        values.local.entry(name.to_owned()).or_insert(before);
+    }
+
+    /// The values now.
+    #[must_use]
+    pub fn mark(&self) -> SettingsMark {
+        SettingsMark(Arc::clone(&self.now))
+    }
+
+    /// Undoes what changed since then.
+    pub fn restore(&mut self, mark: SettingsMark) {
+        if !Arc::ptr_eq(&self.now, &mark.0) {
+            self.version += 1;
+            self.now = mark.0;
+        }
+    }
+
+    /// A transaction is committed: what `SET LOCAL` covered comes back.
+    pub fn commit(&mut self) {
+        if self.now.local.is_empty() {
+            return;
+        }
+        let values = self.values();
+        for (name, value) in std::mem::take(&mut values.local) {
+            match value {
+                Some(value) => values.current.insert(name, value),
+                None => values.current.remove(&name),
+            };
+        }
+    }
+
+    /// The schemas of `search_path`, in order.
+    #[must_use]
+    pub fn search_path(&self) -> Vec<String> {
+        split_names(self.now.current.get("search_path").map_or("", String::as_str))
+    }
+
+    /// The time zone.
+    #[must_use]
+    pub fn time_zone(&self) -> Tz {
+        self.now.current.get("timezone").and_then(|name| parse_time_zone(name)).unwrap_or(Tz::UTC)
+    }
+
+    /// A timeout, if it is set.
+    #[must_use]
+    pub fn timeout(&self, name: &str) -> Option<Duration> {
+        let milliseconds = parse_milliseconds(self.now.current.get(name)?)?;
+        (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new("acme", &[], 0)
+    }
+
+    #[test]
+    fn unknown_settings_are_an_error_as_in_postgresql() {
+        let error = settings().set("no_such", Some("1"), false).unwrap_err();
+        assert_eq!(error.sqlstate, SqlState::UNDEFINED_OBJECT);
+        assert_eq!(error.message, "unrecognized configuration parameter \"no_such\"");
+        assert!(settings().set("myapp.user", Some("1"), false).is_ok());
+        assert!(settings().set("flowforge.nothing", Some("1"), false).is_err());
+    }
+
+    #[test]
+    fn timeouts_read_and_show_postgresqls_units() {
+        for (text, shown) in [("5000", "5s"), ("1min", "1min"), ("250ms", "250ms"), ("0", "0"), ("90s", "90s")] {
+            let mut settings = settings();
+            settings.set("statement_timeout", Some(text), false).unwrap();
+            assert_eq!(settings.get("statement_timeout").unwrap(), shown);
+        }
+        for bad in ["-1", "5 parsecs", "", "99999999999"] {
+            assert!(settings().set("statement_timeout", Some(bad), false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_rolls_back_undoes_its_settings() {
+        let mut settings = settings();
+        let mark = settings.begin_transaction();
+        settings.set("application_name", Some("a"), false).unwrap();
+        settings.restore(mark);
+        assert_eq!(settings.get("application_name").unwrap(), "");
+        settings.begin_transaction();
+        settings.set("application_name", Some("b"), false).unwrap();
+        settings.set("timezone", Some("Europe/Berlin"), true).unwrap();
+        assert_eq!(settings.time_zone(), Tz::Europe__Berlin);
+        settings.commit();
+        assert_eq!(settings.get("application_name").unwrap(), "b");
+        assert_eq!(settings.time_zone(), Tz::UTC);
+    }
+
+    #[test]
+    fn a_transaction_begins_with_the_defaults_of_transactions() {
+        let mut settings = settings();
+        settings.set("default_transaction_isolation", Some("serializable"), false).unwrap();
+        settings.begin_transaction();
+        assert_eq!(settings.get("transaction_isolation").unwrap(), "serializable");
+        settings.set_for_transaction("transaction_isolation", "repeatable read");
+        settings.commit();
+        assert_eq!(settings.get("transaction_isolation").unwrap(), "read committed");
+    }
+
+    #[test]
+    fn roles_are_ones_own() {
+        let mut settings = settings();
+        for (name, value) in [("role", "none"), ("role", "acme"), ("session_authorization", "acme")] {
+            settings.set(name, Some(value), false).unwrap();
+        }
+        let error = settings.set("role", Some("globex"), false).unwrap_err();
+        assert_eq!(error.message, "role \"globex\" does not exist");
+        assert!(settings.set("session_authorization", Some("none"), false).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused() {
+        for (name, value) in [("datestyle", "German"), ("bytea_output", "escape"), ("extra_float_digits", "0")] {
+            let error = settings().set(name, Some(value), false).unwrap_err();
+            assert_eq!(error.sqlstate, SqlState::FEATURE_NOT_SUPPORTED, "{name}");
+        }
+        let error = settings().set("transaction_read_only", Some("off"), false).unwrap_err();
+        assert_eq!(error.message, "cannot set transaction read-write mode during recovery");
+        // What transactions to come would like to be changes nothing, as on a hot standby.
+        assert!(settings().set("default_transaction_read_only", Some("off"), false).is_ok());
+        assert_eq!(settings().set("server_version", Some("9"), false).unwrap_err().sqlstate.code(), "55P02");
+    }
+
+    #[test]
+    fn names_of_a_path_fold_unless_quoted() {
+        assert_eq!(split_names("Marts, \"Big\" ,metrics"), ["marts", "Big", "metrics"]);
+        assert_eq!(split_names(""), Vec::<String>::new());
+    }
+}
