@@ -13,12 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
-<<<<<<< HEAD
-use crate::config::{Config, ConfigError, ConnectionSection, Problem, StoreBackend};
-=======
 use crate::catalog::system::started_at;
-use crate::config::{Config, ConfigError};
->>>>>>> main
+use crate::config::{Config, ConfigError, ConnectionSection, Problem, StoreBackend};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
 use crate::live;
