@@ -79,7 +79,7 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.keys.command::<String>(cmd("PING")).await.map(drop)
+        self.keys.ping().await
     }
 }
 
@@ -156,7 +156,7 @@ impl Keys {
             let mut step = cmd("SCAN");
             step.arg(cursor).arg("MATCH").arg(table.pattern()).arg("COUNT").arg(SCAN_STEP);
             let answer = connection.ask(master, &step).await;
-            let (next, keys) = self.heard(connection, answer).await?;
+            let (next, keys): (u64, Vec<Vec<u8>>) = self.heard(connection, answer).await?;
             let texts = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
             found.extend(texts.filter_map(|key| table.value_of(key)).map(str::to_owned));
             if found.len() > self.limits.of(limits::REDIS_SCAN_KEYS) {
@@ -169,10 +169,11 @@ impl Keys {
         }
     }
 
-    async fn command<T: FromRedisValue>(&self, command: Cmd) -> Result<T, StoreError> {
-        let mut connection = self.connection.get().await.map_err(|error| store_error(&error))?;
-        let answer: RedisResult<T> = command.query_async(&mut connection).await;
-        self.heard(&connection, answer).await
+    /// Whether the server answers.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let connection = self.connection.get().await.map_err(|error| store_error(&error))?;
+        let answer = connection.ask::<String>(&Master::Only, &cmd("PING")).await;
+        self.heard(&connection, answer).await.map(drop)
     }
 
     /// An answer; a connection that broke is given up.
