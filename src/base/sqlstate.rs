@@ -96,6 +96,10 @@ sqlstates! {
     INVALID_ARGUMENT_FOR_POWER_FUNCTION = "2201F";
     /// Bytes that are not valid in the encoding.
     CHARACTER_NOT_IN_REPERTOIRE = "22021";
+    /// More hours from UTC than there are.
+    INVALID_TIME_ZONE_DISPLACEMENT = "22009";
+    /// A part of a table that is not between nothing and all of it.
+    INVALID_TABLESAMPLE_ARGUMENT = "2202H";
     /// An argument with a value that the function refuses.
     INVALID_PARAMETER_VALUE = "22023";
     /// Text that does not parse as the type.

@@ -70,6 +70,31 @@ pub enum SqlType {
     Array(Box<SqlType>),
 }
 
+/// The types that are no arrays, under their names in `pg_type`.
+static SCALARS: [(&str, SqlType); 21] = [
+    ("bool", SqlType::Bool),
+    ("bytea", SqlType::Bytea),
+    ("int8", SqlType::Int8),
+    ("int2", SqlType::Int2),
+    ("int4", SqlType::Int4),
+    ("text", SqlType::Text),
+    ("oid", SqlType::Oid),
+    ("json", SqlType::Json),
+    ("float4", SqlType::Float4),
+    ("float8", SqlType::Float8),
+    ("varchar", SqlType::Varchar),
+    ("bpchar", SqlType::Character),
+    ("name", SqlType::Name),
+    ("date", SqlType::Date),
+    ("time", SqlType::Time),
+    ("timestamp", SqlType::Timestamp),
+    ("timestamptz", SqlType::Timestamptz),
+    ("interval", SqlType::Interval),
+    ("numeric", SqlType::Numeric { precision: DEFAULT_NUMERIC.0, scale: DEFAULT_NUMERIC.1 }),
+    ("uuid", SqlType::Uuid),
+    ("jsonb", SqlType::Jsonb),
+];
+
 /// An Arrow type that no SQL type stands for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("type {0} has no PostgreSQL type")]
@@ -203,39 +228,31 @@ impl SqlType {
     /// The type of an OID that a client names for a parameter; `None` for one that this server does not know.
     #[must_use]
     pub fn from_oid(oid: u32) -> Option<Self> {
-        let (precision, scale) = DEFAULT_NUMERIC;
-        let scalars = [
-            Self::Bool,
-            Self::Bytea,
-            Self::Int8,
-            Self::Int2,
-            Self::Int4,
-            Self::Text,
-            Self::Oid,
-            Self::Json,
-            Self::Float4,
-            Self::Float8,
-            Self::Varchar,
-            Self::Date,
-            Self::Time,
-            Self::Timestamp,
-            Self::Timestamptz,
-            Self::Interval,
-            Self::Numeric { precision, scale },
-            Self::Uuid,
-            Self::Jsonb,
-        ];
         // name, bpchar and "char" are read as text.
         if matches!(oid, 18 | 19 | 1042) {
             return Some(Self::Text);
         }
-        scalars.into_iter().find_map(|scalar| {
+        let readable = SCALARS.iter().filter(|(_, scalar)| !matches!(scalar, Self::Name | Self::Character));
+        readable.map(|(_, scalar)| scalar).find_map(|scalar| {
             if scalar.oid() == oid {
-                return Some(scalar);
+                return Some(scalar.clone());
             }
-            let array = Self::Array(Box::new(scalar));
+            let array = Self::Array(Box::new(scalar.clone()));
             (array.oid() == oid).then_some(array)
         })
+    }
+
+    /// The type that `pg_type` has under a name, such as `int4`; a numeric of any digits. `None` for an array.
+    #[must_use]
+    pub fn by_pg_name(name: &str) -> Option<Self> {
+        SCALARS.iter().find(|(known, _)| *known == name).map(|(_, scalar)| scalar.clone())
+    }
+
+    /// The name in `pg_type`; `None` for an array.
+    #[must_use]
+    pub fn pg_name(&self) -> Option<&'static str> {
+        let is_same = |scalar: &Self| std::mem::discriminant(scalar) == std::mem::discriminant(self);
+        SCALARS.iter().find(|(_, scalar)| is_same(scalar)).map(|(name, _)| *name)
     }
 
     /// The name that `format_type` gives, such as `timestamp without time zone`.

@@ -68,6 +68,7 @@ impl Engine {
         Self {
             shared: Arc::new(Shared {
                 database: parts.database,
+                functions: FunctionRegistry::standard().with_limits(&parts.limits),
                 limits: parts.limits,
                 stores: parts.stores.into_iter().map(|store| (store.kind(), store)).collect(),
                 policies: parts.policies,
@@ -75,7 +76,6 @@ impl Engine {
                 local: parts.local,
                 search_path: parts.search_path,
                 statement_timeout_ms: parts.statement_timeout_ms,
-                functions: FunctionRegistry::standard(),
                 snapshot: ArcSwap::from_pointee(snapshot),
                 sessions: Arc::new(SessionRegistry::default()),
                 metrics: Metrics::default(),

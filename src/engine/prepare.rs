@@ -224,10 +224,13 @@ impl Engine {
             StatementKind::Declare(declare) => self.prepare_declare(session, statement, declare, declared_types)?,
             StatementKind::Copy(copy) => self.prepare_copy(session, statement, copy, declared_types)?,
             StatementKind::Upkeep(upkeep) => Ready::without_query(Ok(None), Work::Upkeep(upkeep.clone())),
-            StatementKind::Write(word) => Ready {
-                parameter_types: self.parameters_of_write(statement, declared_types),
-                ..Ready::without_query(Ok(None), Work::Write(word.clone()))
-            },
+            StatementKind::Write(write) => {
+                write.check(&view, &session.with_settings(crate::engine::settings::Settings::search_path))?;
+                Ready {
+                    parameter_types: self.parameters_of_write(statement, declared_types),
+                    ..Ready::without_query(Ok(None), Work::Write(write.tag.clone()))
+                }
+            }
             kind @ (StatementKind::Prepare { .. }
             | StatementKind::Execute(_)
             | StatementKind::Explain { target: ExplainTarget::Execute(_), .. }

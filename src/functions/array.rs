@@ -6,7 +6,9 @@ use datafusion::common::ScalarValue;
 
 use crate::base::{ErrorReport, SqlState};
 
-use super::overload::{Call, Overload, lenient, strict};
+use super::array_order::{contains, overlaps};
+use super::function::by_arrays;
+use super::overload::{Call, Overload, columns, lenient, strict};
 use super::signature::element;
 use super::text::shown_value;
 use super::value::{self, defect, fail, int4, items, list, null, unsupported};
@@ -57,12 +59,14 @@ fn searches() -> Vec<Overload> {
             position(call, call.int(2))
         }),
         lenient("array_positions", "(anycompatiblearray, anycompatible) int4[]", positions),
-        strict("arraycontains", "(anycompatiblearray, anycompatiblearray) bool", |call| contains(call, 0, 1)),
-        strict("arraycontained", "(anycompatiblearray, anycompatiblearray) bool", |call| contains(call, 1, 0)),
-        strict("arrayoverlap", "(anycompatiblearray, anycompatiblearray) bool", |call| {
-            let (left, right) = (flat(&call.args[0])?, flat(&call.args[1])?);
-            let both = left.iter().any(|item| !item.is_null() && right.contains(item));
-            Ok(ScalarValue::Boolean(Some(both)))
+        columns("arraycontains", "(anycompatiblearray, anycompatiblearray) bool", |args| {
+            by_arrays(&args, |arrays| contains(&arrays[0], &arrays[1]))
+        }),
+        columns("arraycontained", "(anycompatiblearray, anycompatiblearray) bool", |args| {
+            by_arrays(&args, |arrays| contains(&arrays[1], &arrays[0]))
+        }),
+        columns("arrayoverlap", "(anycompatiblearray, anycompatiblearray) bool", |args| {
+            by_arrays(&args, |arrays| overlaps(&arrays[0], &arrays[1]))
         }),
     ]
 }
@@ -210,13 +214,6 @@ fn positions(call: &Call<'_>) -> Found {
     let found = call.items(0)?.into_iter().zip(1_i64..).filter(|(item, _)| *item == call.args[1]);
     let numbers = found.map(|(_, number)| int4(number)).collect::<Result<Vec<_>, _>>()?;
     Ok(list(&numbers, &DataType::Int32))
-}
-
-fn contains(call: &Call<'_>, holder: usize, part: usize) -> Found {
-    let (own, wanted) = (flat(&call.args[holder])?, flat(&call.args[part])?);
-    // NULL is equal to nothing.
-    let all = wanted.iter().all(|item| !item.is_null() && own.contains(item));
-    Ok(ScalarValue::Boolean(Some(all)))
 }
 
 fn fill(call: &Call<'_>) -> Found {

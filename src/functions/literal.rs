@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike};
+use chrono::{Datelike, LocalResult, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
 
 use crate::base::types::{DEFAULT_NUMERIC, UTC};
 use crate::base::{ErrorReport, SqlState, SqlType};
+
+use super::date_text::{self, Day, Written, Wrong, Zone};
+use super::json::Json;
 
 /// Reads a constant.
 ///
@@ -21,8 +24,7 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Int4 => integer(text, sql_type).map(|value| ScalarValue::Int32(Some(value))),
         SqlType::Int8 => integer(text, sql_type).map(|value| ScalarValue::Int64(Some(value))),
         SqlType::Oid => integer(text, sql_type).map(|value| ScalarValue::UInt32(Some(value))),
-        #[expect(clippy::cast_possible_truncation, reason = "a real has the digits that it has")]
-        SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value as f32))),
+        SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value))),
         SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
         SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
         SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
@@ -40,11 +42,11 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
             .map(|value| ScalarValue::FixedSizeBinary(16, Some(value.as_bytes().to_vec())))
             .map_err(|_| invalid(sql_type, text)),
         SqlType::Json => {
-            super::operators::normal_jsonb(text).ok_or_else(bad_json)?;
+            Json::parse(text)?;
             Ok(ScalarValue::LargeUtf8(Some(text.to_owned())))
         }
         SqlType::Jsonb => {
-            let normal = super::operators::normal_jsonb(text).ok_or_else(bad_json)?;
+            let normal = Json::parse_binary(text)?.binary_text();
             Ok(ScalarValue::LargeBinary(Some(normal.into_bytes())))
         }
         SqlType::Bytea => bytea(text).map(|value| ScalarValue::Binary(Some(value))),
@@ -104,8 +106,41 @@ fn integer<T: TryFrom<i128>>(text: &str, sql_type: &SqlType) -> Result<T, ErrorR
     })
 }
 
-fn float(text: &str, sql_type: &SqlType) -> Result<f64, ErrorReport> {
-    text.trim().parse().map_err(|_| invalid(sql_type, text))
+/// A number that only infinity or zero stands for is out of range.
+fn float<T: Float>(text: &str, sql_type: &SqlType) -> Result<T, ErrorReport> {
+    let trimmed = text.trim();
+    let value: T = trimmed.parse().map_err(|_| invalid(sql_type, text))?;
+    let mantissa = trimmed.split(['e', 'E']).next().unwrap_or_default();
+    let has_digits = mantissa.contains(|c: char| c.is_ascii_digit());
+    let is_zero = !mantissa.contains(|c: char| matches!(c, '1'..='9'));
+    if has_digits && (value.is_infinite() || (value.is_zero() && !is_zero)) {
+        let message = format!("\"{trimmed}\" is out of range for type {}", sql_type.name());
+        return Err(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
+    }
+    Ok(value)
+}
+
+trait Float: std::str::FromStr {
+    fn is_infinite(&self) -> bool;
+    fn is_zero(&self) -> bool;
+}
+
+impl Float for f32 {
+    fn is_infinite(&self) -> bool {
+        Self::is_infinite(*self)
+    }
+    fn is_zero(&self) -> bool {
+        *self == 0.0
+    }
+}
+
+impl Float for f64 {
+    fn is_infinite(&self) -> bool {
+        Self::is_infinite(*self)
+    }
+    fn is_zero(&self) -> bool {
+        *self == 0.0
+    }
 }
 
 /// Digits and exponent, rounded half away from zero to the scale. A numeric without digits of its own takes the scale
@@ -160,106 +195,85 @@ fn date(text: &str) -> Result<i32, ErrorReport> {
     Ok(moment.date().num_days_from_ce() - 719_163)
 }
 
-/// A date with or without a time, and the rest of the text: a zone.
-fn date_time<'a>(text: &'a str, sql_type: &SqlType) -> Result<(NaiveDateTime, &'a str), ErrorReport> {
-    let trimmed = text.trim();
-    if trimmed.eq_ignore_ascii_case("epoch") {
-        return Ok((NaiveDate::default().and_time(NaiveTime::MIN), ""));
-    }
-    if let Some(before) = before_christ(trimmed) {
-        let (moment, zone) = date_time(before, sql_type)?;
-        // There is no year 0: 1 BC is the year before 1.
-        return Ok((moment.with_year(1 - moment.year()).ok_or_else(|| field_out_of_range(text))?, zone));
-    }
-    let end = trimmed.find([' ', 'T', 't']).unwrap_or(trimmed.len());
-    let (day, rest) = trimmed.split_at(end);
-    let day = calendar_day(day, text, sql_type)?;
-    let rest = rest.trim_start_matches([' ', 'T', 't']);
-    if rest.is_empty() {
-        return Ok((day.and_time(NaiveTime::MIN), ""));
-    }
-    if !rest.starts_with(|c: char| c.is_ascii_digit()) {
-        return Ok((day.and_time(NaiveTime::MIN), rest));
-    }
-    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == ':' || c == '.')).unwrap_or(rest.len());
-    let (clock, zone) = rest.split_at(end);
-    let (time, next_day) =
-        clock_time(clock).ok_or_else(|| invalid_time(sql_type, text))?.map_err(|()| field_out_of_range(text))?;
-    let day = if next_day { day.succ_opt().ok_or_else(|| field_out_of_range(text))? } else { day };
-    Ok((day.and_time(time), zone.trim()))
+/// A time that is told by the clock: `now`, or a day beside today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relative {
+    /// This very moment; else a day.
+    pub is_now: bool,
+    /// How many days after today.
+    pub days: i32,
+    /// Microseconds after midnight, where the text tells a time of the day.
+    pub micros: Option<i64>,
 }
 
-/// The text before `BC`.
-fn before_christ(text: &str) -> Option<&str> {
-    let (before, era) = text.split_at_checked(text.len().checked_sub(3)?)?;
-    era.eq_ignore_ascii_case(" bc").then_some(before)
-}
-
-fn calendar_day(day: &str, text: &str, sql_type: &SqlType) -> Result<NaiveDate, ErrorReport> {
-    let parts: Vec<&str> = if day.contains('-') {
-        day.split('-').collect()
-    } else if day.contains('/') {
-        // PostgreSQL's default date style is month, day, year.
-        match day.split('/').collect::<Vec<_>>().as_slice() {
-            [month, day, year] => vec![year, month, day],
-            _ => Vec::new(),
-        }
-    } else if day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()) {
-        vec![&day[..4], &day[4..6], &day[6..]]
-    } else {
-        Vec::new()
-    };
-    let [year, month, day] = parts.as_slice() else { return Err(invalid_time(sql_type, text)) };
-    let number = |part: &str| part.parse::<u32>().map_err(|_| invalid_time(sql_type, text));
-    let year = i32::try_from(number(year)?).map_err(|_| field_out_of_range(text))?;
-    NaiveDate::from_ymd_opt(year, number(month)?, number(day)?).ok_or_else(|| field_out_of_range(text))
-}
-
-/// `None` when it is no time at all, an error when a field is too large; true when it is 24:00, the next day.
-fn clock_time(text: &str) -> Option<Result<(NaiveTime, bool), ()>> {
-    let mut parts = text.split(':');
-    let hour: u32 = parts.next()?.parse().ok()?;
-    let minute: u32 = parts.next()?.parse().ok()?;
-    let seconds = parts.next().unwrap_or("0");
-    if parts.next().is_some() {
+/// What a text such as `yesterday` or `today 10:20` means, if the clock tells what it means.
+#[must_use]
+pub fn relative(text: &str, sql_type: &SqlType) -> Option<Relative> {
+    if !matches!(sql_type, SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz) {
         return None;
     }
-    let seconds: f64 = seconds.parse().ok()?;
-    let micros = fraction_micros(seconds);
-    if hour == 24 && minute == 0 && micros == 0 {
-        return Some(Ok((NaiveTime::MIN, true)));
+    let written = date_text::read(text, false).ok().filter(|written| written.zone.is_none())?;
+    match written.day? {
+        Day::Now => Some(Relative { is_now: true, days: 0, micros: None }),
+        Day::Today(days) if *sql_type != SqlType::Time => {
+            Some(Relative { is_now: false, days, micros: written.time.filter(|_| *sql_type != SqlType::Date) })
+        }
+        Day::Today(_) | Day::Of(_) => None,
     }
-    let total = (u64::from(hour) * 60 + u64::from(minute)) * 60_000_000 + micros;
-    if hour > 23 || minute > 59 || micros > 60_000_000 {
-        return Some(Err(()));
-    }
-    let whole = u32::try_from(total / 1_000_000).ok()?;
-    let nanos = u32::try_from(total % 1_000_000 * 1_000).ok()?;
-    Some(NaiveTime::from_num_seconds_from_midnight_opt(whole, nanos).map(|time| (time, false)).ok_or(()))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a second has few microseconds")]
-fn fraction_micros(seconds: f64) -> u64 {
-    (seconds * 1e6).round() as u64
+fn written(text: &str, sql_type: &SqlType) -> Result<Written, ErrorReport> {
+    date_text::read(text, *sql_type == SqlType::Time).map_err(|wrong| match wrong {
+        Wrong::Format => invalid_time(sql_type, text),
+        Wrong::Range => field_out_of_range(text),
+        Wrong::Zone(name) => {
+            ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
+        }
+        Wrong::Displacement => {
+            let message = format!("time zone displacement out of range: \"{text}\"");
+            ErrorReport::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT, message)
+        }
+        Wrong::Infinite => {
+            ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "infinite dates and times are not supported")
+                .with_hint("Use a date that is far enough away, or NULL.")
+        }
+    })
+}
+
+/// What only the clock tells is no constant.
+fn by_clock(text: &str) -> ErrorReport {
+    ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("\"{text}\" is not supported here"))
+        .with_hint("Use current_date or now() with an interval.")
+}
+
+/// A date with or without a time, and its zone.
+fn date_time(text: &str, sql_type: &SqlType) -> Result<(NaiveDateTime, Option<Zone>), ErrorReport> {
+    let written = written(text, sql_type)?;
+    let day = match written.day {
+        Some(Day::Of(day)) => day,
+        Some(Day::Today(_) | Day::Now) => return Err(by_clock(text)),
+        None => return Err(invalid_time(sql_type, text)),
+    };
+    let moment = chrono::Duration::microseconds(written.time.unwrap_or_default());
+    let moment = day.and_time(NaiveTime::MIN).checked_add_signed(moment);
+    Ok((moment.ok_or_else(|| field_out_of_range(text))?, written.zone))
 }
 
 fn time(text: &str) -> Result<ScalarValue, ErrorReport> {
-    let (time, next_day) = clock_time(text.trim())
-        .ok_or_else(|| invalid_time(&SqlType::Time, text))?
-        .map_err(|()| field_out_of_range(text))?;
-    let micros = i64::from(time.num_seconds_from_midnight()) * 1_000_000 + i64::from(time.nanosecond() / 1_000);
-    Ok(ScalarValue::Time64Microsecond(Some(if next_day { 86_400_000_000 } else { micros })))
+    let written = written(text, &SqlType::Time)?;
+    match (written.time, written.day) {
+        (Some(time), _) => Ok(ScalarValue::Time64Microsecond(Some(time))),
+        (None, Some(Day::Now)) => Err(by_clock(text)),
+        (None, _) => Err(invalid_time(&SqlType::Time, text)),
+    }
 }
 
 fn timestamptz(text: &str, zone: Tz) -> Result<ScalarValue, ErrorReport> {
-    let (moment, rest) = date_time(text, &SqlType::Timestamptz)?;
-    let micros = if rest.is_empty() {
-        in_zone(moment, zone)
-    } else if let Some(offset_seconds) = offset(rest) {
-        moment.and_utc().timestamp_micros() - offset_seconds * 1_000_000
-    } else {
-        let zone = rest.parse::<Tz>().map_err(|_| invalid_time(&SqlType::Timestamptz, text))?;
-        in_zone(moment, zone)
+    let (moment, written) = date_time(text, &SqlType::Timestamptz)?;
+    let micros = match written {
+        None => in_zone(moment, zone),
+        Some(Zone::Offset(seconds)) => moment.and_utc().timestamp_micros() - seconds * 1_000_000,
+        Some(Zone::Named(zone)) => in_zone(moment, zone),
     };
     Ok(ScalarValue::TimestampMicrosecond(Some(micros), Some(Arc::from(UTC))))
 }
@@ -275,25 +289,6 @@ pub fn in_zone(moment: NaiveDateTime, zone: Tz) -> i64 {
             zone.from_local_datetime(&before).earliest().map_or(0, |found| found.timestamp_micros() + 3_600_000_000)
         }
     }
-}
-
-/// Seconds east of UTC.
-fn offset(text: &str) -> Option<i64> {
-    if matches!(text.to_lowercase().as_str(), "z" | "utc" | "gmt") {
-        return Some(0);
-    }
-    let sign = match text.chars().next()? {
-        '+' => 1,
-        '-' => -1,
-        _ => return None,
-    };
-    let digits = &text[1..];
-    let (hours, minutes) = match digits.split_once(':') {
-        Some((hours, minutes)) => (hours, minutes.split(':').next().unwrap_or("0")),
-        None if digits.len() == 4 => digits.split_at(2),
-        None => (digits, "0"),
-    };
-    Some(sign * (hours.parse::<i64>().ok()? * 3_600 + minutes.parse::<i64>().ok()? * 60))
 }
 
 /// `1 year 2 mons 3 days 04:05:06.7`, `-1.5 hours`, `2 weeks ago`.
@@ -315,6 +310,9 @@ pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
             continue;
         }
         any = true;
+        // `1 month - 1 day`: the sign stands alone.
+        let signed = matches!(word, "+" | "-").then(|| format!("{word}{}", words.next().unwrap_or_default()));
+        let word = signed.as_deref().unwrap_or(word);
         if word.contains(':') {
             total.clock(word).ok_or_else(bad)?;
             continue;
@@ -398,20 +396,20 @@ impl Span {
     }
 }
 
-fn bad_json() -> ErrorReport {
-    ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
-        .with_detail("The text is not valid JSON.")
-}
-
 fn bytea(text: &str) -> Result<Vec<u8>, ErrorReport> {
     let Some(digits) = text.strip_prefix("\\x") else {
         return Ok(text.as_bytes().to_vec());
     };
-    let bad = || invalid(&SqlType::Bytea, text);
-    if !digits.is_ascii() || digits.len() % 2 != 0 {
-        return Err(bad());
+    let bad = |message: String| ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message);
+    let mut halves = Vec::with_capacity(digits.len());
+    for digit in digits.chars().filter(|digit| !digit.is_whitespace()) {
+        let half = digit.to_digit(16).and_then(|half| u8::try_from(half).ok());
+        halves.push(half.ok_or_else(|| bad(format!("invalid hexadecimal digit: \"{digit}\"")))?);
     }
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| bad())).collect()
+    if halves.len() % 2 != 0 {
+        return Err(bad("invalid hexadecimal data: odd number of digits".to_owned()));
+    }
+    Ok(halves.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 /// `{1,2,NULL,"a b"}`, of one dimension.
@@ -470,6 +468,8 @@ fn array_items(inner: &str) -> Option<Vec<Option<String>>> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
 
     fn ok(text: &str, sql_type: &SqlType) -> String {
@@ -506,10 +506,6 @@ mod tests {
             IntervalMonthDayNano::new(14, -3, 14_706_500_000_000)
         );
         assert_eq!(interval("1.5 days ago").unwrap(), IntervalMonthDayNano::new(0, -1, -43_200_000_000_000));
-        assert_eq!(
-            super::super::operators::normal_jsonb("{\"bb\": [1,2], \"a\":null}").as_deref(),
-            Some("{\"a\": null, \"bb\": [1, 2]}")
-        );
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+use crate::base::limits::LimitSet;
+
 use super::library::{Widened, widen_sum};
 use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
     aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
-    regex, rounding, text, texts,
+    regex, rounding, sets, text, texts, type_tags,
 };
 
 /// Every signature of the functions that have their own.
@@ -53,6 +55,13 @@ impl FunctionRegistry {
         registry
     }
 
+    /// The same with what the configuration says of how much a function may make.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &LimitSet) -> Self {
+        self.add_scalar(sets::series_of(limits));
+        self
+    }
+
     /// The library's functions under each of their names that the table has, then what is PostgreSQL's own.
     fn add_scalars(&mut self) {
         let library: HashMap<String, Arc<ScalarUDF>> = datafusion::functions::all_default_functions()
@@ -71,6 +80,8 @@ impl FunctionRegistry {
             text::functions(),
             overload::functions(),
             operators::functions(),
+            sets::functions(),
+            type_tags::functions(),
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);

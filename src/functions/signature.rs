@@ -76,6 +76,7 @@ impl CallSignature {
     /// The types of the arguments; `None` where the polymorphic ones do not agree.
     fn bind(&self, arguments: &[Argument]) -> Option<(Vec<DataType>, DataType)> {
         let (exact, compatible) = self.polymorphic(arguments)?;
+        let deepest = arguments.iter().flatten().map(dimensions).max().unwrap_or_default().max(1);
         let resolve = |parameter: &Parameter, argument: Option<&DataType>| -> Option<DataType> {
             Some(match parameter {
                 Parameter::Exact(SqlType::Numeric { .. }) => numeric_type(argument),
@@ -84,7 +85,7 @@ impl CallSignature {
                 Parameter::AnyElement => exact.clone()?,
                 Parameter::AnyArray => list_of(exact.clone()?),
                 Parameter::AnyCompatible => compatible.clone()?,
-                Parameter::AnyCompatibleArray => list_of(compatible.clone()?),
+                Parameter::AnyCompatibleArray => nested(compatible.clone()?, argument.map_or(deepest, dimensions)),
             })
         };
         let types = arguments.iter().enumerate();
@@ -101,7 +102,7 @@ impl CallSignature {
                 Parameter::AnyElement => exact = Some(same(exact, argument)?),
                 Parameter::AnyArray => exact = Some(same(exact, &element(argument)?)?),
                 Parameter::AnyCompatible => compatible = Some(common(compatible, argument)?),
-                Parameter::AnyCompatibleArray => compatible = Some(common(compatible, &element(argument)?)?),
+                Parameter::AnyCompatibleArray => compatible = Some(common(compatible, leaf(argument))?),
                 Parameter::Exact(_) | Parameter::Any | Parameter::Record => {}
             }
         }
@@ -174,6 +175,23 @@ pub(super) fn element(array: &DataType) -> Option<DataType> {
     }
 }
 
+/// The element of an array, whatever its dimensions.
+pub(super) fn leaf(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::List(field) => leaf(field.data_type()),
+        other => other,
+    }
+}
+
+fn dimensions(data_type: &DataType) -> usize {
+    element(data_type).map_or(0, |inner| dimensions(&inner) + 1)
+}
+
+/// An array of so many dimensions.
+fn nested(element: DataType, dimensions: usize) -> DataType {
+    (0..dimensions).fold(element, |inner, _| list_of(inner))
+}
+
 fn parameter(word: &str) -> Parameter {
     match word {
         "anyelement" => Parameter::AnyElement,
@@ -189,27 +207,7 @@ fn sql_type(word: &str) -> Option<SqlType> {
     if let Some(element) = word.strip_suffix("[]") {
         return Some(SqlType::Array(Box::new(sql_type(element)?)));
     }
-    Some(match word {
-        "bool" => SqlType::Bool,
-        "int2" => SqlType::Int2,
-        "int4" => SqlType::Int4,
-        "int8" => SqlType::Int8,
-        "float4" => SqlType::Float4,
-        "float8" => SqlType::Float8,
-        "numeric" => SqlType::Numeric { precision: DEFAULT_NUMERIC.0, scale: DEFAULT_NUMERIC.1 },
-        "text" => SqlType::Text,
-        "date" => SqlType::Date,
-        "time" => SqlType::Time,
-        "timestamp" => SqlType::Timestamp,
-        "timestamptz" => SqlType::Timestamptz,
-        "interval" => SqlType::Interval,
-        "uuid" => SqlType::Uuid,
-        "json" => SqlType::Json,
-        "jsonb" => SqlType::Jsonb,
-        "bytea" => SqlType::Bytea,
-        "oid" => SqlType::Oid,
-        _ => return None,
-    })
+    SqlType::by_pg_name(word)
 }
 
 fn accepts(parameter: &Parameter, argument: &DataType) -> bool {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::operators;
 use super::rows::ROWS;
 
 /// What kind of call it is.
@@ -57,8 +56,7 @@ impl FunctionRow {
 /// Every row.
 #[must_use]
 pub fn rows() -> &'static [FunctionRow] {
-    static ALL: LazyLock<Vec<FunctionRow>> = LazyLock::new(|| [ROWS.as_slice(), operators::ROWS].concat());
-    &ALL
+    &ROWS
 }
 
 /// The row of a function.

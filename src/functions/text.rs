@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Float32Type, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
@@ -49,6 +49,7 @@ pub fn differs_as_text(data_type: &DataType) -> bool {
             | DataType::LargeBinary
             | DataType::FixedSizeBinary(_)
             | DataType::List(_)
+            | DataType::Struct(_)
     )
 }
 
@@ -94,6 +95,7 @@ fn value_text(array: &ArrayRef, row: usize, zone: Tz) -> Result<String, DataFusi
             uuid::Uuid::from_slice(bytes).map_or_else(|_| bytes_text(bytes), |value| value.to_string())
         }
         DataType::List(_) => list_text(&array.as_list::<i32>().value(row), zone)?,
+        DataType::Struct(_) => row_text(array.as_struct(), row, zone)?,
         _ => array_value_to_string(array, row)?,
     })
 }
@@ -192,6 +194,32 @@ fn list_text(values: &ArrayRef, zone: Tz) -> Result<String, DataFusionError> {
         Some(text) => quoted_item(text),
     });
     Ok(format!("{{{}}}", items.collect::<Vec<_>>().join(",")))
+}
+
+/// `(1,"a b",)`: NULL is nothing, and an empty text is in quotes.
+fn row_text(rows: &StructArray, row: usize, zone: Tz) -> Result<String, DataFusionError> {
+    let mut fields = Vec::with_capacity(rows.num_columns());
+    for column in rows.columns() {
+        if let DataType::Boolean = column.data_type()
+            && column.is_valid(row)
+        {
+            fields.push(if column.as_boolean().value(row) { "t" } else { "f" }.to_owned());
+            continue;
+        }
+        let one = texts(&column.slice(row, 1), zone)?;
+        let one = one.as_string::<i32>();
+        fields.push(if one.is_null(0) { String::new() } else { quoted_field(one.value(0)) });
+    }
+    Ok(format!("({})", fields.join(",")))
+}
+
+fn quoted_field(text: &str) -> String {
+    let special = |c: char| matches!(c, '(' | ')' | ',' | '"' | '\\') || c.is_whitespace();
+    if text.is_empty() || text.contains(special) {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 fn quoted_item(text: &str) -> String {

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 use sqlparser::ast::{self, DataType, SelectItem, SetExpr};
 
 use crate::base::SqlType;
+use crate::catalog::TableLeaf;
 
 use super::types::sql_type_of;
 
@@ -115,6 +116,8 @@ fn of_cast(data_type: &DataType) -> Announced {
 /// What is known of a column that comes from a table, or from a cast, as it is.
 fn origin(plan: &LogicalPlan, index: usize) -> Announced {
     match plan {
+        // The rows of a function are computed.
+        LogicalPlan::TableScan(scan) if TableLeaf::of(&scan.source).is_none() => Announced::plain(NONE),
         LogicalPlan::TableScan(_) => {
             let field = plan.schema().fields().get(index);
             let modifier = field

@@ -9,6 +9,7 @@ use crate::base::{ErrorReport, SqlState};
 use super::lexer::Piece;
 use super::statement::{self, Query, StatementKind};
 use super::words::Words;
+use super::writes::Write;
 
 /// `COPY … TO`.
 #[derive(Debug, Clone)]
@@ -91,7 +92,7 @@ pub(super) fn parse(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, E
     let is_query = words.peek().is_some_and(|token| token.token == Token::LParen);
     let (table, tokens) = if is_query { (None, words.query_in_brackets()?) } else { words.table_rows()? };
     if table.is_some() && words.accept("from") {
-        return Ok(StatementKind::Write("COPY FROM".to_owned()));
+        return Ok(StatementKind::Write(Write::of("COPY FROM")));
     }
     words.expect("to")?;
     let target = words.target()?;

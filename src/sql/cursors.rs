@@ -16,6 +16,7 @@ use super::statement::{self, Query, Statement, StatementKind};
 use super::syntax;
 use super::types::sql_type_of;
 use super::words::Words;
+use super::writes::Write;
 
 /// `EXECUTE name (…)`.
 #[derive(Debug, Clone)]
@@ -133,7 +134,7 @@ fn prepare(mut words: Words<'_>, limits: &LimitSet) -> Result<StatementKind, Err
     let from = words.next;
     let kind = match words.peek_word().as_deref() {
         Some("insert" | "update" | "delete" | "merge") => {
-            StatementKind::Write(words.word().unwrap_or_default().to_uppercase())
+            StatementKind::Write(Write::of(words.word().unwrap_or_default().to_uppercase()))
         }
         Some("select" | "with" | "values" | "table") => statement::query_of(words.piece, from, limits)?,
         _ if words.peek().is_some_and(|token| token.token == Token::LParen) => {

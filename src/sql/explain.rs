@@ -9,6 +9,7 @@ use super::cursors::ExecuteCall;
 use super::lexer::Piece;
 use super::statement::{self, Query, StatementKind};
 use super::words::Words;
+use super::writes::Write;
 
 /// What is explained.
 #[derive(Debug, Clone)]
@@ -158,9 +159,9 @@ impl Words<'_> {
                 }
             }
             Some(verb @ ("insert" | "update" | "delete" | "merge")) => {
-                return Ok(StatementKind::Write(verb.to_uppercase()));
+                return Ok(StatementKind::Write(Write::of(verb.to_uppercase())));
             }
-            Some("create") => return Ok(StatementKind::Write("CREATE TABLE AS".to_owned())),
+            Some("create") => return Ok(StatementKind::Write(Write::of("CREATE TABLE AS"))),
             _ => return self.explained_query(options, limits),
         };
         Ok(StatementKind::Explain { target, options })

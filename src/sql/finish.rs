@@ -14,6 +14,7 @@ use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Logi
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::functions::type_name;
 
 use super::operators::{Operators, crosses_zones};
 
@@ -26,6 +27,7 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
 
 fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
     refuse_interval_keys(&node)?;
+    refuse_growing_digits(&node)?;
     let mut schema = merge_schema(&node.inputs());
     if let LogicalPlan::TableScan(scan) = &node {
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
@@ -56,8 +58,7 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         }
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(call) => {
-            let keyed = call.params.distinct || matches!(call.func.name(), "min" | "max");
-            if keyed && any_interval(&call.params.args, schema)? {
+            if call.params.distinct && any_interval(&call.params.args, schema)? {
                 return Err(no_interval_key(call.func.name()));
             }
             Ok(Transformed::no(Expr::AggregateFunction(call)))
@@ -128,6 +129,27 @@ fn refuse_interval_keys(node: &LogicalPlan) -> Result<(), DataFusionError> {
     Err(no_interval_key(place))
 }
 
+/// A column of a recursive query has the digits of its first rows; later ones that have more would be cut.
+fn refuse_growing_digits(node: &LogicalPlan) -> Result<(), DataFusionError> {
+    let LogicalPlan::RecursiveQuery(query) = node else { return Ok(()) };
+    let digits = |data_type: &DataType| match data_type {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => Some((*precision, *scale)),
+        _ => None,
+    };
+    let pairs = query.static_term.schema().fields().iter().zip(query.recursive_term.schema().fields());
+    for (first, later) in pairs {
+        if let (Some(first), Some(later)) = (digits(first.data_type()), digits(later.data_type()))
+            && first != later
+        {
+            return Err(refused(
+                "a numeric column that gets other digits in a recursive query is not supported".into(),
+                "Cast it to numeric with the same precision and scale in both parts.",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Intervals are compared by their length: a month has 30 days, a day 24 hours.
 fn ordered(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
     if !is_interval(&expr, schema)? {
@@ -166,6 +188,18 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 /// A cast between local time and a moment goes through the zone of the session.
 fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritten {
     let wanted = cast.field.data_type().clone();
+    match (cast.expr.get_type(schema)?, &wanted) {
+        (DataType::Time64(_), DataType::Interval(_)) => {
+            let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
+            return Ok(Transformed::yes(operators.call("time_difference", vec![*cast.expr, midnight])?));
+        }
+        (DataType::LargeBinary, wanted) if wanted.is_numeric() || *wanted == DataType::Boolean => {
+            let scalar = operators.call("jsonb_scalar", vec![*cast.expr, lit(type_name(wanted))])?;
+            // The text of a number may have digits after the point, that of an integer has none.
+            return Ok(Transformed::yes(as_type(scalar, &DataType::Utf8, wanted)));
+        }
+        _ => {}
+    }
     if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
         return Ok(Transformed::no(Expr::Cast(cast)));
     }

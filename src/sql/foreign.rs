@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Distinct, GroupByExpr, Join, JoinOperator, LimitClause, OrderByKind, Query, Select, SelectFlavor, SelectItem,
-    TableFactor, TableWithJoins, Visitor, WildcardAdditionalOptions,
+    TableFactor, TableSample, TableSampleKind, TableSampleMethod, TableSampleModifier, TableSampleSeedModifier,
+    TableWithJoins, Visitor, WildcardAdditionalOptions,
 };
 use sqlparser::tokenizer::Token;
 
@@ -39,6 +40,8 @@ enum Clause {
     Missing(&'static str, &'static str),
     /// `LIMIT 1, 2`
     LimitComma,
+    /// A way to choose rows that is none, or words of other databases.
+    Sample,
 }
 
 impl Clause {
@@ -49,9 +52,23 @@ impl Clause {
             Self::Missing(what, hint) => {
                 ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported")).with_hint(hint)
             }
+            Self::Sample => sample_report(piece),
             Self::LimitComma => ErrorReport::new(SqlState::SYNTAX_ERROR, "LIMIT #,# syntax is not supported")
                 .with_hint("Use separate LIMIT and OFFSET clauses."),
         }
+    }
+}
+
+fn sample_report(piece: &Piece) -> ErrorReport {
+    let at = place(piece, "tablesample").map(|at| at + 1);
+    let token = at.and_then(|at| piece.tokens.get(at));
+    match token.map(|token| &token.token) {
+        Some(Token::Word(method)) if !["bernoulli", "system"].contains(&method.value.to_lowercase().as_str()) => {
+            let message = format!("tablesample method {} does not exist", method.value.to_lowercase());
+            let place = token.map_or(0, |token| usize::try_from(token.span.start.column).unwrap_or_default());
+            ErrorReport::new(SqlState::UNDEFINED_OBJECT, message).with_position(place)
+        }
+        _ => syntax::unexpected(piece, token),
     }
 }
 
@@ -169,13 +186,14 @@ impl Visitor for Refuser {
                 sample,
                 index_hints,
             } => none_of([
-                (sample.is_some(), TABLESAMPLE),
                 (!with_hints.is_empty(), Clause::At("with")),
                 (*with_ordinality && args.is_none(), Clause::At("with")),
                 (version.is_some(), Clause::At("for")),
                 (!partitions.is_empty(), Clause::At("partition")),
                 (json_path.is_some(), Clause::At("[")),
                 (!index_hints.is_empty(), Clause::At("index")),
+                (sample.as_ref().is_some_and(|sample| !is_postgresql(sample)), Clause::Sample),
+                (sample.is_some() && args.is_some(), Clause::At("tablesample")),
             ]),
             TableFactor::Derived { lateral: _, subquery: _, alias: _, sample } => {
                 none_of([(sample.is_some(), Clause::At("tablesample"))])
@@ -197,7 +215,18 @@ impl Visitor for Refuser {
     }
 }
 
-const TABLESAMPLE: Clause = Clause::Missing("TABLESAMPLE", "Choose rows by a condition, such as random() < 0.1.");
+/// `TABLESAMPLE SYSTEM (10) REPEATABLE (1)`; other databases say more, and less.
+fn is_postgresql(sample: &TableSampleKind) -> bool {
+    let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;
+    let TableSample { modifier, name, quantity, seed, bucket, offset } = sample.as_ref();
+    matches!(modifier, TableSampleModifier::TableSample)
+        && matches!(name, Some(TableSampleMethod::Bernoulli | TableSampleMethod::System))
+        && quantity.as_ref().is_some_and(|quantity| quantity.parenthesized && quantity.unit.is_none())
+        && seed.as_ref().is_none_or(|seed| matches!(seed.modifier, TableSampleSeedModifier::Repeatable))
+        && bucket.is_none()
+        && offset.is_none()
+}
+
 const NAMED_JOIN: Clause = Clause::Missing(
     "a join of this kind",
     "If the word before JOIN is the name that the table goes by, write it after AS or in double quotes.",
@@ -268,7 +297,8 @@ mod tests {
     #[test]
     fn clauses_of_other_databases_are_errors_and_not_passed_over() {
         let refused = [
-            ("SELECT * FROM t TABLESAMPLE SYSTEM (10)", "TABLESAMPLE is not supported", None),
+            ("SELECT * FROM t TABLESAMPLE (10 ROWS)", "syntax error at or near \"(\"", Some(29)),
+            ("SELECT * FROM t TABLESAMPLE x (10)", "tablesample method x does not exist", Some(29)),
             ("SELECT * FROM t WITH ORDINALITY", "syntax error at or near \"WITH\"", Some(17)),
             ("SELECT * FROM t WITH (nolock)", "syntax error at or near \"WITH\"", Some(17)),
             ("SELECT a FROM t QUALIFY true", "syntax error at or near \"true\"", Some(25)),

@@ -25,20 +25,26 @@ use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::literal;
 use crate::functions::{check_window_arguments, differs_as_text, type_name};
 
+use super::operators_numbers::{long, too_long, unified_numbers, widened, within_range};
 use super::{operators_arrays, operators_json};
+
+pub(super) use super::operators_numbers::{common_number, is_integer, is_number};
 
 /// Resolves operators, aggregates and window functions while one query is planned.
 #[derive(Debug)]
 pub(super) struct Operators {
     functions: HashMap<String, Arc<ScalarUDF>>,
     sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
-    interval_sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    of_intervals: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
     count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     zone: Tz,
     zone_name: String,
     /// The types that parameters were given; the first use decides.
     parameters: Mutex<HashMap<String, DataType>>,
 }
+
+/// The aggregates that intervals have of their own.
+const OF_INTERVALS: [(&str, &str); 3] = [("sum", "interval_sum"), ("min", "interval_min"), ("max", "interval_max")];
 
 /// An operand and what is known of its type.
 pub(super) struct Operand {
@@ -54,7 +60,10 @@ impl Operators {
         Self {
             functions: registry.scalars.clone(),
             sum: registry.aggregates.get("sum").cloned(),
-            interval_sum: registry.aggregates.get("interval_sum").cloned(),
+            of_intervals: OF_INTERVALS
+                .iter()
+                .filter_map(|(name, own)| Some((*name, registry.aggregates.get(*own).cloned()?)))
+                .collect(),
             count: registry.aggregates.get("count").cloned(),
             zone: time_zone.parse().unwrap_or(Tz::UTC),
             zone_name: time_zone.to_owned(),
@@ -87,6 +96,11 @@ impl Operators {
 
     fn binary(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
         let either = |is: fn(&DataType) -> bool| [&left, &right].iter().any(|one| one.known.as_ref().is_some_and(is));
+        if either(|one| matches!(one, DataType::Struct(_))) {
+            let report =
+                ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "an operator on whole rows is not supported");
+            return Err(wrap(report.with_hint("Compare their columns.")));
+        }
         if either(operators_json::is_json) && operators_json::is_of_json(op, &left, &right) {
             return self.json(op, left, right).map(Some);
         }
@@ -245,6 +259,12 @@ impl Operators {
         match (&a, &b) {
             _ if is_number(&a) && is_number(&b) => self.arithmetic(Operator::Multiply, left, &a, right, &b),
             (DataType::Interval(_), b) if is_number(b) => self.call("interval_multiply", vec![left, right]),
+            (DataType::Time64(_), b) if is_number(b) => {
+                self.call("interval_multiply", vec![self.since_midnight(left)?, right])
+            }
+            (a, DataType::Time64(_)) if is_number(a) => {
+                self.call("interval_multiply", vec![self.since_midnight(right)?, left])
+            }
             (a, DataType::Interval(_)) if is_number(a) => self.call("interval_multiply", vec![right, left]),
             _ => Err(no_operator("*", &a, &b)),
         }
@@ -255,8 +275,12 @@ impl Operators {
             DataType::Interval(_) => DataType::Float64,
             other => other.clone(),
         })?;
-        if let (DataType::Interval(_), true) = (&a, is_number(&b)) {
-            return self.call("interval_divide", vec![left, right]);
+        match (&a, is_number(&b)) {
+            (DataType::Interval(_), true) => return self.call("interval_divide", vec![left, right]),
+            (DataType::Time64(_), true) => {
+                return self.call("interval_divide", vec![self.since_midnight(left)?, right]);
+            }
+            _ => {}
         }
         if !is_number(&a) || !is_number(&b) {
             return Err(no_operator("/", &a, &b));
@@ -282,6 +306,7 @@ impl Operators {
     fn arithmetic(&self, op: Operator, left: Expr, a: &DataType, right: Expr, b: &DataType) -> Planned {
         let common = common_number(a, b);
         let (left, right) = (widened(left, a, &common), widened(right, b, &common));
+        within_range(op, &left, &right)?;
         let checked = match (&common, op) {
             (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Plus) => "int_add",
             (DataType::Int16 | DataType::Int32 | DataType::Int64, Operator::Minus) => "int_subtract",
@@ -343,7 +368,7 @@ impl Operators {
             && [&left, &right].iter().any(|operand| operand.known.is_some())
         {
             let (left, right) = (self.as_type(left, &DataType::Binary)?, self.as_type(right, &DataType::Binary)?);
-            return self.call("bytes_concat", vec![left, right]).map(Some);
+            return self.call("byteacat", vec![left, right]).map(Some);
         }
         let texts = [&left, &right].iter().any(|operand| matches!(operand.known, None | Some(DataType::Utf8)));
         if !texts {
@@ -415,6 +440,9 @@ impl Operators {
                     return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
                 }
                 let sql_type = SqlType::from_arrow(wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+                if let Some(moment) = literal::relative(&text, &sql_type) {
+                    return self.told_by_clock(moment, &sql_type);
+                }
                 Ok(Expr::Literal(literal::parse(&text, &quoted_type(&sql_type), self.zone).map_err(wrap)?, None))
             }
             Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) => {
@@ -431,14 +459,19 @@ impl Operators {
         }
     }
 
-    /// The aggregate that `sum` means for intervals.
-    pub(super) fn interval_sum(&self) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
-        self.interval_sum.clone()
+    /// What an aggregate of the library means for intervals.
+    pub(super) fn of_intervals(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
+        self.of_intervals.get(name).cloned()
     }
 
     /// Whether local time is UTC in this session.
     pub(super) fn is_utc(&self) -> bool {
         self.zone == Tz::UTC || self.zone_name.eq_ignore_ascii_case("etc/utc")
+    }
+
+    /// The zone of the session as it was set.
+    pub(super) fn zone_name(&self) -> String {
+        self.zone_name.clone()
     }
 
     /// The zone of the session.
@@ -488,7 +521,7 @@ fn is_text_constant(operand: &Operand) -> bool {
     operand.known.is_none()
 }
 
-fn literal_type(expr: &Expr) -> Option<DataType> {
+pub(super) fn literal_type(expr: &Expr) -> Option<DataType> {
     match expr {
         Expr::Literal(value, _) => Some(value.data_type()),
         _ => None,
@@ -521,100 +554,6 @@ pub(super) fn crosses_zones(from: &DataType, to: &DataType) -> bool {
 fn moved(moment: Expr, moment_type: &DataType, op: Operator, span: Expr) -> Expr {
     let moment = if *moment_type == DataType::Date32 { convert(moment, &SqlType::Timestamp.arrow()) } else { moment };
     binary(moment, op, span)
-}
-
-pub(super) fn is_integer(data_type: &DataType) -> bool {
-    data_type.is_integer()
-}
-
-pub(super) fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric()
-}
-
-/// Where a type stands among the numbers.
-fn rank(data_type: &DataType) -> u8 {
-    match data_type {
-        DataType::Int8 | DataType::UInt8 | DataType::Int16 => 1,
-        DataType::UInt16 | DataType::Int32 => 2,
-        DataType::Int64 | DataType::UInt64 | DataType::UInt32 => 3,
-        DataType::Decimal32(_, _)
-        | DataType::Decimal64(_, _)
-        | DataType::Decimal128(_, _)
-        | DataType::Decimal256(_, _) => 4,
-        DataType::Float16 | DataType::Float32 => 5,
-        _ => 6,
-    }
-}
-
-/// The type in which two numbers meet. For decimals it says only that they are: their digits differ.
-pub(super) fn common_number(a: &DataType, b: &DataType) -> DataType {
-    match (rank(a), rank(b)) {
-        (5, 5) => DataType::Float32,
-        (a, b) if a >= 5 || b >= 5 => DataType::Float64,
-        (a, b) if a == 4 || b == 4 => DataType::Decimal128(38, 0),
-        (a, b) => match a.max(b) {
-            1 => DataType::Int16,
-            2 => DataType::Int32,
-            _ => DataType::Int64,
-        },
-    }
-}
-
-/// The decimal that holds every value of an integer type; decimals stay as they are.
-fn as_decimal(data_type: &DataType) -> DataType {
-    match rank(data_type) {
-        1 => DataType::Decimal128(5, 0),
-        2 => DataType::Decimal128(10, 0),
-        3 => DataType::Decimal128(20, 0),
-        _ => data_type.clone(),
-    }
-}
-
-fn widened(expr: Expr, from: &DataType, common: &DataType) -> Expr {
-    let wanted = if rank(common) == 4 { as_decimal(from) } else { common.clone() };
-    if wanted == *from { expr } else { convert(expr, &wanted) }
-}
-
-fn scale(data_type: &DataType) -> i16 {
-    match data_type {
-        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => i16::from(*scale),
-        _ => 0,
-    }
-}
-
-fn too_long(a: &DataType, b: &DataType) -> bool {
-    scale(a) + scale(b) > 38
-}
-
-fn long(expr: Expr, from: &DataType) -> Expr {
-    match as_decimal(from) {
-        DataType::Decimal128(precision, scale) => convert(expr, &DataType::Decimal256(precision, scale)),
-        _ => expr,
-    }
-}
-
-/// Two numbers to compare. A constant takes the column's type where it fits exactly, so that the column stays bare.
-fn unified_numbers(left: Expr, a: &DataType, right: Expr, b: &DataType) -> (Expr, Expr) {
-    if let Some(exact) = exact(&right, a) {
-        return (left, exact);
-    }
-    if let Some(exact) = exact(&left, b) {
-        return (exact, right);
-    }
-    let common = common_number(a, b);
-    (widened(left, a, &common), widened(right, b, &common))
-}
-
-/// The constant as a value of the type, if it has the same value there.
-fn exact(expr: &Expr, wanted: &DataType) -> Option<Expr> {
-    let Expr::Literal(value, _) = expr else { return None };
-    let keeps_kind = rank(wanted) >= rank(&value.data_type()) && rank(wanted) <= 4;
-    if !keeps_kind {
-        return None;
-    }
-    let cast = value.cast_to(wanted).ok()?;
-    let back = cast.cast_to(&value.data_type()).ok()?;
-    (back == *value && !cast.is_null()).then_some(Expr::Literal(cast, None))
 }
 
 /// The type in which two values of different types meet, if they do.

@@ -63,9 +63,9 @@ impl Operators {
     pub(super) fn array(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Planned {
         match op {
             BinaryOperator::StringConcat => self.array_concat(left, right),
-            BinaryOperator::AtArrow => self.two_arrays("array_contains", left, right, op),
-            BinaryOperator::ArrowAt => self.two_arrays("array_contains", right, left, op),
-            BinaryOperator::PGOverlap => self.two_arrays("array_overlaps", left, right, op),
+            BinaryOperator::AtArrow => self.two_arrays("arraycontains", left, right, op),
+            BinaryOperator::ArrowAt => self.two_arrays("arraycontains", right, left, op),
+            BinaryOperator::PGOverlap => self.two_arrays("arrayoverlap", left, right, op),
             _ => match comparison(op) {
                 Some(operator) => Ok(binary(self.two_arrays("array_compare", left, right, op)?, operator, lit(0_i32))),
                 None => Err(no_operator(&op.to_string(), &shown(&left), &shown(&right))),
@@ -174,11 +174,7 @@ impl Operators {
         if known == DataType::LargeBinary {
             return arguments.try_fold(root, |value, key| {
                 let key = self.operand(key, schema)?;
-                let key = match key.known {
-                    None => self.adopt(key.expr, &DataType::Utf8)?,
-                    Some(_) => key.expr,
-                };
-                self.call("json_get", vec![value, key])
+                self.json_part("jsonb", "", value, key)
             });
         }
         let mut all = vec![root];

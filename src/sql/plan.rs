@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, Projection, lit};
 use datafusion::optimizer::Analyzer;
@@ -98,10 +99,10 @@ impl UserFacing for SqlError {
 /// [`SqlError`] with PostgreSQL's SQLSTATE, and the position where one can be told.
 pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQuery, SqlError> {
     let provider = Provider::new(context);
-    check::check(query, &provider, context)?;
+    let findings = check::check(query, &provider, context)?;
     let query = query.tree();
     let mut normal = query.clone();
-    normalise::query(&mut normal, context)?;
+    normalise::query(&mut normal, context, &findings)?;
     let (plan, parameter_types) = match typed_plan(normal, &provider, context) {
         Err(_) if provider.needs_values() => return Ok(later(query, context)),
         planned => planned.map_err(|error| errors::report(&error, query))?,
@@ -182,6 +183,12 @@ fn coerce(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
 /// Every column must have a type that the wire can announce.
 fn check_columns(plan: &LogicalPlan) -> Result<(), SqlError> {
     for field in plan.schema().fields() {
+        if matches!(field.data_type(), DataType::Struct(_)) {
+            let message = "a column of type record is not supported";
+            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .with_hint("Cast it to text, use row_to_json, or name the columns.")
+                .into());
+        }
         SqlType::from_arrow(field.data_type()).map_err(|error| {
             ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("column \"{}\": {error}", field.name()))
         })?;

@@ -1,8 +1,12 @@
 //! Forms that the parser does not know, as tokens that it knows.
 
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, Query, Select, SelectItem, VisitorMut};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use crate::base::syntax_walk::walk_mut;
 use crate::base::{ErrorReport, SqlState};
 
 /// The tokens of a query as the parser reads them.
@@ -15,6 +19,8 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>, 
             .or_else(|| order_using(rest))
             .or_else(|| symmetric(rest))
             .or_else(|| trimmed(rest))
+            .or_else(|| empty_list(rest))
+            .or_else(|| interval_digits(rest))
             .map_or_else(|| excluded(rest), |found| Ok(Some(found)))?
             .unwrap_or_else(|| (vec![token.token.clone()], 1));
         done.extend(written.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
@@ -94,6 +100,68 @@ fn trimmed(tokens: &[TokenWithSpan]) -> Rewritten {
         }
         _ => None,
     }
+}
+
+/// Stands where a SELECT selects nothing; no text can write it.
+const NOTHING: &str = "\u{2063}nothing";
+
+/// `SELECT WHERE …` selects nothing. The parser knows that only before FROM.
+fn empty_list(tokens: &[TokenWithSpan]) -> Rewritten {
+    if keyword(tokens.first()) != Some(Keyword::SELECT) {
+        return None;
+    }
+    let ends = match tokens.get(1).map(|next| &next.token) {
+        None | Some(Token::RParen) => true,
+        Some(Token::Word(word)) if word.quote_style.is_none() => matches!(
+            word.keyword,
+            Keyword::WHERE
+                | Keyword::GROUP
+                | Keyword::HAVING
+                | Keyword::WINDOW
+                | Keyword::UNION
+                | Keyword::INTERSECT
+                | Keyword::EXCEPT
+                | Keyword::ORDER
+                | Keyword::LIMIT
+                | Keyword::OFFSET
+                | Keyword::FETCH
+                | Keyword::FOR
+        ),
+        Some(_) => false,
+    };
+    ends.then(|| (vec![tokens[0].token.clone(), Token::make_word(NOTHING, Some('"'))], 1))
+}
+
+/// Takes what stands for nothing out of the lists again.
+pub(super) fn without_placeholders(query: &mut Query) {
+    struct Lists;
+    impl VisitorMut for Lists {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+            let is_nothing = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(name)) if name.value == NOTHING);
+            select.projection.retain(|item| !is_nothing(item));
+            ControlFlow::Continue(())
+        }
+    }
+    let _: ControlFlow<()> = walk_mut(query, &mut Lists);
+}
+
+/// `INTERVAL(1) '1.26 seconds'` is a cast of the constant.
+fn interval_digits(tokens: &[TokenWithSpan]) -> Rewritten {
+    let is_interval = keyword(tokens.first()) == Some(Keyword::INTERVAL);
+    let [first, open, digits, close, text] = tokens.get(..5)? else { return None };
+    let fits = is_interval
+        && matches!(
+            (&open.token, &digits.token, &close.token, &text.token),
+            (Token::LParen, Token::Number(..), Token::RParen, Token::SingleQuotedString(_))
+        );
+    let cast = || {
+        let mut written = vec![Token::make_keyword("CAST"), Token::LParen, text.token.clone()];
+        written.extend([Token::make_keyword("AS"), first.token.clone()]);
+        written.extend([Token::LParen, digits.token.clone(), Token::RParen, Token::RParen]);
+        written
+    };
+    fits.then(|| (cast(), 5))
 }
 
 /// What a window's frame leaves out: nothing, or what this server cannot leave out.

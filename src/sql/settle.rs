@@ -3,7 +3,7 @@
 //! It runs on every operand while the planner resolves operators, and once more over the finished plan.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -54,31 +54,23 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
 
 impl Operators {
     /// Types an operand: only what the planner did not resolve by this planner's own rules.
+    ///
+    /// What reads columns stays as it is until the plan is finished, or it would be another expression than the same one
+    /// in GROUP BY or in the SELECT list; what is around it sees the type that it will have.
     pub(super) fn settle(&self, expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
         match &expr {
-            Expr::BinaryExpr(_) | Expr::Column(_) | Expr::Literal(_, _) | Expr::Placeholder(_) => Ok(expr),
-            _ => Ok(expr
-                .transform_down_up(
-                    |part| self.settle_aggregate(part, schema),
-                    |part| settle_outside(part, schema, self),
-                )?
-                .data),
+            Expr::BinaryExpr(_) | Expr::Column(_) | Expr::Literal(_, _) | Expr::Placeholder(_) => return Ok(expr),
+            _ => {}
         }
-    }
-
-    /// An aggregate stays as it is until the plan is finished, or it would be another one than the same call in the
-    /// SELECT list; what is around it sees the type that it will have.
-    fn settle_aggregate(&self, part: Expr, schema: &DFSchema) -> Rewritten {
-        if !is_aggregate(&part) {
-            return Ok(Transformed::no(part));
+        let settled = expr.clone().transform_up(|part| settle_one(part, schema, self))?.data;
+        if !reads_rows(&expr)? {
+            return Ok(settled);
         }
-        let settled = part.clone().transform_up(|inner| settle_one(inner, schema, self))?.data;
         let wanted = settled.get_type(schema)?;
-        let as_it_will_be = match part.get_type(schema) {
-            Ok(now) if now == wanted => part,
-            Ok(_) | Err(_) => Expr::Cast(Cast::new(Box::new(part), wanted)),
-        };
-        Ok(Transformed::new(as_it_will_be, true, TreeNodeRecursion::Jump))
+        Ok(match expr.get_type(schema) {
+            Ok(now) if now == wanted => expr,
+            Ok(_) | Err(_) => Expr::Cast(Cast::new(Box::new(expr), wanted)),
+        })
     }
 
     fn adopt_parameter(&self, expr: Expr, wanted: &DataType) -> Result<Expr, DataFusionError> {
@@ -89,12 +81,14 @@ impl Operators {
     }
 }
 
-fn is_aggregate(expr: &Expr) -> bool {
-    matches!(expr, Expr::AggregateFunction(_) | Expr::WindowFunction(_))
-}
-
-fn settle_outside(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    if is_aggregate(&expr) { Ok(Transformed::no(expr)) } else { settle_one(expr, schema, operators) }
+/// Whether an expression has another value from row to row, or from group to group.
+fn reads_rows(expr: &Expr) -> Result<bool, DataFusionError> {
+    expr.exists(|part| {
+        Ok(matches!(
+            part,
+            Expr::Column(_) | Expr::OuterReferenceColumn(_, _) | Expr::AggregateFunction(_) | Expr::WindowFunction(_)
+        ))
+    })
 }
 
 fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
@@ -139,11 +133,19 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             }
             _ => super::calls::settle(call, schema, operators),
         },
-        Expr::AggregateFunction(mut call) if call.func.name() == "sum" && is_interval(&call.params.args, schema)? => {
-            if let Some(function) = operators.interval_sum() {
-                call.func = function;
-            }
+        Expr::AggregateFunction(mut call)
+            if let Some(own) = operators.of_intervals(call.func.name())
+                && is_interval(&call.params.args, schema)? =>
+        {
+            call.func = own;
             Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
+        Expr::WindowFunction(mut call)
+            if let Some(own) = operators.of_intervals(call.fun.name())
+                && is_interval(&call.params.args, schema)? =>
+        {
+            call.fun = WindowFunctionDefinition::AggregateUDF(own);
+            Ok(Transformed::yes(Expr::WindowFunction(call)))
         }
         Expr::AggregateFunction(mut call) if call.func.name() == "sum" => {
             let changed = widen_sum(&mut call.params.args, schema)?;
@@ -199,6 +201,9 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
                 return Ok(Transformed::no(Expr::Cast(Cast::new(Box::new(expr), wanted))));
             }
             let sql_type = SqlType::from_arrow(&wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+            if let Some(moment) = literal::relative(text, &sql_type) {
+                return Ok(Transformed::yes(operators.told_by_clock(moment, &sql_type)?));
+            }
             let value = literal::parse(text, &sql_type, operators.zone()).map_err(wrap)?;
             return Ok(Transformed::yes(Expr::Literal(value, None)));
         }

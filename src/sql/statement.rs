@@ -19,6 +19,7 @@ use super::lexer::{self, Piece};
 use super::plan::SqlError;
 use super::session::{self, TransactionModes};
 use super::upkeep::{self, Upkeep};
+use super::writes::{self, Write};
 use super::{foreign, rewritten_tokens, syntax};
 
 /// One statement of a text.
@@ -69,8 +70,8 @@ pub enum StatementKind {
     Upkeep(Upkeep),
     /// Something about the session.
     Session(SessionStatement),
-    /// A statement that would write; its command word, such as `INSERT`.
-    Write(String),
+    /// A statement that would write.
+    Write(Write),
 }
 
 /// A query as it was written: its syntax tree, and its tokens for the places that the tree does not know.
@@ -212,12 +213,12 @@ fn kind_of(piece: &Piece, limits: &LimitSet) -> Result<StatementKind, ErrorRepor
         "SELECT" | "WITH" | "VALUES" | "TABLE" | "(" => query_of(piece, 0, limits),
         "EXPLAIN" => explain::parse(piece, limits),
         "COPY" => copy::parse(piece, limits),
-        word @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER" | "COMMENT"
-        | "CALL" | "DO" | "NOTIFY" | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => {
-            Ok(StatementKind::Write(word.to_owned()))
-        }
-        "TRUNCATE" => Ok(StatementKind::Write("TRUNCATE TABLE".to_owned())),
-        "CREATE" | "DROP" | "ALTER" => Ok(StatementKind::Write(definition_tag(&words))),
+        "INSERT" | "UPDATE" | "DELETE" => Ok(StatementKind::Write(writes::parse(piece)?)),
+        word @ ("MERGE" | "GRANT" | "REVOKE" | "REINDEX" | "CLUSTER" | "COMMENT" | "CALL" | "DO" | "NOTIFY"
+        | "REFRESH" | "IMPORT" | "REASSIGN" | "SECURITY") => Ok(StatementKind::Write(Write::of(word))),
+        "TRUNCATE" if piece.tokens.len() == 1 => Err(syntax::unexpected(piece, None)),
+        "TRUNCATE" => Ok(StatementKind::Write(Write::of("TRUNCATE TABLE"))),
+        "CREATE" | "DROP" | "ALTER" => Ok(StatementKind::Write(Write::of(definition_tag(piece, &words)))),
         _ => Err(syntax::unexpected(piece, piece.tokens.first())),
     }
 }
@@ -235,14 +236,26 @@ pub fn parameter_count(text: &str, limits: &LimitSet) -> usize {
 }
 
 /// `CREATE OR REPLACE TEMP VIEW` is `CREATE VIEW`.
-fn definition_tag(words: &[String]) -> String {
+fn definition_tag(piece: &Piece, words: &[String]) -> String {
     let noise = ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "GLOBAL", "LOCAL", "RECURSIVE"];
     let what = words.iter().skip(1).find(|word| !noise.contains(&word.as_str()));
     match (words.first(), what) {
+        (Some(verb), Some(what)) if verb == "CREATE" && what == "TABLE" && is_of_query(piece) => {
+            "CREATE TABLE AS".to_owned()
+        }
         (Some(verb), Some(what)) => format!("{verb} {what}"),
         (Some(verb), None) => verb.clone(),
         (None, _) => String::new(),
     }
+}
+
+/// Whether a table is made of a query: `AS` stands before one.
+fn is_of_query(piece: &Piece) -> bool {
+    let is = |token: &TokenWithSpan, words: &[&str]| {
+        words.iter().any(|word| token.token.to_string().eq_ignore_ascii_case(word))
+    };
+    let query = ["select", "with", "values", "table", "execute", "("];
+    piece.tokens.windows(2).any(|pair| is(&pair[0], &["as"]) && is(&pair[1], &query))
 }
 
 /// The query that begins at a token, and nothing after it.
@@ -250,7 +263,7 @@ pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<
     let query = parse_query(piece, from, limits)?;
     foreign::refuse(&query, piece)?;
     Ok(match writing(&query) {
-        Some(word) => StatementKind::Write(word),
+        Some(word) => StatementKind::Write(Write::of(word)),
         None => StatementKind::Query(Box::new(Query { tree: *query, tokens: piece.tokens.as_slice().into() })),
     })
 }
@@ -260,7 +273,8 @@ pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Resu
     // The parser spends several levels of its own on one level of the text.
     let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);
-    let query = parser.parse_query().map_err(|error| syntax::report(&error, piece))?;
+    let mut query = parser.parse_query().map_err(|error| syntax::report(&error, piece))?;
+    rewritten_tokens::without_placeholders(&mut query);
     match parser.peek_token_ref().token {
         Token::EOF => Ok(query),
         _ => Err(syntax::unexpected(piece, Some(parser.peek_token_ref()))),
@@ -272,8 +286,9 @@ fn writing(query: &ast::Query) -> Option<String> {
     struct Writes;
     impl Visitor for Writes {
         type Break = String;
-        fn pre_visit_statement(&mut self, statement: &ast::Statement) -> ControlFlow<String> {
-            ControlFlow::Break(statement.to_string().split_whitespace().next().unwrap_or_default().to_uppercase())
+        // What a query of WITH writes, the SELECT after it does.
+        fn pre_visit_statement(&mut self, _statement: &ast::Statement) -> ControlFlow<String> {
+            ControlFlow::Break("SELECT".to_owned())
         }
         fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<String> {
             match query.locks.first() {
@@ -284,6 +299,17 @@ fn writing(query: &ast::Query) -> Option<String> {
         fn pre_visit_select(&mut self, select: &ast::Select) -> ControlFlow<String> {
             if select.into.is_some() { ControlFlow::Break("SELECT INTO".to_owned()) } else { ControlFlow::Continue(()) }
         }
+    }
+    match query.body.as_ref() {
+        ast::SetExpr::Insert(_) => return Some("INSERT".to_owned()),
+        ast::SetExpr::Update(_) => return Some("UPDATE".to_owned()),
+        ast::SetExpr::Delete(_) => return Some("DELETE".to_owned()),
+        ast::SetExpr::Merge(_) => return Some("MERGE".to_owned()),
+        ast::SetExpr::Select(_)
+        | ast::SetExpr::Query(_)
+        | ast::SetExpr::SetOperation { .. }
+        | ast::SetExpr::Values(_)
+        | ast::SetExpr::Table(_) => {}
     }
     match walk(query, &mut Writes) {
         ControlFlow::Break(word) => Some(word),
@@ -362,14 +388,16 @@ mod tests {
     #[test]
     fn what_writes_is_named() {
         let word = |text: &str| match kinds(text).remove(0) {
-            StatementKind::Write(word) => word,
+            StatementKind::Write(write) => write.tag,
             other => panic!("{text}: {other:?}"),
         };
         assert_eq!(word("insert into t values (1)"), "INSERT");
         assert_eq!(word("create temp table t (a int)"), "CREATE TABLE");
         assert_eq!(word("select * into x from t"), "SELECT INTO");
         assert_eq!(word("select * from t for update"), "SELECT FOR UPDATE");
-        assert_eq!(word("with x as (delete from t returning *) select * from x"), "DELETE");
+        assert_eq!(word("with x as (delete from t returning *) select * from x"), "SELECT");
+        assert_eq!(word("with x as (select 1) insert into t select * from x"), "INSERT");
+        assert_eq!(word("create table t as select 1"), "CREATE TABLE AS");
         assert_eq!(word("explain analyze update t set a = 1"), "UPDATE");
     }
 

@@ -22,6 +22,25 @@ pub(super) fn report(error: &ParserError, piece: &Piece) -> ErrorReport {
     }
 }
 
+/// `LIMIT 1, 2` is another database's.
+fn limit_comma(piece: &Piece, at: usize) -> Option<ErrorReport> {
+    let index = piece.tokens.iter().position(|token| token.span.start.column as usize >= at)?;
+    let (before, rest) = piece.tokens.split_at_checked(index)?;
+    if rest.first()?.token != Token::Comma {
+        return None;
+    }
+    let clauses = ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "VALUES", "WITH"];
+    let clause = before.iter().rfind(|token| {
+        matches!(&token.token, Token::Word(word) if clauses.iter().any(|known| word.value.eq_ignore_ascii_case(known)))
+    })?;
+    let is_limit = clause.token.to_string().eq_ignore_ascii_case("LIMIT");
+    is_limit.then(|| {
+        ErrorReport::new(SqlState::SYNTAX_ERROR, "LIMIT #,# syntax is not supported")
+            .with_hint("Use separate LIMIT and OFFSET clauses.")
+            .with_position(clause.span.start.column as usize)
+    })
+}
+
 /// The report for a token that does not belong where it stands.
 pub(super) fn unexpected(piece: &Piece, token: Option<&TokenWithSpan>) -> ErrorReport {
     match token {
@@ -31,6 +50,9 @@ pub(super) fn unexpected(piece: &Piece, token: Option<&TokenWithSpan>) -> ErrorR
 }
 
 fn near(piece: &Piece, at: usize) -> ErrorReport {
+    if let Some(report) = limit_comma(piece, at) {
+        return report;
+    }
     let at = blamed(piece, at);
     let token = piece.tokens.iter().find(|token| token.span.start.column as usize >= at);
     let Some(token) = token else { return at_end(piece) };

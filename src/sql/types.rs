@@ -136,34 +136,18 @@ pub(super) fn by_name(name: &str) -> Option<SqlType> {
     if let Some(element) = name.strip_prefix('_') {
         return by_name(element).map(array);
     }
-    Some(match name {
-        "bool" | "boolean" => SqlType::Bool,
-        "int2" | "smallint" => SqlType::Int2,
-        "int4" | "int" | "integer" => SqlType::Int4,
-        "int8" | "bigint" => SqlType::Int8,
-        "float4" | "real" => SqlType::Float4,
-        "float8" => SqlType::Float8,
-        "numeric" | "decimal" => {
-            let (precision, scale) = DEFAULT_NUMERIC;
-            SqlType::Numeric { precision, scale }
-        }
-        "text" | "varchar" | "name" | "char" | "bpchar" | "cstring" | "unknown" | "regnamespace" | "regrole" => {
-            SqlType::Text
-        }
-        "date" => SqlType::Date,
-        "time" => SqlType::Time,
-        "timestamp" => SqlType::Timestamp,
-        "timestamptz" => SqlType::Timestamptz,
-        "interval" => SqlType::Interval,
-        "uuid" => SqlType::Uuid,
-        "json" => SqlType::Json,
-        "jsonb" => SqlType::Jsonb,
-        "bytea" => SqlType::Bytea,
-        "oid" | "regclass" | "regtype" | "regproc" | "regprocedure" | "regoper" | "regoperator" | "xid" | "cid" => {
-            SqlType::Oid
-        }
-        _ => return None,
-    })
+    let own = match name {
+        "boolean" => "bool",
+        "smallint" => "int2",
+        "int" | "integer" => "int4",
+        "bigint" => "int8",
+        "real" => "float4",
+        "decimal" => "numeric",
+        "varchar" | "name" | "char" | "bpchar" | "cstring" | "unknown" | "regnamespace" | "regrole" => "text",
+        "regclass" | "regtype" | "regproc" | "regprocedure" | "regoper" | "regoperator" | "xid" | "cid" => "oid",
+        other => other,
+    };
+    SqlType::by_pg_name(own)
 }
 
 fn refused(message: &str, hint: &str) -> ErrorReport {

@@ -8,7 +8,7 @@ use super::lexer::Piece;
 use super::syntax::unexpected;
 
 /// PostgreSQL's reserved words: no name without quotes is one of them.
-const RESERVED: [&str; 77] = [
+const RESERVED: [&str; 79] = [
     "all",
     "analyse",
     "analyze",
@@ -52,6 +52,8 @@ const RESERVED: [&str; 77] = [
     "initially",
     "intersect",
     "into",
+    "is",
+    "join",
     "lateral",
     "leading",
     "limit",
@@ -87,6 +89,11 @@ const RESERVED: [&str; 77] = [
     "window",
     "with",
 ];
+
+/// Whether a word without quotes is no name.
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+}
 
 /// A cursor over the tokens.
 pub(super) struct Words<'a> {
@@ -166,7 +173,7 @@ impl<'a> Words<'a> {
             Some(Token::Word(word)) => return Ok(self.taken_name(word.value.clone())),
             Some(_) | None => return Err(self.unexpected()),
         };
-        if RESERVED.contains(&name.as_str()) {
+        if is_reserved(&name) {
             return Err(self.unexpected());
         }
         Ok(self.taken_name(name))

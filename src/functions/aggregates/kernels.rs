@@ -1,5 +1,7 @@
 //! Documents, texts, bits and intervals of a group.
 
+use std::cmp::Ordering;
+
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
@@ -10,6 +12,7 @@ use crate::base::ErrorReport;
 use super::super::json::{Json, json_of, object_key};
 use super::super::signature::element;
 use super::super::value::{defect, fail, invalid, list, text};
+use super::ordered::compare;
 use super::{Group, Nulls, aggregate};
 use crate::base::SqlState;
 
@@ -38,6 +41,8 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         bits("bit_or", |group| folded(group, |a, b| a | b)),
         bits("bit_xor", |group| folded(group, |a, b| a ^ b)),
         aggregate("interval_sum", "(interval) interval", interval_sum).done(),
+        aggregate("interval_min", "(interval) interval", |group| extreme(group, Ordering::Less)).done(),
+        aggregate("interval_max", "(interval) interval", |group| extreme(group, Ordering::Greater)).done(),
     ]
 }
 
@@ -65,10 +70,18 @@ fn array(group: &Group<'_>, binary: bool) -> Found {
     if group.rows.is_empty() {
         return group.null();
     }
-    let items = group.column(0).map(|item| json_of(item, Tz::UTC)).collect::<Result<Vec<_>, _>>()?;
-    // Rows stand on lines of their own.
-    let rows = matches!(group.column(0).next(), Some(ScalarValue::Struct(_)));
-    document(format!("[{}]", items.join(if rows { ", \n " } else { ", " })), binary)
+    let mut items = String::new();
+    for (index, item) in group.column(0).enumerate() {
+        // Rows stand on lines of their own.
+        let is_row = matches!(item, ScalarValue::Struct(_)) && !item.is_null();
+        items.push_str(match (index, is_row) {
+            (0, _) => "",
+            (_, true) => ", \n ",
+            (_, false) => ", ",
+        });
+        items.push_str(&json_of(item, Tz::UTC)?);
+    }
+    document(format!("[{items}]"), binary)
 }
 
 fn object(group: &Group<'_>, binary: bool) -> Found {
@@ -113,6 +126,12 @@ fn folded(group: &Group<'_>, of: fn(i64, i64) -> i64) -> Found {
         Some(found) => ScalarValue::Int64(Some(found)).cast_to(group.returns).map_err(defect),
         None => group.null(),
     }
+}
+
+/// The first of the values that are before, or after, all others.
+fn extreme(group: &Group<'_>, wanted: Ordering) -> Found {
+    let found = group.column(0).reduce(|best, value| if compare(value, best) == wanted { value } else { best });
+    found.map_or_else(|| group.null(), |value| Ok(value.clone()))
 }
 
 fn interval_sum(group: &Group<'_>) -> Found {

@@ -234,7 +234,13 @@ impl Values {
     }
 
     fn row(values: &[ArrayRef], index: usize) -> Result<Vec<ScalarValue>, DataFusionError> {
-        values.iter().map(|array| ScalarValue::try_from_array(array, index)).collect()
+        let value = |array: &ArrayRef| {
+            let mut value = ScalarValue::try_from_array(array, index)?;
+            // A list would hold on to the lists of all rows of its batch.
+            value.compact();
+            Ok(value)
+        };
+        values.iter().map(value).collect()
     }
 
     /// By the keys behind the arguments.

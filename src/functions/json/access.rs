@@ -44,6 +44,10 @@ fn of_jsonb() -> Vec<Overload> {
         strict("jsonb_extract_path_text", "(jsonb, variadic text) text", |call| part_text(call, along)),
         strict("jsonb_array_length", "(jsonb) int4", length),
         strict("jsonb_typeof", "(jsonb) text", |call| Ok(value::text(document(call)?.type_name()))),
+        strict("jsonb_cmp", "(jsonb, jsonb) int4", |call| {
+            let order = document(call)?.compare(&Json::parse(call.text(1))?);
+            Ok(ScalarValue::Int32(Some(order as i32)))
+        }),
         strict("jsonb_contains", "(jsonb, jsonb) bool", |call| contains(call, 0, 1)),
         strict("jsonb_contained", "(jsonb, jsonb) bool", |call| contains(call, 1, 0)),
         strict("jsonb_exists", "(jsonb, text) bool", |call| {
@@ -57,18 +61,45 @@ fn of_jsonb() -> Vec<Overload> {
             let (own, keys) = (document(call)?, keys(call, 1)?);
             Ok(ScalarValue::Boolean(Some(keys.iter().all(|key| exists(&own, key)))))
         }),
+        strict("jsonb_scalar", "(jsonb, text) text", scalar),
         lenient("jsonb_pretty", "(jsonb) text", |call| {
             if call.is_null(0) { null(call) } else { Ok(value::text(document(call)?.pretty())) }
         }),
     ]
 }
 
-fn document(call: &Call<'_>) -> Result<Json, ErrorReport> {
+/// The text of a number or of a truth value that becomes a value of the type that is named; integers are rounded.
+fn scalar(call: &Call<'_>) -> Found {
+    let wanted = call.text(1);
+    let document = document(call)?;
+    match (&document.kind, wanted) {
+        (Kind::Bool(value), "boolean") => Ok(value::text(value.to_string())),
+        (Kind::Number(digits), "smallint" | "integer" | "bigint") => Ok(value::text(rounded(digits))),
+        (Kind::Number(digits), wanted) if wanted != "boolean" => Ok(value::text(digits.as_str())),
+        _ => {
+            let found = if matches!(document.kind, Kind::Number(_)) { "numeric" } else { document.type_name() };
+            Err(invalid(format!("cannot cast jsonb {found} to type {wanted}")))
+        }
+    }
+}
+
+/// A number in decimal digits, rounded half away from zero.
+fn rounded(digits: &str) -> String {
+    let Some((whole, fraction)) = digits.split_once('.') else { return digits.to_owned() };
+    let up = fraction.bytes().next().is_some_and(|digit| digit >= b'5');
+    match (up, whole.parse::<i128>()) {
+        (true, Ok(value)) if whole.starts_with('-') => (value - 1).to_string(),
+        (true, Ok(value)) => (value + 1).to_string(),
+        _ => whole.to_owned(),
+    }
+}
+
+pub(super) fn document(call: &Call<'_>) -> Result<Json, ErrorReport> {
     Json::parse(call.text(0))
 }
 
 /// The values of a text array, without NULLs.
-fn keys(call: &Call<'_>, index: usize) -> Result<Vec<String>, ErrorReport> {
+pub(super) fn keys(call: &Call<'_>, index: usize) -> Result<Vec<String>, ErrorReport> {
     let items = call.items(index)?;
     Ok(items.into_iter().filter_map(|item| if let ScalarValue::Utf8(text) = item { text } else { None }).collect())
 }
@@ -80,7 +111,9 @@ fn field<'a>(call: &Call<'_>, json: &'a Json) -> Result<Option<&'a Json>, ErrorR
 }
 
 fn element<'a>(call: &Call<'_>, json: &'a Json) -> Result<Option<&'a Json>, ErrorReport> {
-    Ok(json.element(call.int(1)))
+    // A jsonb that is a scalar counts as an array of it.
+    let alone = json.is_scalar() && is_binary(call) && matches!(call.int(1), 0 | -1);
+    Ok(if alone { Some(json) } else { json.element(call.int(1)) })
 }
 
 fn along<'a>(call: &Call<'_>, json: &'a Json) -> Result<Option<&'a Json>, ErrorReport> {
@@ -98,11 +131,11 @@ fn along<'a>(call: &Call<'_>, json: &'a Json) -> Result<Option<&'a Json>, ErrorR
 }
 
 /// A part as it was written, or in the one form of `jsonb`.
-fn written(json: &Json, text: &str, binary: bool) -> String {
+pub(super) fn written(json: &Json, text: &str, binary: bool) -> String {
     if binary { json.binary_text() } else { text[json.place.clone()].to_owned() }
 }
 
-fn is_binary(call: &Call<'_>) -> bool {
+pub(super) fn is_binary(call: &Call<'_>) -> bool {
     matches!(call.args.first(), Some(ScalarValue::LargeBinary(_)))
 }
 

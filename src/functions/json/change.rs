@@ -6,7 +6,8 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::super::overload::{Call, Overload, strict};
 use super::super::value::{fail, invalid};
-use super::access::stored;
+use super::access::{keys, stored};
+use super::build::quoted;
 use super::document::{Json, Kind};
 
 type Found = Result<ScalarValue, ErrorReport>;
@@ -15,7 +16,7 @@ pub(super) fn functions() -> Vec<Overload> {
     vec![
         strict("jsonb_concat", "(jsonb, jsonb) jsonb", concat),
         strict("jsonb_delete", "(jsonb, text) jsonb", |call| delete_keys(call, &[call.text(1).to_owned()])),
-        strict("jsonb_delete", "(jsonb, text[]) jsonb", |call| delete_keys(call, &path(call)?)),
+        strict("jsonb_delete", "(jsonb, text[]) jsonb", |call| delete_keys(call, &keys(call, 1)?)),
         strict("jsonb_delete", "(jsonb, int4) jsonb", delete_index),
         strict("jsonb_delete_path", "(jsonb, text[]) jsonb", delete_path),
         strict("jsonb_set", "(jsonb, text[], jsonb) jsonb", |call| set(call, Change::Set { create: true })),
@@ -36,31 +37,25 @@ pub(super) fn functions() -> Vec<Overload> {
 }
 
 fn binary(json: &Json) -> Found {
-    // Written and read again: keys may have come that are there already.
-    Ok(stored(Json::parse_binary(&json.binary_text())?.binary_text(), true))
+    Ok(stored(json.binary_text(), true))
 }
 
 fn concat(call: &Call<'_>) -> Found {
     let (left, right) = (Json::parse(call.text(0))?, Json::parse(call.text(1))?);
+    let items = |json: Json| match json.kind {
+        Kind::Array(items) => items,
+        other => vec![Json::of(other)],
+    };
     let kind = match (left.kind, right.kind) {
         (Kind::Object(mut a), Kind::Object(b)) => {
             a.extend(b);
-            Kind::Object(a)
+            Kind::object(a)
         }
-        (Kind::Array(mut a), Kind::Array(b)) => {
-            a.extend(b);
-            Kind::Array(a)
+        (a, b) => {
+            let mut all = items(Json::of(a));
+            all.extend(items(Json::of(b)));
+            Kind::Array(all)
         }
-        (Kind::Array(mut a), b) => {
-            a.push(Json::of(b));
-            Kind::Array(a)
-        }
-        (a, Kind::Array(mut b)) => {
-            b.insert(0, Json::of(a));
-            Kind::Array(b)
-        }
-        (Kind::Object(_), _) | (_, Kind::Object(_)) => return Err(invalid("invalid concatenation of jsonb objects")),
-        (a, b) => Kind::Array(vec![Json::of(a), Json::of(b)]),
     };
     binary(&Json::of(kind))
 }
@@ -129,7 +124,9 @@ fn delete_path(call: &Call<'_>) -> Found {
     if json.is_scalar() {
         return Err(invalid("cannot delete path in scalar"));
     }
-    delete_at(&mut json, &path(call)?, 1)?;
+    if !json.is_empty() {
+        delete_at(&mut json, &path(call)?, 1)?;
+    }
     binary(&json)
 }
 
@@ -168,6 +165,9 @@ fn set(call: &Call<'_>, change: Change) -> Found {
         return Err(invalid("cannot set path in scalar"));
     }
     let new = Json::parse(call.text(2))?;
+    if json.is_empty() && matches!(change, Change::Set { create: false }) {
+        return binary(&json);
+    }
     set_at(&mut json, &path(call)?, &new, change, 1)?;
     binary(&json)
 }
@@ -186,6 +186,7 @@ fn set_at(json: &mut Json, path: &[String], new: &Json, change: Change, position
                 }
                 (None, Change::Set { create: true } | Change::Insert { .. }) if rest.is_empty() => {
                     fields.push((step.clone(), new.clone()));
+                    json.kind = Kind::object(std::mem::take(fields));
                 }
                 (None, _) => {}
             }
@@ -229,7 +230,7 @@ fn compact(json: &Json) -> String {
     match &json.kind {
         Kind::Array(items) => format!("[{}]", items.iter().map(compact).collect::<Vec<_>>().join(",")),
         Kind::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| format!("{}:{}", super::quoted(key), compact(value)));
+            let fields = fields.iter().map(|(key, value)| format!("{}:{}", quoted(key), compact(value)));
             format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
         }
         Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => json.binary_text(),

@@ -1,15 +1,14 @@
-//! A document: read, compared, and written as PostgreSQL writes it.
+//! A document: compared, and written as PostgreSQL writes it.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::ErrorReport;
 
+use super::super::value::overflow;
 use super::build::quoted;
-
-/// How deep a document may nest.
-const DEPTH: usize = 1_000;
+use super::read::read;
 
 /// A value and where it stands in the text.
 #[derive(Debug, Clone)]
@@ -33,39 +32,29 @@ pub(in crate::functions) enum Kind {
 impl Json {
     /// Reads a document.
     pub(in crate::functions) fn parse(text: &str) -> Result<Self, ErrorReport> {
-        let mut reader = Reader { text, at: 0 };
-        let found = reader.value(0)?;
-        reader.blanks();
-        if reader.at < text.len() { Err(malformed()) } else { Ok(found) }
+        read(text)
     }
 
     /// The same, with the keys of a `jsonb`: each once, the last value of each, by length and bytes.
     pub(in crate::functions) fn parse_binary(text: &str) -> Result<Self, ErrorReport> {
-        Ok(Self::parse(text)?.normal())
+        Self::parse(text)?.normal()
     }
 
     pub(in crate::functions) fn of(kind: Kind) -> Self {
         Self { kind, place: 0..0 }
     }
 
-    fn normal(self) -> Self {
+    fn normal(self) -> Result<Self, ErrorReport> {
         let kind = match self.kind {
-            Kind::Array(items) => Kind::Array(items.into_iter().map(Self::normal).collect()),
+            Kind::Array(items) => Kind::Array(items.into_iter().map(Self::normal).collect::<Result<_, _>>()?),
             Kind::Object(fields) => {
-                let mut sorted: Vec<(String, Self)> = Vec::with_capacity(fields.len());
-                let fields = fields.into_iter().map(|(key, value)| (key, value.normal())).rev();
-                for (key, value) in fields {
-                    match sorted.binary_search_by(|(known, _)| key_order(known, &key)) {
-                        Ok(_) => {}
-                        Err(at) => sorted.insert(at, (key, value)),
-                    }
-                }
-                Kind::Object(sorted)
+                let normal = |(key, value): (String, Self)| Ok((key, value.normal()?));
+                Kind::object(fields.into_iter().map(normal).collect::<Result<_, ErrorReport>>()?)
             }
-            Kind::Number(digits) => Kind::Number(plain_number(&digits)),
+            Kind::Number(digits) => Kind::Number(plain_number(&digits).ok_or_else(overflow)?),
             other @ (Kind::Null | Kind::Bool(_) | Kind::Text(_)) => other,
         };
-        Self { kind, place: self.place }
+        Ok(Self { kind, place: self.place })
     }
 
     /// The member of an object; of a key that comes twice the last one.
@@ -113,6 +102,15 @@ impl Json {
         !matches!(self.kind, Kind::Array(_) | Kind::Object(_))
     }
 
+    /// An array or object without anything in it.
+    pub(in crate::functions) fn is_empty(&self) -> bool {
+        match &self.kind {
+            Kind::Array(items) => items.is_empty(),
+            Kind::Object(fields) => fields.is_empty(),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => false,
+        }
+    }
+
     /// A text without quotes; anything else as it is written; `None` for null.
     pub(in crate::functions) fn bare(&self, written: impl FnOnce(&Self) -> String) -> Option<String> {
         match &self.kind {
@@ -153,19 +151,37 @@ impl Json {
         }
     }
 
-    /// The order of `jsonb`, for equality.
-    pub(in crate::functions) fn same(&self, other: &Self) -> bool {
-        match (&self.kind, &other.kind) {
-            (Kind::Null, Kind::Null) => true,
-            (Kind::Bool(a), Kind::Bool(b)) => a == b,
-            (Kind::Number(a), Kind::Number(b)) => without_zeros(a) == without_zeros(b),
-            (Kind::Text(a), Kind::Text(b)) => a == b,
-            (Kind::Array(a), Kind::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
-            (Kind::Object(a), Kind::Object(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|((ka, a), (kb, b))| ka == kb && a.same(b))
-            }
-            _ => false,
+    /// PostgreSQL's order of `jsonb`. A scalar counts as an array of one, so that only the empty array is less.
+    pub(in crate::functions) fn compare(&self, other: &Self) -> Ordering {
+        let is_empty = |json: &Self| matches!(&json.kind, Kind::Array(items) if items.is_empty());
+        match (is_empty(self), is_empty(other)) {
+            (true, false) if other.is_scalar() => Ordering::Less,
+            (false, true) if self.is_scalar() => Ordering::Greater,
+            _ => self.order(other),
         }
+    }
+
+    /// The order of parts: of two kinds by the kind, of two containers the one with less in it first.
+    fn order(&self, other: &Self) -> Ordering {
+        match (&self.kind, &other.kind) {
+            (Kind::Bool(a), Kind::Bool(b)) => a.cmp(b),
+            (Kind::Number(a), Kind::Number(b)) => number_order(a, b),
+            (Kind::Text(a), Kind::Text(b)) => a.cmp(b),
+            (Kind::Array(a), Kind::Array(b)) => {
+                let by_item = || a.iter().zip(b).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
+                a.len().cmp(&b.len()).then_with(|| by_item().unwrap_or(Ordering::Equal))
+            }
+            (Kind::Object(a), Kind::Object(b)) => {
+                let mut pairs = a.iter().zip(b).map(|((ka, a), (kb, b))| ka.cmp(kb).then_with(|| a.order(b)));
+                let by_field = || pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal);
+                a.len().cmp(&b.len()).then_with(by_field)
+            }
+            (a, b) => a.rank().cmp(&b.rank()),
+        }
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.order(other).is_eq()
     }
 
     /// `@>`
@@ -188,6 +204,28 @@ impl Json {
             return false;
         }
         self.contains(other)
+    }
+}
+
+impl Kind {
+    /// An object of fields in any order, as a `jsonb` has it: the last value of a key stays.
+    pub(in crate::functions) fn object(fields: Vec<(String, Json)>) -> Self {
+        let mut sorted: Vec<(usize, (String, Json))> = fields.into_iter().enumerate().collect();
+        sorted.sort_by(|(a_place, (a, _)), (b_place, (b, _))| key_order(a, b).then(b_place.cmp(a_place)));
+        let mut fields: Vec<(String, Json)> = sorted.into_iter().map(|(_, field)| field).collect();
+        fields.dedup_by(|later, kept| later.0 == kept.0);
+        Self::Object(fields)
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Null => 0,
+            Self::Text(_) => 1,
+            Self::Number(_) => 2,
+            Self::Bool(_) => 3,
+            Self::Array(_) => 4,
+            Self::Object(_) => 5,
+        }
     }
 }
 
@@ -226,224 +264,51 @@ fn key_order(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-fn without_zeros(number: &str) -> &str {
-    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
-}
+/// Digits before and after the point that a numeric may have.
+const MOST_DIGITS: (usize, usize) = (131_072, 16_383);
 
-/// A number without exponent, as `numeric` writes it.
-fn plain_number(text: &str) -> String {
+/// A number without exponent, as `numeric` writes it; `None` when it has too many digits.
+fn plain_number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let exponent: i64 = exponent.trim_start_matches('+').parse().unwrap_or_default();
-    let negative = mantissa.starts_with('-');
-    let mantissa = mantissa.trim_start_matches('-');
+    let exponent: i64 = exponent.parse().ok().filter(|power: &i64| power.unsigned_abs() < 1_000_000)?;
+    let (negative, mantissa) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut digits = format!("{whole}{fraction}");
-    let scale = i64::try_from(fraction.len()).unwrap_or_default() - exponent;
+    let scale = i64::try_from(fraction.len()).ok()? - exponent;
     if scale < 0 {
-        digits.extend(std::iter::repeat_n('0', usize::try_from(-scale).unwrap_or_default().min(20_000)));
+        digits.extend(std::iter::repeat_n('0', usize::try_from(-scale).ok()?));
     }
-    let scale = usize::try_from(scale.max(0)).unwrap_or_default().min(20_000);
+    let scale = usize::try_from(scale.max(0)).ok()?;
     if digits.len() <= scale {
         digits = format!("{}{digits}", "0".repeat(scale + 1 - digits.len()));
     }
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     let whole = whole.trim_start_matches('0');
+    if whole.len() > MOST_DIGITS.0 || fraction.len() > MOST_DIGITS.1 {
+        return None;
+    }
+    let is_zero = whole.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     let whole = if whole.is_empty() { "0" } else { whole };
-    let zero = whole == "0" && fraction.bytes().all(|byte| byte == b'0');
-    let sign = if negative && !zero { "-" } else { "" };
-    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    let sign = if negative && !is_zero { "-" } else { "" };
+    Some(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
-fn malformed() -> ErrorReport {
-    ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+/// The order of two plain numbers.
+fn number_order(a: &str, b: &str) -> Ordering {
+    fn parts(text: &str) -> (bool, &str, &str) {
+        let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+        (negative, whole, fraction.trim_end_matches('0'))
     }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    let ((a_negative, a_whole, a_fraction), (b_negative, b_whole, b_fraction)) = (parts(a), parts(b));
+    match (a_negative, b_negative) {
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        (negative, _) => {
+            let order = (a_whole.len(), a_whole, a_fraction).cmp(&(b_whole.len(), b_whole, b_fraction));
+            if negative { order.reverse() } else { order }
         }
     }
-
-    fn take(&mut self, wanted: u8) -> Result<(), ErrorReport> {
-        self.blanks();
-        if self.peek() != Some(wanted) {
-            return Err(malformed());
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, ErrorReport> {
-        if !self.text[self.at..].starts_with(word) {
-            return Err(malformed());
-        }
-        self.at += word.len();
-        Ok(kind)
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Json, ErrorReport> {
-        if depth > DEPTH {
-            return Err(ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
-        }
-        self.blanks();
-        let begin = self.at;
-        let kind = match self.peek().ok_or_else(malformed)? {
-            b'n' => self.word("null", Kind::Null)?,
-            b't' => self.word("true", Kind::Bool(true))?,
-            b'f' => self.word("false", Kind::Bool(false))?,
-            b'"' => Kind::Text(self.string()?),
-            b'[' => self.array(depth)?,
-            b'{' => self.object(depth)?,
-            b'-' | b'0'..=b'9' => self.number()?,
-            _ => return Err(malformed()),
-        };
-        Ok(Json { kind, place: begin..self.at })
-    }
-
-    fn array(&mut self, depth: usize) -> Result<Kind, ErrorReport> {
-        self.at += 1;
-        let mut items = Vec::new();
-        self.blanks();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(Kind::Array(items));
-        }
-        loop {
-            items.push(self.value(depth + 1)?);
-            self.blanks();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                _ => break,
-            }
-        }
-        self.take(b']')?;
-        Ok(Kind::Array(items))
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Kind, ErrorReport> {
-        self.at += 1;
-        let mut fields = Vec::new();
-        self.blanks();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Kind::Object(fields));
-        }
-        loop {
-            self.blanks();
-            if self.peek() != Some(b'"') {
-                return Err(malformed());
-            }
-            let key = self.string()?;
-            self.take(b':')?;
-            fields.push((key, self.value(depth + 1)?));
-            self.blanks();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                _ => break,
-            }
-        }
-        self.take(b'}')?;
-        Ok(Kind::Object(fields))
-    }
-
-    fn number(&mut self) -> Result<Kind, ErrorReport> {
-        let rest = &self.text[self.at..];
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')));
-        let word = &rest[..end.unwrap_or(rest.len())];
-        if !is_number(word) {
-            return Err(malformed());
-        }
-        self.at += word.len();
-        Ok(Kind::Number(word.to_owned()))
-    }
-
-    fn string(&mut self) -> Result<String, ErrorReport> {
-        self.at += 1;
-        let mut out = String::new();
-        loop {
-            let rest = &self.text[self.at..];
-            let c = rest.chars().next().ok_or_else(malformed)?;
-            self.at += c.len_utf8();
-            match c {
-                '"' => return Ok(out),
-                '\\' => self.escape(&mut out)?,
-                '\0'..='\u{1f}' => return Err(malformed()),
-                other => out.push(other),
-            }
-        }
-    }
-
-    fn escape(&mut self, out: &mut String) -> Result<(), ErrorReport> {
-        let c = self.peek().ok_or_else(malformed)?;
-        self.at += 1;
-        out.push(match c {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => self.unicode()?,
-            _ => return Err(malformed()),
-        });
-        Ok(())
-    }
-
-    fn unicode(&mut self) -> Result<char, ErrorReport> {
-        let first = self.hex()?;
-        let code = if (0xd800..0xdc00).contains(&first) {
-            if !self.text[self.at..].starts_with("\\u") {
-                return Err(malformed());
-            }
-            self.at += 2;
-            let second = self.hex()?;
-            if !(0xdc00..0xe000).contains(&second) {
-                return Err(malformed());
-            }
-            0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
-        } else {
-            first
-        };
-        if code == 0 {
-            return Err(ErrorReport::new(SqlState::UNTRANSLATABLE_CHARACTER, "unsupported Unicode escape sequence"));
-        }
-        char::from_u32(code).ok_or_else(malformed)
-    }
-
-    fn hex(&mut self) -> Result<u32, ErrorReport> {
-        let digits = self.text.get(self.at..self.at + 4).ok_or_else(malformed)?;
-        self.at += 4;
-        u32::from_str_radix(digits, 16).map_err(|_| malformed())
-    }
-}
-
-fn is_number(word: &str) -> bool {
-    let word = word.strip_prefix('-').unwrap_or(word);
-    let (mantissa, exponent) = match word.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
-        None => (word, None),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(digits)
 }
 
 #[cfg(test)]
@@ -467,6 +332,39 @@ mod tests {
         for bad in ["", "{", "[1,]", "01", "1.", "nul", "\"a", "{a:1}", "[1] 2", "+1", "\"\\x\""] {
             assert!(Json::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn values_are_in_postgresqls_order() {
+        let json = |text: &str| Json::parse_binary(text).unwrap();
+        let in_order = [
+            "[]",
+            "null",
+            "\"a\"",
+            "\"b\"",
+            "-10",
+            "-2",
+            "2",
+            "10",
+            "true",
+            "[null]",
+            "[[]]",
+            "[1,1]",
+            "{}",
+            r#"{"bb":1}"#,
+            r#"{"c":1}"#,
+        ];
+        for pair in in_order.windows(2) {
+            assert_eq!(json(pair[0]).compare(&json(pair[1])), Ordering::Less, "{pair:?}");
+        }
+        assert_eq!(json("1.50").compare(&json("1.5")), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_number_has_the_digits_of_a_numeric() {
+        assert_eq!(binary("1e3000").len(), 3_001);
+        assert!(Json::parse_binary("1e131073").is_err() && Json::parse_binary("1e-16384").is_err());
+        assert!(Json::parse("1e9999999999").is_ok());
     }
 
     #[test]

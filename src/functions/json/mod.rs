@@ -8,13 +8,15 @@ mod access;
 mod build;
 mod change;
 mod document;
+mod read;
+mod sets;
 
 use super::overload::Overload;
 
-pub(super) use build::{json_of, object_key, quoted};
+pub(super) use build::{json_of, object_key};
 pub(super) use document::Json;
 
 /// Every function.
 pub(super) fn functions() -> Vec<Overload> {
-    [access::functions(), build::functions(), change::functions()].into_iter().flatten().collect()
+    [access::functions(), build::functions(), change::functions(), sets::functions()].into_iter().flatten().collect()
 }

@@ -7,11 +7,12 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{cast, concat, take};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
 use super::super::function::{Function, by_arrays};
+use super::super::signature::leaf;
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
@@ -19,18 +20,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("array_subscript", element, |args| by_arrays(&args, subscript)),
         Function::strict("array_part", same_list, |args| by_arrays(&args, part)),
-        Function::lenient("array_numbers", numbers, |args| by_arrays(&args, |arrays| Ok(ordinals(arrays)))),
-        Function::strict("array_places", places, |args| by_arrays(&args, |arrays| Ok(ordinals(&arrays[..1])))),
-        Function::strict("array_flat", flat_list, |args| by_arrays(&args, flattened)),
     ]
-}
-
-/// The element of an array, whatever its dimensions.
-pub(super) fn leaf(data_type: &DataType) -> &DataType {
-    match data_type {
-        DataType::List(field) => leaf(field.data_type()),
-        other => other,
-    }
 }
 
 fn element(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
@@ -44,11 +34,6 @@ fn element(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<Dat
 
 fn same_list(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
     types.first().filter(|found| matches!(found, DataType::List(_))).cloned()
-}
-
-fn numbers(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    matches!(types.first()?, DataType::List(_))
-        .then(|| DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true))))
 }
 
 /// `a[i][j]`: NULL where there is no such element, or where the subscripts are not as many as the dimensions.
@@ -135,47 +120,6 @@ fn cut(items: &ArrayRef, bounds: &[(i64, i64)]) -> Columns {
     let borrowed: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
     let offsets = OffsetBuffer::from_lengths(pieces.iter().map(Array::len));
     Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, concat(&borrowed)?, None)?))
-}
-
-/// 1, 2, … for the items of the longest array.
-fn ordinals(arrays: &[ArrayRef]) -> ArrayRef {
-    let length = |array: &ArrayRef, row: usize| {
-        let list = array.as_list::<i32>();
-        if list.is_valid(row) { i64::from(list.value_length(row)) } else { 0 }
-    };
-    let rows = (0..arrays[0].len()).map(|row| {
-        let longest = arrays.iter().map(|array| length(array, row)).max().unwrap_or_default();
-        Some((1..=longest).map(Some))
-    });
-    Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(rows))
-}
-
-fn places(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    numbers(types, literals)?;
-    types.get(1)?.is_integer().then(|| DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true))))
-}
-
-fn flat_list(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    let list = types.first().filter(|found| matches!(found, DataType::List(_)))?;
-    Some(DataType::List(Arc::new(Field::new_list_field(leaf(list).clone(), true))))
-}
-
-/// Arrays of arrays as arrays of their elements.
-fn flattened(arrays: &[ArrayRef]) -> Columns {
-    let mut current = Arc::clone(&arrays[0]);
-    while let DataType::List(field) = current.data_type().clone()
-        && let DataType::List(inner_field) = field.data_type().clone()
-    {
-        let outer = current.as_list::<i32>();
-        let inner = outer.values().as_list::<i32>();
-        let starts = inner.value_offsets();
-        let offsets: Vec<i32> =
-            outer.value_offsets().iter().map(|offset| starts[usize::try_from(*offset).unwrap_or_default()]).collect();
-        let offsets = OffsetBuffer::new(offsets.into());
-        let values = Arc::clone(inner.values());
-        current = Arc::new(ListArray::try_new(inner_field, offsets, values, outer.nulls().cloned())?);
-    }
-    Ok(current)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! Comes in: a pattern and a text. Goes out: where it matches, by PostgreSQL's rule: the leftmost match, and of those
 //! the longest or the shortest one as the first quantifier says.
-//! Does not: follow back references; a pattern that has some is refused.
+//! Does not: know the locale's characters; classes are Unicode's.
 //! Invariant: the work of one match is bounded (`STEPS`), whatever the pattern.
 
 mod exec;
 mod functions;
 mod parse;
+mod parts;
 mod program;
 
 pub(super) use functions::functions;
@@ -38,6 +39,8 @@ pub(super) struct Regex {
     program: Program,
     /// The number of groups that capture.
     groups: usize,
+    /// Whether it refers back to its groups: then the program matches more than the pattern.
+    refers_back: bool,
 }
 
 /// Where a pattern matches: the whole, then its groups, in characters.
@@ -46,9 +49,9 @@ pub(super) type Captures = Vec<Option<Range<usize>>>;
 impl Regex {
     /// Reads a pattern.
     pub(super) fn new(pattern: &str, flags: Flags) -> Result<Self, ErrorReport> {
-        let (node, groups, flags) = parse::parse(pattern, flags)?;
+        let parse::Parsed { node, groups, flags, refers_back } = parse::parse(pattern, flags)?;
         let program = Program::new(&node, flags)?;
-        Ok(Self { node, program, groups })
+        Ok(Self { node, program, groups, refers_back })
     }
 
     /// The number of groups that capture.
@@ -58,12 +61,16 @@ impl Regex {
 
     /// Whether it matches anywhere.
     pub(super) fn is_match(&self, text: &[char]) -> Result<bool, ErrorReport> {
-        exec::is_match(&self.program, text)
+        Ok(exec::is_match(&self.program, text)? && (!self.refers_back || self.find(text, 0)?.is_some()))
     }
 
     /// The first match that begins at or after a place.
     pub(super) fn find(&self, text: &[char], from: usize) -> Result<Option<Captures>, ErrorReport> {
-        let Some(whole) = exec::find(&self.program, text, from, self.node.prefers_shortest())? else { return Ok(None) };
-        exec::captures(&self.node, &self.program, self.groups, text, whole).map(Some)
+        let shortest = self.node.prefers_shortest();
+        if self.refers_back {
+            return parts::find(&self.node, &self.program, self.groups, text, from, shortest);
+        }
+        let Some(whole) = exec::find(&self.program, text, from, shortest)? else { return Ok(None) };
+        parts::captures(&self.node, &self.program, self.groups, text, whole).map(Some)
     }
 }

@@ -1,8 +1,9 @@
 //! Patterns to trees.
 
+use std::collections::HashMap;
+
 use crate::base::{ErrorReport, SqlState};
 
-use super::super::value::unsupported;
 use super::Flags;
 
 /// The most repetitions that a pattern may name.
@@ -10,6 +11,9 @@ const MOST: u32 = 255;
 
 /// How deep a pattern may nest.
 const DEPTH: usize = 200;
+
+/// The parts that stand for back references in one pattern: a reference to a group with references doubles them.
+const MOST_COPIED: usize = 10_000;
 
 /// A part of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub(super) enum Node {
     },
     Concat(Vec<Node>),
     Alternation(Vec<Node>),
+    /// What a group matched, again. The pattern of the group stands for it until that is known: without conditions,
+    /// which hold where the group stands only.
+    Back(usize, Box<Node>),
 }
 
 /// A set of characters.
@@ -126,7 +133,7 @@ impl Node {
     /// Whether the shortest match is wanted: `None` where a part has no wish.
     pub(super) fn preference(&self) -> Option<bool> {
         match self {
-            Self::Char(_) | Self::Any | Self::Set(_) | Self::Assert(_) | Self::Look { .. } => None,
+            Self::Char(_) | Self::Any | Self::Set(_) | Self::Assert(_) | Self::Look { .. } | Self::Back(_, _) => None,
             Self::Group(_, inner) => inner.preference(),
             Self::Repeat { node, min, max, .. } if Some(*min) == *max => node.preference(),
             Self::Repeat { greedy, .. } => Some(!greedy),
@@ -140,12 +147,33 @@ impl Node {
     }
 }
 
+/// Whether something in a pattern is so.
+pub(super) fn any_part(node: &Node, is: fn(&Node) -> bool) -> bool {
+    is(node)
+        || match node {
+            Node::Char(_) | Node::Any | Node::Set(_) | Node::Assert(_) | Node::Look { .. } | Node::Back(_, _) => false,
+            Node::Group(_, inner) | Node::Repeat { node: inner, .. } => any_part(inner, is),
+            Node::Concat(parts) | Node::Alternation(parts) => parts.iter().any(|part| any_part(part, is)),
+        }
+}
+
 pub(super) fn bad(what: &str) -> ErrorReport {
     ErrorReport::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {what}"))
 }
 
-/// The tree, the number of groups, and the flags with those that the pattern begins with.
-pub(super) fn parse(pattern: &str, flags: Flags) -> Result<(Node, usize, Flags), ErrorReport> {
+/// A pattern that was read.
+pub(super) struct Parsed {
+    pub(super) node: Node,
+    /// The number of groups that capture.
+    pub(super) groups: usize,
+    /// The flags, with those that the pattern begins with.
+    pub(super) flags: Flags,
+    /// Whether it refers back to its groups.
+    pub(super) refers_back: bool,
+}
+
+/// Reads a pattern.
+pub(super) fn parse(pattern: &str, flags: Flags) -> Result<Parsed, ErrorReport> {
     let mut flags = flags;
     let mut pattern = pattern;
     if let Some(rest) = pattern.strip_prefix("***=") {
@@ -157,15 +185,24 @@ pub(super) fn parse(pattern: &str, flags: Flags) -> Result<(Node, usize, Flags),
         return Err(bad("quantifier operand invalid"));
     }
     if flags.literal {
-        return Ok((Node::Concat(pattern.chars().map(Node::Char).collect()), 0, flags));
+        let node = Node::Concat(pattern.chars().map(Node::Char).collect());
+        return Ok(Parsed { node, groups: 0, flags, refers_back: false });
     }
     let pattern = embedded(pattern, &mut flags)?;
-    let mut parser = Parser { chars: pattern.chars().collect(), at: 0, groups: 0, flags };
+    let mut parser = Parser {
+        chars: pattern.chars().collect(),
+        at: 0,
+        groups: 0,
+        flags,
+        closed: HashMap::new(),
+        copied: 0,
+        in_condition: false,
+    };
     let node = parser.alternation(0)?;
     if parser.at < parser.chars.len() {
         return Err(bad("parentheses () not balanced"));
     }
-    Ok((node, parser.groups, flags))
+    Ok(Parsed { node, groups: parser.groups, flags, refers_back: parser.copied > 0 })
 }
 
 /// `(?i)` and the like at the begin.
@@ -209,6 +246,12 @@ struct Parser {
     at: usize,
     groups: usize,
     flags: Flags,
+    /// The groups that a pattern may refer back to.
+    closed: HashMap<usize, Node>,
+    /// Parts that stand for what groups matched.
+    copied: usize,
+    /// Whether this is inside of a condition on what is around a match.
+    in_condition: bool,
 }
 
 impl Parser {
@@ -356,7 +399,9 @@ impl Parser {
             if self.eat(sign) {
                 // Groups inside do not capture.
                 let groups = self.groups;
+                let outside = std::mem::replace(&mut self.in_condition, true);
                 let node = without_groups(self.inside(depth)?);
+                self.in_condition = outside;
                 self.groups = groups;
                 return Ok(Node::Look { node: Box::new(node), ahead, negated });
             }
@@ -369,7 +414,11 @@ impl Parser {
         }
         self.groups += 1;
         let number = self.groups;
-        Ok(Node::Group(Some(number), Box::new(self.inside(depth)?)))
+        let inside = self.inside(depth)?;
+        if !self.in_condition {
+            self.closed.insert(number, inside.clone());
+        }
+        Ok(Node::Group(Some(number), Box::new(inside)))
     }
 
     fn inside(&mut self, depth: usize) -> Result<Node, ErrorReport> {
@@ -398,12 +447,34 @@ impl Parser {
         Ok(Node::Assert(assertion))
     }
 
+    /// One digit is a back reference, and so are more where there are so many groups; else it is a character's code.
     fn back_reference(&mut self) -> Result<Node, ErrorReport> {
-        let number = self.number();
-        if usize::try_from(number).unwrap_or(usize::MAX) > self.groups {
-            return Err(bad("invalid backreference number"));
+        let begin = self.at;
+        let number = usize::try_from(self.number()).unwrap_or(usize::MAX);
+        if self.at > begin + 1 && number > self.groups {
+            self.at = begin;
+            return self.octal().map(Node::Char);
         }
-        Err(unsupported("back references in regular expressions are not supported"))
+        let invalid = || bad("invalid backreference number");
+        let group = self.closed.get(&number).filter(|_| !self.in_condition).ok_or_else(invalid)?;
+        self.copied = self.copied.saturating_add(size(group));
+        if self.copied > MOST_COPIED {
+            return Err(bad("regular expression is too complex"));
+        }
+        Ok(Node::Back(number, Box::new(unconditional(group))))
+    }
+
+    /// Up to three digits, as far as they are one byte.
+    fn octal(&mut self) -> Result<char, ErrorReport> {
+        let mut code = 0_u32;
+        for _ in 0..3 {
+            match self.peek().and_then(|c| c.to_digit(8)) {
+                Some(digit) if code * 8 + digit <= 0xff => code = code * 8 + digit,
+                _ => break,
+            }
+            self.at += 1;
+        }
+        char::from_u32(code).ok_or_else(|| bad("invalid escape \\ sequence"))
     }
 
     /// An escape that stands for one character.
@@ -435,7 +506,10 @@ impl Parser {
                 }
                 self.hex(count.min(8))?
             }
-            '0' => '\0',
+            '0' => {
+                self.at -= 1;
+                self.octal()?
+            }
             other if other.is_ascii_alphanumeric() => return Err(invalid()),
             other => other,
         })
@@ -543,6 +617,32 @@ fn without_groups(node: Node) -> Node {
         Node::Concat(parts) => Node::Concat(parts.into_iter().map(without_groups).collect()),
         Node::Alternation(parts) => Node::Alternation(parts.into_iter().map(without_groups).collect()),
         Node::Look { node, ahead, negated } => Node::Look { node: plain(node), ahead, negated },
-        other @ (Node::Char(_) | Node::Any | Node::Set(_) | Node::Assert(_)) => other,
+        other @ (Node::Char(_) | Node::Any | Node::Set(_) | Node::Assert(_) | Node::Back(_, _)) => other,
+    }
+}
+
+/// The parts that a pattern has.
+fn size(node: &Node) -> usize {
+    let of_all = |parts: &[Node]| parts.iter().map(size).fold(1, usize::saturating_add);
+    match node {
+        Node::Char(_) | Node::Any | Node::Set(_) | Node::Assert(_) => 1,
+        Node::Group(_, inner) | Node::Repeat { node: inner, .. } | Node::Look { node: inner, .. } => size(inner) + 1,
+        Node::Back(_, inner) => size(inner) + 1,
+        Node::Concat(parts) | Node::Alternation(parts) => of_all(parts),
+    }
+}
+
+/// The texts that a pattern can match anywhere: without conditions, and without what its own references demand.
+fn unconditional(node: &Node) -> Node {
+    let of_all = |parts: &[Node]| parts.iter().map(unconditional).collect();
+    match node {
+        Node::Char(_) | Node::Any | Node::Set(_) => node.clone(),
+        Node::Assert(_) | Node::Look { .. } => Node::Concat(Vec::new()),
+        Node::Group(_, inner) | Node::Back(_, inner) => Node::Group(None, Box::new(unconditional(inner))),
+        Node::Repeat { node, min, max, greedy } => {
+            Node::Repeat { node: Box::new(unconditional(node)), min: *min, max: *max, greedy: *greedy }
+        }
+        Node::Concat(parts) => Node::Concat(of_all(parts)),
+        Node::Alternation(parts) => Node::Alternation(of_all(parts)),
     }
 }

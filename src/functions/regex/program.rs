@@ -60,7 +60,7 @@ impl Program {
                 let program = Self::new(node, self.flags)?;
                 self.push(Step::Look { program, ahead: *ahead, negated: *negated })?;
             }
-            Node::Group(_, inner) => self.add(inner)?,
+            Node::Group(_, inner) | Node::Back(_, inner) => self.add(inner)?,
             Node::Concat(parts) => parts.iter().try_for_each(|part| self.add(part))?,
             Node::Alternation(branches) => self.alternation(branches)?,
             Node::Repeat { node, min, max, .. } => self.repeat(node, *min, *max)?,
@@ -116,7 +116,8 @@ fn fold(c: char, flags: Flags) -> char {
     if flags.ignore_case { lower(c) } else { c }
 }
 
-fn lower(c: char) -> char {
+/// The small letter of a letter.
+pub(super) fn lower(c: char) -> char {
     let mut found = c.to_lowercase();
     match (found.next(), found.next()) {
         (Some(one), None) => one,

@@ -1,9 +1,10 @@
 //! Arrays.
 
-use super::super::table::{FunctionKind, FunctionRow};
-use super::{IN_PROCESS, OTHER_RESULT, row};
+use super::super::table::{FunctionKind, FunctionRow, Rendering};
+use super::{IN_PROCESS, NONE, OTHER_RESULT, row};
 
 use FunctionKind::Scalar;
+use Rendering::Template;
 
 /// The rows.
 #[rustfmt::skip]
@@ -27,4 +28,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("array_replace", Scalar, "array_replace(any[], any, any) → any[]", OTHER_RESULT, IN_PROCESS),
     row("array_to_string", Scalar, "array_to_string(any[], text [, text]) → text", OTHER_RESULT, IN_PROCESS),
     row("string_to_array", Scalar, "string_to_array(text, text [, text]) → text[]", OTHER_RESULT, IN_PROCESS),
+    row("arraycontains", Scalar, "arraycontains(any[], any[]) → boolean", NONE, Template("({0} @> {1})")),
+    row("arraycontained", Scalar, "arraycontained(any[], any[]) → boolean", NONE, Template("({0} <@ {1})")),
+    row("arrayoverlap", Scalar, "arrayoverlap(any[], any[]) → boolean", NONE, Template("({0} && {1})")),
 ];

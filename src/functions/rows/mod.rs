@@ -11,6 +11,7 @@ mod datetime;
 mod in_process;
 mod numbers;
 mod operators;
+mod planned;
 mod text;
 mod window;
 
@@ -20,8 +21,16 @@ use super::table::{FunctionKind, FunctionRow, Rendering};
 
 /// Every function.
 pub(super) static ROWS: LazyLock<Vec<FunctionRow>> = LazyLock::new(|| {
-    let written =
-        [operators::ROWS, numbers::ROWS, text::ROWS, datetime::ROWS, array::ROWS, aggregate::ROWS, window::ROWS];
+    let written = [
+        operators::ROWS,
+        planned::ROWS,
+        numbers::ROWS,
+        text::ROWS,
+        datetime::ROWS,
+        array::ROWS,
+        aggregate::ROWS,
+        window::ROWS,
+    ];
     let in_process = in_process::SCALARS.iter().map(|(name, signature)| own(name, FunctionKind::Scalar, signature));
     let aggregates =
         in_process::AGGREGATES.iter().map(|(name, signature)| own(name, FunctionKind::Aggregate, signature));

@@ -46,6 +46,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("quote_ident", Scalar, "quote_ident(text) → text", NONE, Name("quote_ident")),
     row("encode", Scalar, "encode(bytea, format text) → text", NONE, IN_PROCESS),
     row("decode", Scalar, "decode(text, format text) → bytea", NONE, IN_PROCESS),
+    row("byteacat", Scalar, "byteacat(bytea, bytea) → bytea", NONE, Template("({0} || {1})")),
     row("textregexeq", Scalar, "text ~ text → boolean", OTHER_RESULT, Template("({0} ~ {1})")),
     row("textregexne", Scalar, "text !~ text → boolean", OTHER_RESULT, Template("({0} !~ {1})")),
     row("texticregexeq", Scalar, "text ~* text → boolean", OTHER_RESULT, Template("({0} ~* {1})")),

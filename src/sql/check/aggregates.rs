@@ -120,25 +120,15 @@ impl Checker<'_> {
 }
 
 fn no_aggregates_in(clause: Clause) -> Option<&'static str> {
-    Some(match clause {
+    let allowed = matches!(
+        clause,
         Clause::Nothing
-        | Clause::Select
-        | Clause::Having
-        | Clause::OrderBy
-        | Clause::DistinctOn
-        | Clause::WindowPartition
-        | Clause::WindowOrder => return None,
-        Clause::Where => "WHERE",
-        Clause::JoinOn => "JOIN conditions",
-        Clause::FromSubquery => "FROM clause of their own query level",
-        Clause::FromFunction => "functions in FROM",
-        Clause::GroupBy => "GROUP BY",
-        Clause::Limit => "LIMIT",
-        Clause::Offset => "OFFSET",
-        Clause::Values => "VALUES",
-        Clause::Filter => "FILTER",
-        Clause::WindowRows => "window ROWS",
-        Clause::WindowRange => "window RANGE",
-        Clause::WindowGroups => "window GROUPS",
-    })
+            | Clause::Select
+            | Clause::Having
+            | Clause::OrderBy
+            | Clause::DistinctOn
+            | Clause::WindowPartition
+            | Clause::WindowOrder
+    );
+    (!allowed).then(|| clause.name())
 }

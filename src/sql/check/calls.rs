@@ -94,11 +94,11 @@ impl Checker<'_> {
         }
         self.watch();
         let mut typed = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
-        let rows = list
-            .args
-            .iter()
-            .filter(|argument| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_))));
-        typed.extend(rows.map(|_| Typed::new(Type::ANY, place)));
+        for argument in &list.args {
+            if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument {
+                typed.push(self.starred_row(name)?);
+            }
+        }
         for key in &function.within_group {
             typed.push(self.expression(&key.expr)?);
         }
@@ -240,6 +240,11 @@ impl Checker<'_> {
             }
             Kind::Aggregate if signatures::ordered_set(name).is_some() || signatures::is_hypothetical(name) => {
                 misused_ordered_set(name, style, place)?;
+                if signatures::is_hypothetical(name) {
+                    let message = format!("hypothetical-set aggregate {name} is not supported");
+                    let report = error(SqlState::FEATURE_NOT_SUPPORTED, message, place);
+                    return Err(report.with_hint("Count the rows that come before the value with FILTER."));
+                }
                 self.aggregate_call(place)?;
             }
             Kind::Aggregate | Kind::Window => {
@@ -259,6 +264,10 @@ impl Checker<'_> {
         }
         if style.distinct {
             self.comparable(typed, place)?;
+            self.ordered_by_arguments(function, style)?;
+        }
+        if name == "sum" && chosen.result == Type::FLOAT4 {
+            self.findings.real_sums.insert(place);
         }
         // A scalar call is as far to the left as its first argument.
         Ok(Typed::new(chosen.result, place))
@@ -274,6 +283,19 @@ impl Checker<'_> {
         }
     }
 
+    /// What DISTINCT leaves has no other values to be ordered by.
+    fn ordered_by_arguments(&self, function: &Function, style: &Style<'_>) -> Checked<()> {
+        let FunctionArguments::List(list) = &function.args else { return Ok(()) };
+        let is_argument = |key: &Expr| argument_expressions(&list.args).any(|argument| self.equal(argument, key));
+        match style.order_by.iter().find(|key| !is_argument(&key.expr)) {
+            Some(key) => {
+                let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+                Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, self.places.start(&key.expr)))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn comparable(&self, typed: &[Typed], _place: usize) -> Checked<()> {
         let wrong = typed.iter().find(|argument| !argument.data_type.is_comparable());
         match wrong {
@@ -284,7 +306,11 @@ impl Checker<'_> {
 }
 
 /// What this server reads as a call though it is in no table: the normaliser writes it in another form.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 12] = [
+    "json_to_record",
+    "json_to_recordset",
+    "jsonb_to_record",
+    "jsonb_to_recordset",
     "current_catalog",
     "inet_server_addr",
     "inet_server_port",

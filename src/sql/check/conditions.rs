@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Array, CaseWhen, Expr, Function, FunctionArguments, ValueWithSpan};
 
-use crate::base::SqlState;
+use crate::base::{ErrorReport, SqlState};
 
 use super::places::begin;
 use super::queries::unexpected;
@@ -195,6 +195,11 @@ impl Checker<'_> {
             );
             return Err(report.with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
         }
+        let lengths: Vec<Option<usize>> = elements.iter().map(length).collect();
+        if lengths.windows(2).any(|pair| pair[0] != pair[1] && pair[0].is_some() && pair[1].is_some()) {
+            let message = "multidimensional arrays must have array expressions with matching dimensions";
+            self.later(ErrorReport::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message));
+        }
         let place = self.places.start(whole);
         let element = self.chosen("ARRAY", &values, place)?.data_type;
         let array = match element {
@@ -221,6 +226,7 @@ impl Checker<'_> {
                 for argument in arguments {
                     self.expression(argument)?;
                 }
+                self.scope.current().has_aggregates = true;
                 return Ok(Some(Typed::new(Type::INT4, place)));
             }
             "nullif" if arguments.len() == 2 => {
@@ -238,6 +244,14 @@ impl Checker<'_> {
         }
         let values = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
         self.chosen(word, &values, place).map(Some)
+    }
+}
+
+/// How many elements an array has that is written out.
+fn length(element: &Expr) -> Option<usize> {
+    match element {
+        Expr::Array(array) => Some(array.elem.len()),
+        _ => None,
     }
 }
 

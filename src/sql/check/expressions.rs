@@ -8,8 +8,8 @@ use sqlparser::tokenizer::Token;
 
 use crate::base::SqlState;
 use crate::functions::literal;
+use crate::sql::words::is_reserved;
 
-use super::keywords::is_reserved;
 use super::places::{begin, of};
 use super::queries::unexpected;
 use super::scope::{Clause, Found, folded};
@@ -99,7 +99,7 @@ impl Checker<'_> {
         }
         let name = folded(ident);
         match self.scope.named(None, &name, place)? {
-            Some((level, table)) => Ok(self.note_row(level, table, place)),
+            Some((level, table)) => self.note_row(level, table, place),
             None => Err(self.scope.missing_column(None, &name, place)),
         }
     }
@@ -158,17 +158,47 @@ impl Checker<'_> {
         Typed::new(found.data_type, place)
     }
 
-    fn note_row(&mut self, level: usize, table: usize, place: usize) -> Typed {
+    /// `t.*` as an argument.
+    pub(super) fn starred_row(&mut self, name: &sqlparser::ast::ObjectName) -> Checked<Typed> {
+        let (names, place) = (super::scope::parts(name), begin(name));
+        let (schema, table) = match names.as_slice() {
+            [table] => (None, table),
+            [schema, table] => (Some(schema.as_str()), table),
+            _ => return Ok(Typed::new(Type::ANY, place)),
+        };
+        match self.scope.named(schema, table, place)? {
+            Some((level, index)) => self.note_row(level, index, place),
+            None => Err(self.scope.missing_table(table, place)),
+        }
+    }
+
+    fn note_row(&mut self, level: usize, table: usize, place: usize) -> Checked<Typed> {
+        if matches!(
+            self.scope.current().clause,
+            Clause::JoinOn | Clause::FromFunction | Clause::GroupBy | Clause::OrderBy | Clause::DistinctOn
+        ) {
+            let report = error(SqlState::FEATURE_NOT_SUPPORTED, "a whole row is not supported here", place);
+            return Err(report.with_hint("Name its columns."));
+        }
         self.watch_column(level, place);
         self.columns.insert(place, Found { level, table, column: None, data_type: Type::RECORD });
-        Typed::new(Type::ANY, place)
+        self.findings.rows.insert(place);
+        Ok(Typed::new(Type::ANY, place))
     }
 
     fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Checked<Typed> {
         if let (Expr::Value(_), Some(AccessExpr::Subscript(_))) = (root, chain.first()) {
             return Err(unexpected("[", self.places.token_after(self.places.start(root), &Token::LBracket)));
         }
-        let mut typed = self.expression(root)?;
+        let mut typed = match super::operators::bare(root) {
+            // A row may be anywhere for the sake of its fields.
+            Expr::Identifier(ident) => {
+                let typed = self.within(Clause::Nothing, |checker| checker.expression(root))?;
+                self.findings.rows.remove(&of(ident));
+                typed
+            }
+            _ => self.expression(root)?,
+        };
         for access in chain {
             let AccessExpr::Subscript(subscript) = access else {
                 if matches!(root, Expr::Function(Function { args: FunctionArguments::None, .. })) {

@@ -1,20 +1,24 @@
 //! FROM: tables, subqueries, functions and joins.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::logical_expr::planner::ContextProvider;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator,
-    ObjectName, Query, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, Join, JoinConstraint,
+    JoinOperator, ObjectName, Query, SetExpr, TableAlias, TableFactor, TableSampleKind, TableWithJoins, Visitor,
 };
 
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
+use crate::sql::normalise::{Percentage, percentage};
+use crate::sql::words::is_reserved;
 
-use super::keywords::is_reserved;
+use super::operators::bare;
 use super::places::begin;
 use super::queries::{Output, unexpected};
 use super::scope::{Clause, Column, Item, Table, folded, parts};
@@ -92,6 +96,10 @@ impl Checker<'_> {
                 let outside = std::mem::replace(&mut self.scope.current().items, both.clone());
                 self.within(Clause::JoinOn, |checker| checker.condition(condition, "JOIN/ON"))?;
                 self.scope.current().items = outside;
+                if side == Side::Neither && !self.joins_both(condition, &left, &right) {
+                    let message = "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions";
+                    self.later(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+                }
                 Ok(both)
             }
             Some(JoinConstraint::Using(names)) => {
@@ -115,6 +123,56 @@ impl Checker<'_> {
             }
             None => Ok(left.into_iter().chain(right).collect()),
         }
+    }
+
+    /// Whether a condition has an equality of both sides, or no column at all: PostgreSQL's full joins need one.
+    /// What cannot be told passes.
+    fn joins_both(&self, condition: &Expr, left: &[Item], right: &[Item]) -> bool {
+        match bare(condition) {
+            Expr::BinaryOp { left: a, op: BinaryOperator::And, right: b } => {
+                self.joins_both(a, left, right) || self.joins_both(b, left, right)
+            }
+            Expr::BinaryOp { left: a, op: BinaryOperator::Eq, right: b } => {
+                let sides = |expr: &Expr| self.sides_of(expr, left, right);
+                match (sides(a), sides(b)) {
+                    (Some((true, false)), Some((false, true))) | (Some((false, true)), Some((true, false))) => true,
+                    (Some((false, false)), Some((false, false))) | (None, _) | (_, None) => true,
+                    (Some(_), Some(_)) => false,
+                }
+            }
+            other => matches!(self.sides_of(other, left, right), None | Some((false, false))),
+        }
+    }
+
+    /// Which sides of a join an expression reads; `None` where that cannot be told.
+    fn sides_of(&self, expr: &Expr, left: &[Item], right: &[Item]) -> Option<(bool, bool)> {
+        struct Sides<'a, 'b> {
+            checker: &'a Checker<'b>,
+            tables: [Vec<usize>; 2],
+            found: [bool; 2],
+        }
+        impl Visitor for Sides<'_, '_> {
+            type Break = ();
+            fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+                ControlFlow::Break(())
+            }
+            fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+                let Some(column) = self.checker.column_at(expr) else { return ControlFlow::Continue(()) };
+                if column.level != self.checker.scope.depth() {
+                    return ControlFlow::Continue(());
+                }
+                match self.tables.iter().position(|tables| tables.contains(&column.table)) {
+                    Some(side) => {
+                        self.found[side] = true;
+                        ControlFlow::Continue(())
+                    }
+                    None => ControlFlow::Break(()),
+                }
+            }
+        }
+        let tables = [left, right].map(|items| items.iter().map(|item| item.table).collect());
+        let mut sides = Sides { checker: self, tables, found: [false; 2] };
+        walk(expr, &mut sides).is_continue().then_some((sides.found[0], sides.found[1]))
     }
 
     /// The columns that bare names can mean: their table, their index, and themselves.
@@ -172,7 +230,11 @@ impl Checker<'_> {
 
     fn factor(&mut self, factor: &TableFactor) -> Checked<Vec<Item>> {
         match factor {
-            TableFactor::Table { name, alias, args: None, .. } => self.table(name, alias.as_ref()),
+            TableFactor::Table { name, alias, args: None, sample, .. } => {
+                let items = self.table(name, alias.as_ref())?;
+                sample.iter().try_for_each(|sample| self.sample(sample))?;
+                Ok(items)
+            }
             TableFactor::Table { name, alias, args: Some(arguments), with_ordinality, .. } => {
                 self.function(name, &arguments.args, alias.as_ref(), *with_ordinality)
             }
@@ -205,6 +267,21 @@ impl Checker<'_> {
                 self.add(Table { is_open: true, ..Table::default() }, alias.as_ref(), "")
             }
         }
+    }
+
+    /// The part of a table is a number between 0 and 100.
+    fn sample(&mut self, sample: &TableSampleKind) -> Checked<()> {
+        let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;
+        let Some(quantity) = &sample.quantity else { return Ok(()) };
+        let typed = self.within(Clause::FromFunction, |checker| checker.expression(&quantity.value))?;
+        self.require(&typed, Type::FLOAT4, "TABLESAMPLE")?;
+        let wrong = match percentage(&quantity.value) {
+            Percentage::Of(part) if !(0.0..=100.0).contains(&part) => "sample percentage must be between 0 and 100",
+            Percentage::Null => "TABLESAMPLE parameter cannot be null",
+            Percentage::Of(_) | Percentage::Unknown => return Ok(()),
+        };
+        self.later(ErrorReport::new(SqlState::INVALID_TABLESAMPLE_ARGUMENT, wrong));
+        Ok(())
     }
 
     /// Adds a table under its alias, or under a name of its own.
@@ -344,7 +421,12 @@ impl Checker<'_> {
         let is_open = data_type == Type::RECORD || data_type == Type::ANY;
         let mut table = Table { is_open, ..Table::default() };
         if !is_open {
-            let shown = alias.map_or_else(|| name.to_owned(), |alias| folded(&alias.name));
+            let shown = match (name, alias) {
+                ("json_array_elements" | "jsonb_array_elements", _)
+                | ("json_array_elements_text" | "jsonb_array_elements_text", _) => "value".to_owned(),
+                (_, Some(alias)) => folded(&alias.name),
+                (name, None) => name.to_owned(),
+            };
             table.columns.push(Column::new(shown, data_type));
             if with_ordinality {
                 table.columns.push(Column::new("ordinality", Type::INT8));

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{CastKind, DataType, Expr, Ident, ObjectName, Query, Select, Visitor, VisitorMut};
+use sqlparser::ast::{
+    CastKind, DataType, Expr, Function, FunctionArguments, Ident, ObjectName, Query, Select, Visitor, VisitorMut,
+};
 
 use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
@@ -14,7 +16,7 @@ use super::places::{begin, of};
 use super::queries::Target;
 use super::scope::{Found, folded};
 use super::types::written;
-use super::{Checked, Checker, error};
+use super::{Checked, Checker, argument_expressions, error};
 
 impl Checker<'_> {
     /// The column that an expression is, if it is one and nothing else.
@@ -35,7 +37,7 @@ impl Checker<'_> {
         }
     }
 
-    fn equal(&self, a: &Expr, b: &Expr) -> bool {
+    pub(super) fn equal(&self, a: &Expr, b: &Expr) -> bool {
         similar(a, b) && self.canonical(a) == self.canonical(b)
     }
 
@@ -216,6 +218,18 @@ impl Ungrouped<'_, '_> {
         self.exprs.iter().any(|key| similar(key, expr)) && self.exprs.contains(&self.checker.canonical(bare(expr)))
     }
 
+    /// The argument of GROUPING that is no key.
+    fn not_grouped_argument<'e>(&self, expr: &'e Expr) -> Option<&'e Expr> {
+        let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expr else { return None };
+        if !name.to_string().eq_ignore_ascii_case("grouping") {
+            return None;
+        }
+        argument_expressions(&list.args).find(|argument| match self.checker.column_at(argument) {
+            Some(found) => !self.is_grouped(found),
+            None => !self.is_key(argument),
+        })
+    }
+
     /// An aggregate of this SELECT or of one around it: its arguments are no concern of ours.
     fn is_aggregate(&self, expr: &Expr) -> bool {
         match expr {
@@ -241,6 +255,12 @@ impl Visitor for Ungrouped<'_, '_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<ErrorReport> {
+        if self.skipped == 0
+            && let Some(argument) = self.not_grouped_argument(expr)
+        {
+            let message = "arguments to GROUPING must be grouping expressions of the associated query level";
+            return ControlFlow::Break(error(SqlState::GROUPING_ERROR, message, self.checker.places.start(argument)));
+        }
         if self.skipped > 0 || self.is_aggregate(expr) || self.is_key(expr) {
             self.skipped += 1;
             return ControlFlow::Continue(());

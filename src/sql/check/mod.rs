@@ -25,7 +25,7 @@ mod tests;
 mod types;
 mod windows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono_tz::Tz;
 use sqlparser::ast;
@@ -38,16 +38,26 @@ use super::statement::Query;
 
 use aggregates::Watch;
 use places::Places;
+pub(super) use places::begin;
 use scope::{Found, Scope};
 use types::Type;
 
 type Checked<T> = Result<T, ErrorReport>;
 
+/// What was found out that only the types and names of a query tell. Everything is known by its place.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Names that mean a whole row of something in FROM.
+    pub(super) rows: HashSet<usize>,
+    /// Calls of `sum` whose result is a `real`.
+    pub(super) real_sums: HashSet<usize>,
+}
+
 /// Checks a query.
 ///
 /// # Errors
 /// The error that PostgreSQL would report.
-pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContext<'_>) -> Checked<()> {
+pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContext<'_>) -> Checked<Findings> {
     let declared = context.declared_types.iter().enumerate();
     let parameters =
         declared.filter_map(|(index, known)| known.as_ref().map(|known| (index + 1, Type::of(known)))).collect();
@@ -64,8 +74,10 @@ pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContex
         windows: HashMap::new(),
         arrays: 0,
         deferred: None,
+        findings: Findings::default(),
     };
-    checker.top(query.tree())
+    checker.top(query.tree())?;
+    Ok(checker.findings)
 }
 
 /// The state of one check.
@@ -89,6 +101,7 @@ struct Checker<'a> {
     arrays: usize,
     /// The first error that running the query would give.
     deferred: Option<ErrorReport>,
+    findings: Findings,
 }
 
 /// What is known of an expression.

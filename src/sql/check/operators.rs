@@ -33,9 +33,7 @@ impl Checker<'_> {
     fn operation(&mut self, left: &Expr, symbol: &str, right: &Expr) -> Checked<Typed> {
         let places = self.places;
         if symbol == "OVERLAPS" {
-            let place = self.expression(left)?.place;
-            self.expression(right)?;
-            return Ok(Typed::new(Type::BOOL, place));
+            return self.overlaps(left, right);
         }
         if let Expr::BinaryOp { op, .. } = left
             && COMPARISONS.contains(&symbol)
@@ -55,6 +53,21 @@ impl Checker<'_> {
         let result = self.operator(symbol, Some(&first), &second);
         let result = result.map_err(|report| placed(report, || places.operator(left, symbol)))?;
         Ok(Typed::new(result, first.place))
+    }
+
+    /// `(a, b) OVERLAPS (c, d)` is a call with four arguments.
+    fn overlaps(&mut self, left: &Expr, right: &Expr) -> Checked<Typed> {
+        if let (Expr::Tuple(a), Expr::Tuple(b)) = (bare(left), bare(right))
+            && (a.len(), b.len()) == (2, 2)
+        {
+            let typed = a.iter().chain(b).map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
+            let place = self.places.operator(left, "OVERLAPS");
+            self.resolve_call("pg_catalog.overlaps", "overlaps", &typed, false, place)?;
+            return Ok(Typed::new(Type::BOOL, self.places.start(left)));
+        }
+        let place = self.expression(left)?.place;
+        self.expression(right)?;
+        Ok(Typed::new(Type::BOOL, place))
     }
 
     /// The result of an operator; an error without a place is the operator's.

@@ -19,7 +19,7 @@ fn number(column: u64) -> usize {
 }
 
 /// Where the tree says that something begins.
-pub(super) fn begin(node: &impl Spanned) -> usize {
+pub(in crate::sql) fn begin(node: &impl Spanned) -> usize {
     number(node.span().start.column)
 }
 

@@ -1,10 +1,13 @@
 //! Queries: SELECT, VALUES, set operations and WITH, in the order in which PostgreSQL looks at their parts (`analyze.c`).
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{
-    Cte as WithQuery, Expr, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
-    SetQuantifier, Values, With,
+    Cte as WithQuery, Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    SetOperator, SetQuantifier, Values, Visitor, With,
 };
 
+use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::normalise;
 
@@ -126,6 +129,12 @@ impl Checker<'_> {
 
     fn with_query(&mut self, query: &WithQuery, recursive: bool) -> Checked<Cte> {
         let name = folded(&query.alias.name);
+        if recursive && !is_union(&query.query) && reads(&query.query, &name) {
+            let message = format!(
+                "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
+            );
+            return Err(error(SqlState::INVALID_RECURSION, message, of(&query.alias.name)));
+        }
         if recursive && let SetExpr::SetOperation { left, .. } = query.query.body.as_ref() {
             // What the first part returns is what the second one reads.
             let unknown = Cte { name: name.clone(), columns: Vec::new(), is_open: true };
@@ -343,6 +352,32 @@ impl Checker<'_> {
         }
         self.limits(query)
     }
+}
+
+fn is_union(query: &Query) -> bool {
+    matches!(query.body.as_ref(), SetExpr::SetOperation { op: SetOperator::Union, .. })
+}
+
+/// Whether a query names a table so, and not by its own WITH.
+fn reads(query: &Query, name: &str) -> bool {
+    struct Names<'n>(&'n str);
+    impl Visitor for Names<'_> {
+        type Break = bool;
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<bool> {
+            let own = query.with.iter().flat_map(|with| &with.cte_tables);
+            match own.map(|cte| folded(&cte.alias.name)).any(|own| own == self.0) {
+                true => ControlFlow::Break(false),
+                false => ControlFlow::Continue(()),
+            }
+        }
+        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<bool> {
+            match parts(relation).as_slice() {
+                [single] if single == self.0 => ControlFlow::Break(true),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    walk(query, &mut Names(name)).break_value().unwrap_or(false)
 }
 
 /// What the parser takes and PostgreSQL's grammar does not.

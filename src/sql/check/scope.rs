@@ -82,6 +82,31 @@ pub(super) enum Clause {
     WindowGroups,
 }
 
+impl Clause {
+    /// As messages name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Nothing | Self::Select => "SELECT",
+            Self::Where => "WHERE",
+            Self::Having => "HAVING",
+            Self::JoinOn => "JOIN conditions",
+            Self::FromSubquery => "FROM clause of their own query level",
+            Self::FromFunction => "functions in FROM",
+            Self::GroupBy => "GROUP BY",
+            Self::OrderBy => "ORDER BY",
+            Self::DistinctOn => "DISTINCT ON",
+            Self::Limit => "LIMIT",
+            Self::Offset => "OFFSET",
+            Self::Values => "VALUES",
+            Self::Filter => "FILTER",
+            Self::WindowPartition | Self::WindowOrder => "window definitions",
+            Self::WindowRows => "window ROWS",
+            Self::WindowRange => "window RANGE",
+            Self::WindowGroups => "window GROUPS",
+        }
+    }
+}
+
 /// A common table expression.
 #[derive(Debug, Clone)]
 pub(super) struct Cte {

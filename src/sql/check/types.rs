@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use sqlparser::ast::DataType;
 
 use crate::base::SqlType;
-use crate::base::types::DEFAULT_NUMERIC;
 
 /// A type by its name in `pg_type`: `int4`, `_text`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +70,7 @@ impl Type {
     pub(super) const BOOL: Self = Self("bool");
     pub(super) const INT4: Self = Self("int4");
     pub(super) const INT8: Self = Self("int8");
+    pub(super) const FLOAT4: Self = Self("float4");
     pub(super) const NUMERIC: Self = Self("numeric");
     pub(super) const TEXT: Self = Self("text");
     pub(super) const INTERVAL: Self = Self("interval");
@@ -122,54 +122,19 @@ impl Type {
         if let Some(element) = self.element() {
             return element.sql_type().map(|element| SqlType::Array(Box::new(element)));
         }
-        Some(match self.0 {
-            "bool" => SqlType::Bool,
-            "text" | "varchar" => SqlType::Text,
-            "int2" => SqlType::Int2,
-            "int4" => SqlType::Int4,
-            "int8" => SqlType::Int8,
-            "float4" => SqlType::Float4,
-            "float8" => SqlType::Float8,
-            "numeric" => SqlType::Numeric { precision: DEFAULT_NUMERIC.0, scale: DEFAULT_NUMERIC.1 },
-            "date" => SqlType::Date,
-            "time" => SqlType::Time,
-            "timestamp" => SqlType::Timestamp,
-            "timestamptz" => SqlType::Timestamptz,
-            "interval" => SqlType::Interval,
-            "uuid" => SqlType::Uuid,
-            "json" => SqlType::Json,
-            "jsonb" => SqlType::Jsonb,
-            "bytea" => SqlType::Bytea,
-            _ => return None,
-        })
+        match self.0 {
+            "varchar" => Some(SqlType::Text),
+            "name" | "bpchar" | "oid" => None,
+            other => SqlType::by_pg_name(other),
+        }
     }
 
     /// The type of a column.
     pub(super) fn of(sql_type: &SqlType) -> Self {
-        Self(match sql_type {
-            SqlType::Bool => "bool",
-            SqlType::Int2 => "int2",
-            SqlType::Int4 => "int4",
-            SqlType::Int8 => "int8",
-            SqlType::Float4 => "float4",
-            SqlType::Float8 => "float8",
-            SqlType::Numeric { .. } => "numeric",
-            SqlType::Text => "text",
-            SqlType::Varchar => "varchar",
-            SqlType::Character => "bpchar",
-            SqlType::Name => "name",
-            SqlType::Date => "date",
-            SqlType::Time => "time",
-            SqlType::Timestamp => "timestamp",
-            SqlType::Timestamptz => "timestamptz",
-            SqlType::Interval => "interval",
-            SqlType::Uuid => "uuid",
-            SqlType::Json => "json",
-            SqlType::Jsonb => "jsonb",
-            SqlType::Bytea => "bytea",
-            SqlType::Oid => "oid",
-            SqlType::Array(element) => return Self::of(element).array().unwrap_or(Self::ANY),
-        })
+        match sql_type {
+            SqlType::Array(element) => Self::of(element).array().unwrap_or(Self::ANY),
+            scalar => scalar.pg_name().map_or(Self::ANY, Self),
+        }
     }
 
     /// Whether a value of this type becomes one of another (`find_coercion_pathway`).

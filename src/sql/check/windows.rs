@@ -170,22 +170,9 @@ pub(super) fn is_negative(expr: &Expr) -> bool {
 }
 
 fn no_windows_in(clause: Clause) -> Option<&'static str> {
-    Some(match clause {
-        Clause::Nothing | Clause::Select | Clause::OrderBy | Clause::DistinctOn => return None,
-        Clause::Where => "WHERE",
-        Clause::Having => "HAVING",
-        Clause::JoinOn => "JOIN conditions",
-        Clause::FromSubquery => "FROM clause of their own query level",
-        Clause::FromFunction => "functions in FROM",
-        Clause::GroupBy => "GROUP BY",
-        Clause::Limit => "LIMIT",
-        Clause::Offset => "OFFSET",
-        Clause::Values => "VALUES",
-        Clause::Filter => "FILTER",
-        Clause::WindowPartition
-        | Clause::WindowOrder
-        | Clause::WindowRows
-        | Clause::WindowRange
-        | Clause::WindowGroups => "window definitions",
-    })
+    match clause {
+        Clause::Nothing | Clause::Select | Clause::OrderBy | Clause::DistinctOn => None,
+        Clause::WindowRows | Clause::WindowRange | Clause::WindowGroups => Some(Clause::WindowOrder.name()),
+        other => Some(other.name()),
+    }
 }

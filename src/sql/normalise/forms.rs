@@ -1,8 +1,9 @@
 //! Expressions in forms that the planner knows.
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CastKind, DataType, DateTimeField, DuplicateTreatment, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo,
+    UnaryOperator, Value, ValueWithSpan,
 };
 
 use crate::base::syntax_walk::walk;
@@ -201,6 +202,7 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
                 *expr = other;
             }
         }
+        Expr::Extract { field: DateTimeField::Custom(field), .. } => field.quote_style = None,
         Expr::TypedString(typed) => {
             let mut value = Expr::Value(typed.value.clone());
             if let Some(tagged) = type_names::tagged(&mut value, &typed.data_type)? {
@@ -396,10 +398,25 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
     }
     super::named::to_places(&name, function)?;
     if let FunctionArguments::List(list) = &mut function.args {
+        let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         match (name.as_str(), list.args.as_mut_slice()) {
+            // Rows are told apart by their values, and a row of NULLs is one as well.
+            ("count", [FunctionArg::Unnamed(FunctionArgExpr::Expr(row @ Expr::Tuple(_)))]) if distinct => {
+                if let Expr::Tuple(values) = take(row) {
+                    *row = call("jsonb_build_array", values);
+                }
+            }
+            // PostgreSQL has functions of the names of some types, which cast.
+            (_, [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) if let Some(wanted) = cast_by_name(&name) => {
+                return Ok(Some(cast(nested(take(value)), wanted)));
+            }
             // The form is a keyword, not a column.
             ("normalize", [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(form @ Expr::Identifier(_)))]) => {
                 *form = text(form.to_string());
+            }
+            // The name of a type with one argument is a cast.
+            ("text", [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) => {
+                return Ok(Some(cast(nested(take(value)), DataType::Text)));
             }
             ("age", [FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))]) => {
                 let today = cast(timezone_of_now(context), DataType::Date);
@@ -409,6 +426,22 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         }
     }
     Ok(None)
+}
+
+/// The type that a function of one argument casts to. Most type names are words of the grammar and no functions.
+fn cast_by_name(name: &str) -> Option<DataType> {
+    Some(match name {
+        "date" => DataType::Date,
+        "int2" => DataType::Int2(None),
+        "int4" => DataType::Int4(None),
+        "int8" => DataType::Int8(None),
+        "float4" => DataType::Float4,
+        "float8" => DataType::Float8,
+        "bool" => DataType::Bool,
+        "text" => DataType::Text,
+        "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+        _ => return None,
+    })
 }
 
 fn positional(function: &Function) -> Vec<Expr> {

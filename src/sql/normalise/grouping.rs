@@ -6,6 +6,32 @@ use sqlparser::ast::{
 
 use super::forms::{binary, call, nested, number, take};
 
+/// Writes ROLLUP and CUBE that take several columns in one step as the sets that they are.
+pub(super) fn of_tuples(select: &mut Select) {
+    let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
+    for key in keys {
+        let sets = match key {
+            Expr::Rollup(steps) if has_tuple(steps) => (0..=steps.len()).rev().map(|n| steps[..n].concat()).collect(),
+            Expr::Cube(steps) if has_tuple(steps) => subsets(steps),
+            _ => continue,
+        };
+        *key = Expr::GroupingSets(sets);
+    }
+}
+
+fn has_tuple(steps: &[Vec<Expr>]) -> bool {
+    // More columns have more sets than a statement may have: the planner says so.
+    steps.iter().any(|step| step.len() > 1) && steps.len() <= 12
+}
+
+fn subsets(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
+    let of = |chosen: u32| {
+        let steps = steps.iter().enumerate().filter(|(place, _)| chosen & (1 << (steps.len() - 1 - place)) != 0);
+        steps.flat_map(|(_, step)| step.clone()).collect()
+    };
+    (0..1_u32 << steps.len()).rev().map(of).collect()
+}
+
 /// Takes empty sets of keys away. Where no key is left, a condition that always holds makes one group of all rows.
 pub(super) fn of_all_rows(select: &mut Select) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };

@@ -15,6 +15,7 @@ mod names;
 mod numbers;
 mod repeated;
 mod rows;
+mod samples;
 mod selects;
 mod series;
 mod shadows;
@@ -24,6 +25,7 @@ mod system;
 mod tables;
 mod type_names;
 mod values;
+mod whole_rows;
 mod windows;
 
 use std::ops::ControlFlow;
@@ -33,20 +35,23 @@ use sqlparser::ast::{self, Expr, Query, Select, TableFactor, VisitorMut};
 use crate::base::ErrorReport;
 use crate::base::syntax_walk::walk_mut;
 
+use super::check::{Findings, begin};
 use super::plan::PlanContext;
 
 use shapes::Shapes;
 
 pub(super) use forms::internal_name;
 pub(super) use names::{figured, shown};
+pub(super) use samples::{Percentage, percentage};
 
 /// Rewrites a query in place.
-pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings: &Findings) -> Result<(), ErrorReport> {
     shadows::rename(query);
     // Names before all else: they come from the text as it was written.
     names::assign(query);
     system::rewrite(query)?;
-    match walk_mut(query, &mut Normaliser { context, shapes: Shapes::new(context), entered: Vec::new() }) {
+    let shapes = Shapes::new(context);
+    match walk_mut(query, &mut Normaliser { context, findings, shapes, entered: Vec::new() }) {
         ControlFlow::Break(report) => Err(*report),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -54,6 +59,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>) -> Result
 
 struct Normaliser<'a> {
     context: &'a PlanContext<'a>,
+    findings: &'a Findings,
     shapes: Shapes<'a>,
     /// For every query around, how many names its WITH found.
     entered: Vec<usize>,
@@ -95,7 +101,9 @@ impl VisitorMut for Normaliser<'_> {
         numbers::restore_in_select(select);
         stars::expand(select, &self.shapes);
         repeated::write_out(select, &self.shapes);
+        flow(whole_rows::expand(select, &self.shapes, &self.findings.rows))?;
         series::in_list(select);
+        grouping::of_tuples(select);
         grouping::of_all_rows(select);
         if let Some(condition) = &mut select.selection {
             rows::simplify_condition(condition);
@@ -104,11 +112,19 @@ impl VisitorMut for Normaliser<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
+        flow(samples::prepare(factor, &self.shapes))?;
         flow(tables::prepare(factor, self.context))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
         numbers::type_number(expr);
+        if let ast::Expr::Function(function) = expr
+            && self.findings.real_sums.contains(&begin(&function.name))
+        {
+            // The library sums in double precision.
+            *expr = forms::cast(forms::take(expr), ast::DataType::Real);
+            return ControlFlow::Continue(());
+        }
         flow(forms::rewrite(expr, self.context))
     }
 }

@@ -138,7 +138,8 @@ pub(super) fn figure(expr: &Expr) -> Option<String> {
 /// Whether PostgreSQL takes a CASE's name from its ELSE: from a column or a call, not from a cast's type.
 fn is_named(expr: &Expr) -> bool {
     match expr {
-        Expr::Cast { expr, .. } => is_named(expr),
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => is_named(expr),
+        Expr::Case { else_result, .. } => else_result.as_deref().is_some_and(is_named),
         Expr::TypedString(_) | Expr::Interval(_) | Expr::Value(_) => false,
         other => figure(other).is_some(),
     }

@@ -35,9 +35,41 @@ pub(super) fn type_number(expr: &mut Expr) {
             *expr = Expr::UnaryOp { op: UnaryOperator::Minus, expr: number };
             wrap(expr, data_type);
         }
+        // A float has the digits that are written, not those that a numeric may have.
+        Expr::Cast { expr: inner, data_type, .. } if is_float(data_type) => {
+            if let Some(digits) = digits_of(inner) {
+                **inner = Expr::Value(Value::SingleQuotedString(digits).into());
+            }
+        }
         Expr::Interval(interval) => restore(&mut interval.value),
         Expr::Function(function) => restore_frames(function),
         _ => {}
+    }
+}
+
+fn is_float(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Real
+            | DataType::Float4
+            | DataType::Float8
+            | DataType::Float(_)
+            | DataType::Double(_)
+            | DataType::DoublePrecision
+    )
+}
+
+/// The digits of a number that is no whole one, or too long for one.
+fn digits_of(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => {
+            let mut digits = digits.clone();
+            expand(&mut digits, MOST_DIGITS);
+            Some(digits.strip_suffix('.').map(str::to_owned).unwrap_or(digits))
+        }
+        Expr::Nested(inner) => digits_of(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => digits_of(expr).map(|digits| format!("-{digits}")),
+        _ => None,
     }
 }
 
@@ -79,9 +111,16 @@ fn type_of(digits: &str) -> Option<DataType> {
 
 /// `1.5e3` is 1500: the planner reads an exponent as a negative scale.
 fn plain_digits(digits: &mut String) {
+    expand(digits, 76);
+}
+
+/// As many zeros as PostgreSQL's numeric may have.
+const MOST_DIGITS: i32 = 16_383;
+
+fn expand(digits: &mut String, most: i32) {
     let Some((mantissa, exponent)) = digits.split_once(['e', 'E']) else { return };
     let Ok(exponent) = exponent.parse::<i32>() else { return };
-    if exponent.abs() > 76 {
+    if exponent.abs() > most {
         return;
     }
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -70,7 +70,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<Expr>, ErrorReport> {
     }
 }
 
-fn each(row: &[Expr], ask: fn(Box<Expr>) -> Expr) -> Expr {
+pub(super) fn each(row: &[Expr], ask: fn(Box<Expr>) -> Expr) -> Expr {
     joined(&BinaryOperator::And, row.iter().map(|value| ask(Box::new(nested(value.clone())))).collect())
 }
 

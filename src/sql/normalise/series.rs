@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Function, FunctionArguments, Query, Select, SelectItem,
+    TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, ValueWithSpan, Visitor, VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
 
-use super::forms::{call, cast, internal};
+use super::forms::{binary, call, cast, internal, nested, text};
 use super::names::unique;
 use super::system::{bare_name, folded, has_column, plain_argument, quoted, select_from};
 
@@ -21,38 +21,32 @@ type Columns = Vec<(Option<&'static str>, Expr)>;
 
 /// The columns of a function that returns rows, as arrays; `None` where it is no such function.
 fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
-    let json = |arguments: Vec<Expr>, binary: bool| -> Vec<Expr> {
-        let wanted = if binary { DataType::JSONB } else { DataType::JSON };
-        let constant = |argument: &Expr| matches!(argument, Expr::Value(_));
-        arguments.into_iter().map(|one| if constant(&one) { cast(one, wanted.clone()) } else { one }).collect()
-    };
     let one = |name: Option<&'static str>, array: Expr| Some(vec![(name, array)]);
-    let binary = name.starts_with("jsonb");
     match (name, arguments.len()) {
         ("unnest", 1..) => {
             Some(arguments.into_iter().map(|array| (None, internal("array_flat", vec![array]))).collect())
         }
         ("generate_series", 2 | 3) => one(None, internal("series_of", arguments)),
-        ("generate_subscripts", 2) => one(None, internal("array_places", arguments)),
-        ("json_array_elements" | "jsonb_array_elements", 1) => {
-            one(Some("value"), internal("json_elements", json(arguments, binary)))
+        ("generate_subscripts", 2) => one(None, whole_numbers(internal("array_places", arguments))),
+        (
+            "json_array_elements" | "jsonb_array_elements" | "json_array_elements_text" | "jsonb_array_elements_text",
+            1,
+        ) => one(Some("value"), internal(&format!("{name}[]"), arguments)),
+        ("json_object_keys" | "jsonb_object_keys", 1) | ("regexp_matches", 2 | 3) => {
+            one(None, internal(&format!("{name}[]"), arguments))
         }
-        ("json_array_elements_text" | "jsonb_array_elements_text", 1) => {
-            one(Some("value"), internal("json_elements_text", json(arguments, binary)))
-        }
-        ("json_object_keys" | "jsonb_object_keys", 1) => one(None, internal("json_keys", json(arguments, binary))),
-        ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => {
-            let arguments = json(arguments, binary);
-            let values = if name.ends_with("_text") { "json_values_text" } else { "json_values" };
-            Some(vec![
-                (Some("key"), internal("json_keys", arguments.clone())),
-                (Some("value"), internal(values, arguments)),
-            ])
-        }
+        ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => Some(vec![
+            (Some("key"), internal(&format!("{name}[key]"), arguments.clone())),
+            (Some("value"), internal(&format!("{name}[value]"), arguments)),
+        ]),
         ("regexp_split_to_table", 2 | 3) => one(None, call("regexp_split_to_array", arguments)),
         ("string_to_table", 2 | 3) => one(None, call("string_to_array", arguments)),
         _ => None,
     }
+}
+
+fn whole_numbers(array: Expr) -> Expr {
+    cast(array, DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Int4(None)), None)))
 }
 
 /// The same call as a value of a SELECT list, where it must have one column.
@@ -120,6 +114,11 @@ pub(super) fn from_item(factor: &TableFactor) -> Option<TableFactor> {
         }
         _ => return None,
     };
+    if let ("json_to_record" | "jsonb_to_record" | "json_to_recordset" | "jsonb_to_recordset", [document]) =
+        (name.as_str(), arguments.as_slice())
+    {
+        return record(&name, document, alias.as_ref()?);
+    }
     // Over constants it is a table function of its own.
     if name == "generate_series" && !ordinality && arguments.iter().all(is_constant) {
         return None;
@@ -135,6 +134,31 @@ pub(super) fn from_item(factor: &TableFactor) -> Option<TableFactor> {
         columns.push((Some("ordinality"), internal("array_numbers", arrays)));
     }
     Some(derived(&name, columns, alias.as_ref(), lateral))
+}
+
+/// `jsonb_to_recordset(d) AS t(a int, …)`: the fields of a document, or of every document of an array, as columns.
+fn record(name: &str, document: &Expr, alias: &TableAlias) -> Option<TableFactor> {
+    let lateral = has_column(document);
+    let wanted = if name.starts_with("jsonb") { DataType::JSONB } else { DataType::JSON };
+    let document = cast(nested(document.clone()), wanted);
+    let (row, from) = if name.ends_with("set") {
+        let kind = if name.starts_with("jsonb") { "jsonb" } else { "json" };
+        let documents = vec![(Some("value"), internal(&format!("{kind}_array_elements[]"), vec![document]))];
+        let row = Expr::CompoundIdentifier(vec![quoted("record"), quoted("value")]);
+        (row, Some(derived("record", documents, None, lateral)))
+    } else {
+        (document, None)
+    };
+    let fields = alias.columns.iter().map(|column| {
+        let (field, data_type) = (folded(&column.name), column.data_type.clone()?);
+        let is_json = matches!(data_type, DataType::JSON | DataType::JSONB);
+        let operator = if is_json { BinaryOperator::Arrow } else { BinaryOperator::LongArrow };
+        let value = nested(binary(row.clone(), operator, text(field.as_str())));
+        Some(SelectItem::ExprWithAlias { expr: cast(value, data_type), alias: quoted(&field) })
+    });
+    let query = select_from(fields.collect::<Option<Vec<_>>>()?, from);
+    let alias = TableAlias { explicit: true, name: alias.name.clone(), columns: Vec::new(), at: None };
+    Some(TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None })
 }
 
 /// An array of rows of the catalogs.

@@ -5,15 +5,16 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart,
-    OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Value, Visitor, VisitorMut,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr,
+    OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, Value, Visitor, VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::{self, FunctionKind};
 
+use super::forms::call;
 use super::series;
 
 /// Rewrites a query in place:
@@ -283,15 +284,66 @@ fn is_of_rows(value: &Expr) -> bool {
     walk(value, &mut Calls).is_break()
 }
 
+/// The order goes along as columns: a derived table has none where it is joined to something.
 fn aggregate_of_derived(query: &Query) -> Query {
-    let derived = derived(query.clone(), "array", Some("value"), false);
-    let value = Expr::CompoundIdentifier(vec![quoted("array"), quoted("value")]);
-    select_from(vec![SelectItem::UnnamedExpr(aggregate(value, vec![]))], Some(derived))
+    let column = |name: &str| Expr::CompoundIdentifier(vec![quoted("array"), quoted(name)]);
+    let mut query = query.clone();
+    let (mut names, mut order) = (vec!["value".to_owned()], Vec::new());
+    for (number, key) in keys_of(&query).into_iter().enumerate() {
+        let place = match key.hidden {
+            None => "value".to_owned(),
+            Some(hidden) => {
+                if let SetExpr::Select(select) = query.body.as_mut() {
+                    let name = format!("key{number}");
+                    select.projection.push(SelectItem::ExprWithAlias { expr: hidden, alias: quoted(&name) });
+                    names.push(name);
+                }
+                names.last().cloned().unwrap_or_default()
+            }
+        };
+        order.push(OrderByExpr { expr: column(&place), ..key.key });
+    }
+    let derived = derived(query, "array", &names, false);
+    select_from(vec![SelectItem::UnnamedExpr(aggregate(column("value"), order))], Some(derived))
+}
+
+/// A key of ORDER BY, and what it orders by if that is not the only column.
+struct OrderKey {
+    key: OrderByExpr,
+    hidden: Option<Expr>,
+}
+
+/// The keys by which a query of one column orders; none where it cannot be told.
+fn keys_of(query: &Query) -> Vec<OrderKey> {
+    let Some(OrderByKind::Expressions(keys)) = query.order_by.as_ref().map(|order| &order.kind) else { return vec![] };
+    let plain = match query.body.as_ref() {
+        SetExpr::Select(select) if select.distinct.is_none() => match select.projection.as_slice() {
+            [SelectItem::UnnamedExpr(value)] => Some((value, None)),
+            [SelectItem::ExprWithAlias { expr, alias }] => Some((expr, Some(folded(alias)))),
+            _ => return vec![],
+        },
+        // What is distinct, and what a set operation returns, is ordered by what it returns.
+        _ => None,
+    };
+    let of_key = |key: &OrderByExpr| {
+        let hidden = plain.as_ref().and_then(|(value, alias)| match &key.expr {
+            Expr::Value(_) => None,
+            Expr::Identifier(name) if alias.as_ref() == Some(&folded(name)) => None,
+            other => (other != *value).then(|| other.clone()),
+        });
+        OrderKey { key: key.clone(), hidden }
+    };
+    keys.iter().map(of_key).collect()
 }
 
 fn aggregate(value: Expr, order: Vec<OrderByExpr>) -> Expr {
-    let clauses = if order.is_empty() { vec![] } else { vec![FunctionArgumentClause::OrderBy(order)] };
-    call("array_or_empty", vec![call_with("array_agg", vec![value], clauses)])
+    let mut aggregate = call("array_agg", vec![value]);
+    if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut aggregate
+        && !order.is_empty()
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    call("array_or_empty", vec![aggregate])
 }
 
 pub(super) fn plain_argument(argument: &FunctionArg) -> Option<Expr> {
@@ -319,26 +371,8 @@ pub(super) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    call_with(name, arguments, vec![])
-}
-
-fn call_with(name: &str, arguments: Vec<Expr>, clauses: Vec<FunctionArgumentClause>) -> Expr {
-    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: vec![],
-    })
-}
-
-fn derived(query: Query, alias: &str, column: Option<&str>, lateral: bool) -> TableFactor {
-    let columns = column.map(TableAliasColumnDef::from_name).into_iter().collect();
+fn derived(query: Query, alias: &str, columns: &[String], lateral: bool) -> TableFactor {
+    let columns = columns.iter().map(TableAliasColumnDef::from_name).collect();
     let alias = TableAlias { explicit: true, name: quoted(alias), columns, at: None };
     TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None }
 }

@@ -7,7 +7,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
+use crate::base::{ErrorReport, InternalError, UserFacing};
 use crate::sql::plan::PlanContext;
 
 /// A query of our own text.
@@ -16,17 +16,10 @@ pub(super) fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
     parsed.map_err(|error| InternalError::new(error).report())
 }
 
-/// Words that are no names in PostgreSQL unless they are quoted; the parser takes some of them for tables.
-const RESERVED: [&str; 24] = [
-    "where", "from", "select", "group", "order", "having", "limit", "union", "and", "or", "not", "on", "join", "as",
-    "case", "when", "then", "else", "end", "in", "is", "using", "with", "window",
-];
-
 /// Readies one item of FROM.
 pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
     match factor {
         TableFactor::Table { name, alias, args: None, .. } => {
-            refuse_reserved(name)?;
             if name.0.len() > 1 && alias.is_none() {
                 *alias = name.0.last().and_then(ObjectNamePart::as_ident).cloned().map(plain_alias);
             }
@@ -54,16 +47,6 @@ pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Re
 
 pub(super) fn plain_alias(name: Ident) -> TableAlias {
     TableAlias { explicit: true, name, columns: Vec::new(), at: None }
-}
-
-fn refuse_reserved(name: &ObjectName) -> Result<(), ErrorReport> {
-    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return Ok(()) };
-    if ident.quote_style.is_some() || !RESERVED.contains(&ident.value.to_lowercase().as_str()) {
-        return Ok(());
-    }
-    let report = ErrorReport::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{}\"", ident.value));
-    let position = usize::try_from(ident.span.start.column).unwrap_or_default();
-    Err(if position > 0 { report.with_position(position) } else { report })
 }
 
 /// `pg_catalog.f` is `f`.

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select, SetExpr, VisitorMut, WindowSpec,
-    WindowType,
+    CaseWhen, Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select,
+    SetExpr, Value, VisitorMut, WindowSpec, WindowType,
 };
 
 use crate::base::syntax_walk::walk_mut;
 use crate::base::{ErrorReport, SqlState};
 
-use super::system::folded;
+use super::forms::call;
+use super::system::{bare_name, folded, has_column, plain_argument};
 
 /// Puts definitions in the place of names, in the SELECTs of a query and in its ORDER BY.
 pub(super) fn resolve(query: &mut Query) -> Result<(), ErrorReport> {
@@ -75,11 +77,38 @@ impl VisitorMut for Calls {
         match resolved {
             Ok(spec) => {
                 function.over = Some(WindowType::WindowSpec(spec));
+                if let Some(chosen) = with_default(function) {
+                    *expr = chosen;
+                }
                 ControlFlow::Continue(())
             }
             Err(report) => ControlFlow::Break(Box::new(report)),
         }
     }
+}
+
+/// `lag(x, n, d)` whose default is no constant: the default where there is no such row.
+fn with_default(function: &Function) -> Option<Expr> {
+    let name = bare_name(&function.name)?;
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let arguments = list.args.iter().map(plain_argument).collect::<Option<Vec<_>>>()?;
+    let [value, offset, default] = arguments.as_slice() else { return None };
+    if !matches!(name.as_str(), "lag" | "lead") || !has_column(default) {
+        return None;
+    }
+    let moved = |value: Expr| {
+        let Expr::Function(call) = call(&name, vec![value, offset.clone()]) else { return default.clone() };
+        Expr::Function(Function { name: function.name.clone(), over: function.over.clone(), ..call })
+    };
+    let no_row = Expr::IsNull(Box::new(moved(Expr::Value(Value::Boolean(true).into()))));
+    let condition = CaseWhen { condition: no_row, result: default.clone() };
+    Some(Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![condition],
+        else_result: Some(Box::new(moved(value.clone()))),
+    })
 }
 
 fn placed(report: ErrorReport, name: &Ident) -> ErrorReport {

@@ -4,19 +4,20 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
+    DataType, Field, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
     TimestampMicrosecondType,
 };
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::{DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::super::function::{Function, by_arrays};
+use super::function::{Function, by_arrays};
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
+/// Every implementation.
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("as_varchar", text, |args| by_arrays(&args, |arrays| texts(arrays, cut))),
@@ -28,6 +29,10 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             |_, _| Some(DataType::Int64),
             |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),
         ),
+        Function::lenient("row_value", record, |args| {
+            let wanted = args.return_type().clone();
+            by_arrays(&args, |arrays| make_record(arrays, &wanted))
+        }),
         Function::strict("round_time", same_time, |args| by_arrays(&args, round_time)),
         Function::strict("interval_field", same_time, |args| by_arrays(&args, fields)),
     ]
@@ -45,6 +50,23 @@ pub fn as_nullable() -> Arc<ScalarUDF> {
 
 fn text(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
     (*types.first()? == DataType::Utf8).then_some(DataType::Utf8)
+}
+
+/// The names and the values of the columns take turns.
+fn record(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    let name = |literal: &Option<&ScalarValue>| match literal {
+        Some(ScalarValue::Utf8(Some(name))) => name.clone(),
+        Some(_) | None => String::new(),
+    };
+    let pairs = types.chunks_exact(2).zip(literals.chunks_exact(2));
+    let fields = pairs.map(|(types, literals)| Field::new(name(&literals[0]), types[1].clone(), true));
+    Some(DataType::Struct(fields.collect()))
+}
+
+fn make_record(arrays: &[ArrayRef], wanted: &DataType) -> Columns {
+    let DataType::Struct(fields) = wanted else { return internal_err!("a record has fields") };
+    let values = arrays.chunks_exact(2).map(|pair| Arc::clone(&pair[1])).collect();
+    Ok(Arc::new(StructArray::try_new(fields.clone(), values, None)?))
 }
 
 fn same_time(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {

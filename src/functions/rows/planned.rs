@@ -1,19 +1,19 @@
-//! The rows of the operators.
+//! Operators and steps that the planner alone writes as calls.
 
 use super::super::table::{FunctionKind, FunctionRow, Rendering};
+use super::IN_PROCESS;
 
 use Rendering::{Name, Template, Unsupported};
 
 const fn row(name: &'static str, signature: &'static str, postgresql: Rendering) -> FunctionRow {
-    FunctionRow { name, kind: FunctionKind::Scalar, signature, clickhouse: NONE, postgresql }
+    super::row(name, FunctionKind::Scalar, signature, NONE, postgresql)
 }
 
 const NONE: Rendering = Unsupported("ClickHouse has no such operator");
-const IN_PROCESS: Rendering = Unsupported("it is only known in this process");
 
-/// Every operator.
+/// The rows.
 #[rustfmt::skip]
-pub(in crate::functions) const ROWS: &[FunctionRow] = &[
+pub(super) const ROWS: &[FunctionRow] = &[
     // Arrays.
     row("array_subscript", "any[][integer] → any", IN_PROCESS),
     row("array_part", "any[][integer:integer] → any[]", IN_PROCESS),
@@ -21,30 +21,9 @@ pub(in crate::functions) const ROWS: &[FunctionRow] = &[
     row("array_places", "generate_subscripts (any[], integer) → integer[]", IN_PROCESS),
     row("array_flat", "elements of any[][] → any[]", IN_PROCESS),
     row("array_compare", "any[] < any[] → integer", IN_PROCESS),
-    row("array_contains", "any[] @> any[] → boolean", Template("({0} @> {1})")),
-    row("array_overlaps", "any[] && any[] → boolean", Template("({0} && {1})")),
     row("compare_any", "any < ANY (any[]) → boolean", IN_PROCESS),
     row("compare_all", "any < ALL (any[]) → boolean", IN_PROCESS),
-    // JSON.
-    row("json_get", "json -> text or integer → json", IN_PROCESS),
-    row("json_get_text", "json ->> text or integer → text", IN_PROCESS),
-    row("json_path", "json #> text[] → json", IN_PROCESS),
-    row("json_path_text", "json #>> text[] → text", IN_PROCESS),
-    row("json_elements", "elements of json → json[]", IN_PROCESS),
-    row("json_elements_text", "elements of json → text[]", IN_PROCESS),
-    row("json_keys", "keys of json → text[]", IN_PROCESS),
-    row("json_values", "values of json → json[]", IN_PROCESS),
-    row("json_values_text", "values of json → text[]", IN_PROCESS),
-    row("jsonb_holds", "jsonb @> jsonb → boolean", IN_PROCESS),
-    row("jsonb_has", "jsonb ? text → boolean", IN_PROCESS),
-    row("jsonb_has_any", "jsonb ?| text[] → boolean", IN_PROCESS),
-    row("jsonb_has_all", "jsonb ?& text[] → boolean", IN_PROCESS),
-    row("jsonb_compare", "jsonb < jsonb → integer", IN_PROCESS),
-    row("jsonb_joined", "jsonb || jsonb → jsonb", IN_PROCESS),
-    row("jsonb_without", "jsonb - text → jsonb", IN_PROCESS),
-    row("jsonb_without_path", "jsonb #- text[] → jsonb", IN_PROCESS),
-    // Bytes and bits.
-    row("bytes_concat", "bytea || bytea → bytea", Template("({0} || {1})")),
+    // Bits.
     row("int_not", "~ integer → integer", Template("(~ {0})")),
     // Rows.
     row("series_of", "generate_series (start, stop [, step]) → any[]", IN_PROCESS),
@@ -59,6 +38,7 @@ pub(in crate::functions) const ROWS: &[FunctionRow] = &[
     row("as_varchar", "CAST(text AS varchar(n)) → varchar", Name("left")),
     row("as_character", "CAST(text AS character(n)) → character", IN_PROCESS),
     row("padded", "character(n) with its blanks → text", IN_PROCESS),
+    row("row_value", "ROW (text, any, …) → record", IN_PROCESS),
     row("with_ties", "FETCH FIRST n ROWS WITH TIES → bigint", IN_PROCESS),
     row("as_name", "text as name → name", IN_PROCESS),
     row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),

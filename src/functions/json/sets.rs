@@ -1,0 +1,88 @@
+//! Functions that return rows, as arrays of them.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+
+use crate::base::ErrorReport;
+
+use super::super::overload::{Call, Overload, strict};
+use super::super::signature::element;
+use super::super::value::{defect, invalid, list, texts};
+use super::access::{document, is_binary, stored, written};
+use super::document::{Json, Kind};
+
+type Found = Result<ScalarValue, ErrorReport>;
+
+/// No text calls them by these names. A function with two columns is two of them.
+#[rustfmt::skip]
+pub(super) fn functions() -> Vec<Overload> {
+    vec![
+        strict("json_array_elements[]", "(json) json[]", |call| elements(call, "json_array_elements")),
+        strict("json_array_elements_text[]", "(json) text[]", |call| elements(call, "json_array_elements_text")),
+        strict("json_each[key]", "(json) text[]", |call| names(call, "json_each")),
+        strict("json_each[value]", "(json) json[]", |call| values(call, "json_each")),
+        strict("json_each_text[key]", "(json) text[]", |call| names(call, "json_each_text")),
+        strict("json_each_text[value]", "(json) text[]", |call| values(call, "json_each_text")),
+        strict("json_object_keys[]", "(json) text[]", |call| names(call, "json_object_keys")),
+        strict("jsonb_array_elements[]", "(jsonb) jsonb[]", |call| elements(call, "jsonb_array_elements")),
+        strict("jsonb_array_elements_text[]", "(jsonb) text[]", |call| elements(call, "jsonb_array_elements_text")),
+        strict("jsonb_each[key]", "(jsonb) text[]", |call| names(call, "jsonb_each")),
+        strict("jsonb_each[value]", "(jsonb) jsonb[]", |call| values(call, "jsonb_each")),
+        strict("jsonb_each_text[key]", "(jsonb) text[]", |call| names(call, "jsonb_each_text")),
+        strict("jsonb_each_text[value]", "(jsonb) text[]", |call| values(call, "jsonb_each_text")),
+        strict("jsonb_object_keys[]", "(jsonb) text[]", |call| names(call, "jsonb_object_keys")),
+    ]
+}
+
+fn elements(call: &Call<'_>, name: &str) -> Found {
+    match document(call)?.kind {
+        Kind::Array(items) => parts(call, &items),
+        kind => {
+            let is_object = matches!(kind, Kind::Object(_));
+            Err(invalid(match (is_binary(call), is_object) {
+                (true, true) => "cannot extract elements from an object".to_owned(),
+                (true, false) => "cannot extract elements from a scalar".to_owned(),
+                (false, true) => format!("cannot call {name} on a non-array"),
+                (false, false) => format!("cannot call {name} on a scalar"),
+            }))
+        }
+    }
+}
+
+fn names(call: &Call<'_>, name: &str) -> Found {
+    Ok(texts(fields(call, name)?.into_iter().map(|(key, _)| Some(key))))
+}
+
+fn values(call: &Call<'_>, name: &str) -> Found {
+    let values: Vec<Json> = fields(call, name)?.into_iter().map(|(_, value)| value).collect();
+    parts(call, &values)
+}
+
+fn fields(call: &Call<'_>, name: &str) -> Result<Vec<(String, Json)>, ErrorReport> {
+    match document(call)?.kind {
+        Kind::Object(fields) => Ok(fields),
+        kind => {
+            let what = if matches!(kind, Kind::Array(_)) { "an array" } else { "a scalar" };
+            Err(invalid(match (name.contains("_each"), is_binary(call)) {
+                (true, true) => format!("cannot call {name} on a non-object"),
+                (true, false) if matches!(kind, Kind::Array(_)) => {
+                    "cannot deconstruct an array as an object".to_owned()
+                }
+                (true, false) => "cannot deconstruct a scalar".to_owned(),
+                (false, _) => format!("cannot call {name} on {what}"),
+            }))
+        }
+    }
+}
+
+/// Parts of a document as an array: of documents, or of texts without quotes.
+fn parts(call: &Call<'_>, parts: &[Json]) -> Found {
+    let element = element(call.returns).ok_or_else(|| defect("the result is no array"))?;
+    let is_binary = is_binary(call);
+    let shown = |part: &Json| written(part, call.text(0), is_binary);
+    let one = |part: &Json| match element {
+        DataType::Utf8 => ScalarValue::Utf8(part.bare(shown)),
+        _ => stored(shown(part), is_binary),
+    };
+    Ok(list(&parts.iter().map(one).collect::<Vec<_>>(), &element))
+}

@@ -1,0 +1,280 @@
+//! Whole rows: `t` and `t.*` where a value stands, and `ROW(…)`.
+//!
+//! A row becomes a call that makes a record of its columns. Whether it is NULL, and how many of them there are, is asked
+//! of its columns and of its table.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, TableFactor, VisitorMut,
+};
+
+use crate::base::syntax_walk::walk_mut;
+use crate::base::{ErrorReport, SqlState};
+
+use super::Flow;
+use super::forms::{internal, text};
+use super::rows;
+use super::shapes::{Shapes, name_of};
+use super::system::{folded, quoted};
+
+/// Puts records in the place of the rows of a SELECT. `places` says which names are rows.
+pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> Result<(), ErrorReport> {
+    let tables = if places.is_empty() { Vec::new() } else { tables(select, shapes) };
+    let mut visitor = Rows { tables, places, depth: 0 };
+    let mut flow = walk_mut(&mut select.projection, &mut visitor);
+    for condition in [&mut select.selection, &mut select.having] {
+        if flow.is_continue() {
+            flow = walk_mut(condition, &mut visitor);
+        }
+    }
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(report) => Err(*report),
+    }
+}
+
+/// Something in FROM.
+struct Table {
+    name: String,
+    /// `None` where they cannot be told here.
+    columns: Option<Vec<String>>,
+    presence: Presence,
+}
+
+/// Whether there is a row of a table.
+enum Presence {
+    Always,
+    /// Where this column of it is not NULL: an outer join compares it.
+    Where(Box<Expr>),
+    /// An outer join may have none, and nothing tells.
+    Unknown,
+}
+
+fn tables(select: &Select, shapes: &Shapes<'_>) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for from in &select.from {
+        let first = tables.len();
+        add(&from.relation, shapes, &mut tables);
+        for join in &from.joins {
+            let right = tables.len();
+            add(&join.relation, shapes, &mut tables);
+            let (left, right) = tables.split_at_mut(right);
+            let left = left.iter_mut().skip(first);
+            match &join.join_operator {
+                JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => right.iter_mut().for_each(|one| one.joined(on)),
+                JoinOperator::Right(on) | JoinOperator::RightOuter(on) => left.for_each(|one| one.joined(on)),
+                JoinOperator::FullOuter(_) => {
+                    let both = left.chain(right).filter(|one| matches!(one.presence, Presence::Always));
+                    both.for_each(|one| one.presence = Presence::Unknown);
+                }
+                _ => {}
+            }
+        }
+    }
+    tables
+}
+
+fn add(factor: &TableFactor, shapes: &Shapes<'_>, tables: &mut Vec<Table>) {
+    if let Some(name) = name_of(factor) {
+        tables.push(Table { name, columns: shapes.of_factor(factor), presence: Presence::Always });
+    }
+}
+
+impl Table {
+    /// Its rows are only there where the condition of a join holds.
+    fn joined(&mut self, constraint: &JoinConstraint) {
+        if !matches!(self.presence, Presence::Always) {
+            return;
+        }
+        let key = match constraint {
+            JoinConstraint::On(condition) => self.compared_in(condition),
+            JoinConstraint::Using(names) => {
+                let first = names.first().and_then(|name| name.0.last()?.as_ident().cloned());
+                first.map(|column| Expr::CompoundIdentifier(vec![quoted(&self.name), column]))
+            }
+            JoinConstraint::Natural | JoinConstraint::None => None,
+        };
+        self.presence = key.map_or(Presence::Unknown, |key| Presence::Where(Box::new(key)));
+    }
+
+    /// A column of this table that a condition says is equal to something, and so is not NULL where it holds.
+    fn compared_in(&self, condition: &Expr) -> Option<Expr> {
+        match condition {
+            Expr::Nested(inner) => self.compared_in(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                self.compared_in(left).or_else(|| self.compared_in(right))
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                let own = |expr: &&Expr| match expr {
+                    Expr::CompoundIdentifier(parts) => {
+                        parts.iter().rev().nth(1).is_some_and(|table| folded(table) == self.name)
+                    }
+                    _ => false,
+                };
+                [left.as_ref(), right.as_ref()].into_iter().find(own).cloned()
+            }
+            _ => None,
+        }
+    }
+}
+
+struct Rows<'a> {
+    tables: Vec<Table>,
+    places: &'a HashSet<usize>,
+    /// Queries within this place: their lists were looked at before.
+    depth: usize,
+}
+
+fn refused(ident: &Ident, why: &str) -> Box<ErrorReport> {
+    let message = format!("the whole row of \"{}\" is not supported here: {why}", folded(ident));
+    let report = ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint("Name its columns.");
+    let place = usize::try_from(ident.span.start.column).unwrap_or_default();
+    Box::new(if place > 0 { report.with_position(place) } else { report })
+}
+
+impl Rows<'_> {
+    /// The table whose row a name means, if it is one of this SELECT.
+    fn table(&self, ident: &Ident) -> Option<&Table> {
+        let place = usize::try_from(ident.span.start.column).ok()?;
+        let name = folded(ident);
+        self.tables.iter().find(|table| table.name == name).filter(|_| self.places.contains(&place))
+    }
+
+    fn columns(ident: &Ident, table: &Table) -> Result<Vec<(String, Expr)>, Box<ErrorReport>> {
+        let columns = table.columns.as_ref().ok_or_else(|| refused(ident, "its columns are not known"))?;
+        let mut qualifier = quoted(&table.name);
+        qualifier.span = ident.span;
+        let column = |name: &String| Expr::CompoundIdentifier(vec![qualifier.clone(), quoted(name)]);
+        Ok(columns.iter().map(|name| (name.clone(), column(name))).collect())
+    }
+
+    fn record_of(ident: &Ident, table: &Table) -> Result<Expr, Box<ErrorReport>> {
+        let record = record(Self::columns(ident, table)?);
+        match &table.presence {
+            Presence::Always => Ok(record),
+            Presence::Where(column) => Ok(Expr::Case {
+                case_token: AttachedToken::empty(),
+                end_token: AttachedToken::empty(),
+                operand: None,
+                conditions: vec![CaseWhen { condition: Expr::IsNotNull(column.clone()), result: record }],
+                else_result: None,
+            }),
+            Presence::Unknown => Err(refused(ident, "an outer join may have none")),
+        }
+    }
+
+    /// `t IS NULL` asks every column.
+    fn null_question(&self, expr: &Expr) -> Result<Option<Expr>, Box<ErrorReport>> {
+        let (inner, ask): (&Expr, fn(Box<Expr>) -> Expr) = match expr {
+            Expr::IsNull(inner) => (inner, Expr::IsNull),
+            Expr::IsNotNull(inner) => (inner, Expr::IsNotNull),
+            _ => return Ok(None),
+        };
+        let Some((ident, table)) = bare_name(inner).and_then(|ident| Some((ident, self.table(ident)?))) else {
+            return Ok(None);
+        };
+        let columns: Vec<Expr> = Self::columns(ident, table)?.into_iter().map(|(_, column)| column).collect();
+        Ok(Some(rows::each(&columns, ask)))
+    }
+
+    /// The arguments of a call that are rows; `count` of them counts the rows.
+    fn arguments(&self, function: &mut Function) -> Result<(), Box<ErrorReport>> {
+        let is_count = function.name.to_string().eq_ignore_ascii_case("count");
+        let FunctionArguments::List(list) = &mut function.args else { return Ok(()) };
+        let counts_rows = is_count && list.duplicate_treatment != Some(DuplicateTreatment::Distinct);
+        for argument in &mut list.args {
+            let FunctionArg::Unnamed(inner) = argument else { continue };
+            let Some(ident) = row_name(inner) else { continue };
+            let Some(table) = self.table(&ident) else { continue };
+            *inner = match &table.presence {
+                Presence::Always if counts_rows => FunctionArgExpr::Wildcard,
+                Presence::Where(column) if counts_rows => FunctionArgExpr::Expr(column.as_ref().clone()),
+                Presence::Always | Presence::Where(_) | Presence::Unknown => {
+                    FunctionArgExpr::Expr(Self::record_of(&ident, table)?)
+                }
+            };
+        }
+        Ok(())
+    }
+}
+
+fn bare_name(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(ident) => Some(ident),
+        Expr::Nested(inner) => bare_name(inner),
+        _ => None,
+    }
+}
+
+/// `t` or `t.*`
+fn row_name(argument: &FunctionArgExpr) -> Option<Ident> {
+    match argument {
+        FunctionArgExpr::Expr(expr) => bare_name(expr).cloned(),
+        FunctionArgExpr::QualifiedWildcard(ObjectName(parts)) => {
+            let first = parts.first().and_then(ObjectNamePart::as_ident)?;
+            let mut name = parts.last().and_then(ObjectNamePart::as_ident)?.clone();
+            name.span = first.span;
+            Some(name)
+        }
+        FunctionArgExpr::Wildcard | FunctionArgExpr::WildcardWithOptions(_) => None,
+    }
+}
+
+fn record(columns: Vec<(String, Expr)>) -> Expr {
+    internal("row_value", columns.into_iter().flat_map(|(name, value)| [text(name), value]).collect())
+}
+
+impl VisitorMut for Rows<'_> {
+    type Break = Box<ErrorReport>;
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> Flow {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> Flow {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        let done = match expr {
+            Expr::Function(function) => self.arguments(function),
+            other => self.null_question(other).map(|answer| {
+                if let Some(answer) = answer {
+                    *other = answer;
+                }
+            }),
+        };
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(report) => ControlFlow::Break(report),
+        }
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        let made = match expr {
+            Expr::Identifier(ident) => match self.table(ident) {
+                Some(table) => Self::record_of(ident, table),
+                None => return ControlFlow::Continue(()),
+            },
+            // What asked its values one by one has taken them already.
+            Expr::Tuple(values) if self.depth == 0 && !values.is_empty() => {
+                let named = values.drain(..).enumerate().map(|(index, value)| (format!("f{}", index + 1), value));
+                Ok(record(named.collect()))
+            }
+            _ => return ControlFlow::Continue(()),
+        };
+        match made {
+            Ok(made) => {
+                *expr = made;
+                ControlFlow::Continue(())
+            }
+            Err(report) => ControlFlow::Break(report),
+        }
+    }
+}
