@@ -30,6 +30,7 @@ pub(super) fn binary(
             let operands = [&expr.left, &expr.right].map(|operand| operand.get_type(scope.schema).ok());
             match operands.iter().flatten().find(|data_type| data_type.is_temporal()) {
                 Some(data_type) => unsupported(format!("arithmetic on {data_type}")),
+                None if operands.iter().flatten().all(DataType::is_integer) => checked(writer, expr, scope).map(Some),
                 None => Ok(None),
             }
         }
@@ -72,6 +73,27 @@ pub(super) fn binary(
         | Operator::QuestionPipe
         | Operator::Colon => unsupported(format!("operator {}", expr.op)),
     }
+}
+
+/// Whole numbers wrap around where PostgreSQL has an error: computed with more bits, they are narrowed with a check.
+fn checked(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
+    let target = match Expr::BinaryExpr(expr.clone()).get_type(scope.schema) {
+        Ok(DataType::Int16) => "Nullable(Int16)",
+        Ok(DataType::Int32) => "Nullable(Int32)",
+        Ok(DataType::Int64) => "Nullable(Int64)",
+        Ok(other) => return unsupported(format!("arithmetic that gives {other}")),
+        Err(_) => return unsupported("arithmetic of unknown types"),
+    };
+    let op = match expr.op {
+        Operator::Plus => BinaryOperator::Plus,
+        Operator::Minus => BinaryOperator::Minus,
+        Operator::Multiply => BinaryOperator::Multiply,
+        other => return unsupported(format!("operator {other}")),
+    };
+    let left = plain_call("toInt128", vec![writer.alone(&expr.left, scope)?]);
+    let right = plain_call("toInt128", vec![writer.alone(&expr.right, scope)?]);
+    let target = ast::Expr::Value(Value::SingleQuotedString(target.to_owned()).into());
+    Ok(plain_call("accurateCast", vec![join_operands(left, op, right), target]))
 }
 
 /// `/` of whole numbers is `intDiv`, which fails on zero as PostgreSQL does; of floats it would give infinity, so the

@@ -197,6 +197,9 @@ impl Writer {
                 Ok(ast::Expr::Exists { subquery, negated: exists.negated })
             }
             Expr::InSubquery(membership) => {
+                if self.dialect == Dialect::ClickHouse && !membership.subquery.outer_ref_columns.is_empty() {
+                    return self.unsupported("IN with a subquery that reads outer columns");
+                }
                 let nullable_sides = self.dialect == Dialect::ClickHouse && may_be_null(&membership.expr, scope);
                 if nullable_sides || (self.dialect == Dialect::ClickHouse && membership.negated) {
                     return self.unsupported("IN (SELECT …) over what may be NULL");

@@ -232,7 +232,9 @@ fn filter(writer: &mut Writer, mut block: Block, node: &Filter, outer: Outer<'_>
         let conditions = writer.conditions(&node.predicate, &scope)?;
         // The guard stands on the table itself. ClickHouse orders the conditions of a WHERE as it likes, and one of the
         // user's could fail on a row of another tenant before the guard has looked at it.
-        if writer.dialect == Dialect::ClickHouse && matches!(node.input.as_ref(), LogicalPlan::TableScan(_)) {
+        // (A guard has no subquery; where the table is everybody's, a condition of the user's stands in its place.)
+        let on_table = matches!(node.input.as_ref(), LogicalPlan::TableScan(_)) && !uses.subquery;
+        if writer.dialect == Dialect::ClickHouse && on_table {
             block.first_filters.extend(conditions);
         } else {
             block.filters.extend(conditions);

@@ -4,12 +4,19 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{DataFusionError, Result};
 
 /// A value that does not fit is an error, not NULL.
 const EXACT: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
+
+/// The columns of a store's rows: the plan says of some that they are never NULL where an outer join or a subquery
+/// without rows makes them so.
+pub(super) fn may_be_null(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
 
 /// The same rows under the plan's schema. A store may say that a column can be NULL where the plan knows that it is not,
 /// and may hold text in another layout; the values are checked, not the claims.

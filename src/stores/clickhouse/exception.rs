@@ -30,16 +30,24 @@ impl Exception {
         matches!(self.code, 202 | 209 | 210 | 279 | 999)
     }
 
-    /// Whether the server has other tables or columns than the plan was made for.
-    pub(super) fn is_stale_plan(&self) -> bool {
-        // NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE
-        matches!(self.code, 16 | 47 | 60 | 81)
-    }
-
     /// Whether this server's own name or password was refused.
     pub(super) fn is_refused_login(&self) -> bool {
         // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
         matches!(self.code, 192..=194 | 516)
+    }
+
+    /// What a value did not fit. Only the type is read from the server's words, never the value.
+    fn narrowed(&self) -> &'static str {
+        let into = |name: &str| self.text.contains(&format!("into type {name}"));
+        if into("Int64") {
+            "bigint out of range"
+        } else if into("Int32") {
+            "integer out of range"
+        } else if into("Int16") {
+            "smallint out of range"
+        } else {
+            "value out of range"
+        }
     }
 
     /// What the client is told.
@@ -47,6 +55,8 @@ impl Exception {
         let (sqlstate, message) = match self.code {
             // ILLEGAL_DIVISION
             153 => (SqlState::DIVISION_BY_ZERO, "division by zero"),
+            // CANNOT_CONVERT_TYPE, of a checked cast
+            70 => (SqlState::NUMERIC_VALUE_OUT_OF_RANGE, self.narrowed()),
             // ARGUMENT_OUT_OF_BOUND, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, DECIMAL_OVERFLOW
             69 | 321 | 407 => (SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range"),
             // CANNOT_PARSE_…: text, a quoted string, a date, a time, a number, a UUID, a boolean

@@ -20,7 +20,7 @@ use crate::config::ClickHouseSection;
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 use crate::stores::bounded::bounded;
-use crate::stores::conform::conform;
+use crate::stores::conform::{conform, may_be_null};
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
 use super::answer::Answer;
@@ -97,7 +97,7 @@ impl Store for ClickHouseStore {
             replicas: Arc::clone(&self.replicas),
             statement: statement.clone(),
             parameters: parameters.to_vec(),
-            schema: Arc::clone(piece.plan.schema().inner()),
+            schema: may_be_null(piece.plan.schema().inner()),
         }))
     }
 

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{
     ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
     FixedSizeBinaryBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
     IntervalMonthDayNanoBuilder, LargeBinaryBuilder, LargeStringBuilder, ListArray, StringBuilder,
-    Time64MicrosecondBuilder, TimestampMicrosecondBuilder, UInt32Builder,
+    Time64MicrosecondBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalMonthDayNano, IntervalUnit, TimeUnit};
@@ -50,6 +50,8 @@ pub(super) enum Column {
     Int32(Int32Builder),
     Int64(Int64Builder),
     Oid(UInt32Builder),
+    /// What the planner has for ranks, which are bigint.
+    UInt64(UInt64Builder),
     Float32(Float32Builder),
     Float64(Float64Builder),
     Decimal128(Decimal128Builder, u8, i8),
@@ -83,6 +85,7 @@ impl Column {
             DataType::Int32 => Self::Int32(Int32Builder::new()),
             DataType::Int64 => Self::Int64(Int64Builder::new()),
             DataType::UInt32 => Self::Oid(UInt32Builder::new()),
+            DataType::UInt64 => Self::UInt64(UInt64Builder::new()),
             DataType::Float32 => Self::Float32(Float32Builder::new()),
             DataType::Float64 => Self::Float64(Float64Builder::new()),
             DataType::Decimal128(precision, scale) => {
@@ -124,6 +127,7 @@ impl Column {
             Self::Oid(builder) => {
                 builder.append_option(value.map(|value| narrow::<i32>(value).map(i32::cast_unsigned)).transpose()?);
             }
+            Self::UInt64(builder) => builder.append_option(value.map(narrow).transpose()?),
             #[expect(clippy::cast_possible_truncation, reason = "a real that came as double precision")]
             Self::Float32(builder) => builder.append_option(value.map(|it| float(it).map(|it| it as f32)).transpose()?),
             Self::Float64(builder) => builder.append_option(value.map(float).transpose()?),
@@ -160,6 +164,7 @@ impl Column {
             Self::Int32(builder) => builder,
             Self::Int64(builder) => builder,
             Self::Oid(builder) => builder,
+            Self::UInt64(builder) => builder,
             Self::Float32(builder) => builder,
             Self::Float64(builder) => builder,
             Self::Decimal128(builder, _, _) => builder,

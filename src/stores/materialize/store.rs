@@ -20,6 +20,7 @@ use crate::config::{MaterializeSection, Secret};
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 use crate::stores::bounded::bounded;
+use crate::stores::conform::may_be_null;
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
 use super::encode::Parameter;
@@ -105,7 +106,7 @@ impl Store for MaterializeStore {
             tls: self.tls.clone(),
             statement: statement.clone(),
             parameters: parameters.to_vec(),
-            schema: Arc::clone(piece.plan.schema().inner()),
+            schema: may_be_null(piece.plan.schema().inner()),
         }))
     }
 
