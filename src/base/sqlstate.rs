@@ -82,6 +82,8 @@ sqlstates! {
     UNTRANSLATABLE_CHARACTER = "22P05";
     /// A window frame that ends before it begins.
     INVALID_PRECEDING_OR_FOLLOWING_SIZE = "22013";
+    /// An escape character that means nothing where it stands.
+    INVALID_USE_OF_ESCAPE_CHARACTER = "2200C";
     /// An escape that is none.
     INVALID_ESCAPE_SEQUENCE = "22025";
     /// A LIMIT below zero.

@@ -412,11 +412,14 @@ fn bytea(text: &str) -> Result<Vec<u8>, ErrorReport> {
     Ok(halves.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-/// `{1,2,NULL,"a b"}`, of one dimension.
+/// `{1,2,NULL,"a b"}`, or `{{1,2},{3,4}}`.
 fn array(text: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorReport> {
     let bad =
         || ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{text}\""));
     let inner = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(bad)?;
+    if inner.trim_start().starts_with('{') {
+        return nested_array(inner, element, zone, bad);
+    }
     let null = ScalarValue::try_from(&element.arrow()).map_err(|_| bad())?;
     let mut values = Vec::new();
     for item in array_items(inner).ok_or_else(bad)? {
@@ -426,6 +429,58 @@ fn array(text: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorRe
         });
     }
     Ok(ScalarValue::List(ScalarValue::new_list(&values, &element.arrow(), true)))
+}
+
+/// An array of arrays that are all of one shape.
+fn nested_array(
+    inner: &str,
+    element: &SqlType,
+    zone: Tz,
+    bad: impl Fn() -> ErrorReport,
+) -> Result<ScalarValue, ErrorReport> {
+    let mut rows = Vec::new();
+    for row in array_rows(inner).ok_or_else(&bad)? {
+        rows.push(array(row, element, zone).map_err(|report| match report.message.starts_with("malformed array") {
+            true => bad(),
+            false => report,
+        })?);
+    }
+    let (first, lengths) = (rows.first().ok_or_else(&bad)?.data_type(), rows.iter().map(list_length));
+    let is_regular =
+        lengths.collect::<std::collections::HashSet<_>>().len() == 1 && rows.iter().all(|row| row.data_type() == first);
+    if !is_regular {
+        return Err(bad());
+    }
+    Ok(ScalarValue::List(ScalarValue::new_list(&rows, &first, true)))
+}
+
+fn list_length(list: &ScalarValue) -> Option<usize> {
+    match list {
+        ScalarValue::List(list) => Some(list.values().len()),
+        _ => None,
+    }
+}
+
+/// The texts of the rows of `{…},{…}`.
+fn array_rows(inner: &str) -> Option<Vec<&str>> {
+    let mut rows = Vec::new();
+    let (mut depth, mut begin, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for (at, c) in inner.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            '{' if !quoted => depth += 1,
+            '}' if !quoted => depth = depth.checked_sub(1)?,
+            ',' if !quoted && depth == 0 => {
+                rows.push(inner[begin..at].trim());
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    rows.push(inner[begin..].trim());
+    (depth == 0 && !quoted).then_some(rows)
 }
 
 fn array_items(inner: &str) -> Option<Vec<Option<String>>> {

@@ -31,6 +31,7 @@ mod registry;
 mod rounding;
 mod rows;
 mod sets;
+mod shifts;
 mod signature;
 mod table;
 mod text;

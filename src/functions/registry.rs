@@ -12,7 +12,7 @@ use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
     aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
-    regex, rounding, sets, text, texts, type_tags,
+    regex, rounding, sets, shifts, text, texts, type_tags,
 };
 
 /// Every signature of the functions that have their own.
@@ -82,6 +82,7 @@ impl FunctionRegistry {
             operators::functions(),
             sets::functions(),
             type_tags::functions(),
+            numeric::exact_functions(),
         ];
         for function in own.into_iter().flatten() {
             self.add_scalar(function);
@@ -106,7 +107,7 @@ impl FunctionRegistry {
         if let Some(sum) = library.get("sum") {
             self.add_aggregate(Widened::function("sum", Arc::clone(sum), Some(widen_sum)));
         }
-        for function in aggregates::functions() {
+        for function in aggregates::functions().into_iter().chain(numeric::exact_aggregates()) {
             self.add_aggregate(function);
         }
     }
@@ -120,6 +121,9 @@ impl FunctionRegistry {
             if find(function.name(), FunctionKind::Window).is_some() {
                 self.windows.insert(function.name().to_owned(), function);
             }
+        }
+        for function in shifts::functions() {
+            self.windows.insert(function.name().to_owned(), Arc::new(function));
         }
     }
 }

@@ -6,11 +6,11 @@ use datafusion::arrow::datatypes::DataType as ArrowType;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, TableScan};
 use sqlparser::ast::{self, DataType, SelectItem, SetExpr};
 
 use crate::base::SqlType;
-use crate::catalog::TableLeaf;
+use crate::catalog::{RowsLeaf, TableLeaf};
 
 use super::types::sql_type_of;
 
@@ -20,7 +20,8 @@ const NONE: i32 = -1;
 /// What a row description says of one column besides the type of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// What kind of text it is: `varchar`, `character` or `name`; `None` for `text` and for all that is no text.
+    /// What kind of text it is: `varchar`, `character` or `name`, or a `numeric` whose values have digits of their own;
+    /// `None` for `text` and for all that is no text.
     pub text_type: Option<SqlType>,
     /// `atttypmod`; -1 for none.
     pub type_modifier: i32,
@@ -44,7 +45,8 @@ pub(super) fn of(query: &ast::Query, plan: &LogicalPlan) -> Vec<Announced> {
     let written = written_casts(&query.body, count);
     let one = |(index, cast): (usize, Option<&DataType>)| match cast {
         Some(data_type) if is_told_by_name(data_type) => of_cast(data_type),
-        Some(_) | None => origin(plan, index),
+        Some(DataType::Text) => Announced::plain(NONE),
+        Some(_) | None => origin(plan, index, None),
     };
     written.into_iter().enumerate().map(one).collect()
 }
@@ -55,6 +57,10 @@ fn written_casts(body: &SetExpr, count: usize) -> Vec<Option<&DataType>> {
     let items = match body {
         SetExpr::Select(select) => select.projection.as_slice(),
         SetExpr::Query(query) => return written_casts(&query.body, count),
+        SetExpr::SetOperation { left, right, .. } => {
+            let sides = written_casts(left, count).into_iter().zip(written_casts(right, count));
+            return sides.map(|(left, right)| left.filter(|_| left == right)).collect();
+        }
         _ => return written,
     };
     let is_star = |item: &&SelectItem| matches!(item, SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_));
@@ -114,10 +120,12 @@ fn of_cast(data_type: &DataType) -> Announced {
 }
 
 /// What is known of a column that comes from a table, or from a cast, as it is.
-fn origin(plan: &LogicalPlan, index: usize) -> Announced {
+///
+/// `outer` is what the columns of a lateral item may come from.
+fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Announced {
     match plan {
-        // The rows of a function are computed.
-        LogicalPlan::TableScan(scan) if TableLeaf::of(&scan.source).is_none() => Announced::plain(NONE),
+        // The rows of a function are computed, those of a catalog have types that are not seen in their values.
+        LogicalPlan::TableScan(scan) if TableLeaf::of(&scan.source).is_none() => of_rows(scan, index),
         LogicalPlan::TableScan(_) => {
             let field = plan.schema().fields().get(index);
             let modifier = field
@@ -125,28 +133,28 @@ fn origin(plan: &LogicalPlan, index: usize) -> Announced {
                 .map_or(NONE, |found| found.type_modifier());
             Announced::plain(modifier)
         }
-        LogicalPlan::Projection(projection) => of_expr(projection.expr.get(index), &projection.input),
+        LogicalPlan::Projection(projection) => of_expr(projection.expr.get(index), &projection.input, outer),
         LogicalPlan::Aggregate(aggregate) => match grouping_set_to_exprlist(&aggregate.group_expr) {
-            Ok(groups) => of_expr(groups.get(index).copied(), &aggregate.input),
+            Ok(groups) => of_expr(groups.get(index).copied(), &aggregate.input, outer),
             Err(_) => Announced::plain(NONE),
         },
-        LogicalPlan::Filter(filter) => origin(&filter.input, index),
-        LogicalPlan::Sort(sort) => origin(&sort.input, index),
-        LogicalPlan::Limit(limit) => origin(&limit.input, index),
-        LogicalPlan::Repartition(repartition) => origin(&repartition.input, index),
-        LogicalPlan::SubqueryAlias(alias) => origin(&alias.input, index),
-        LogicalPlan::Subquery(subquery) => origin(&subquery.subquery, index),
-        LogicalPlan::Distinct(Distinct::All(input)) => origin(input, index),
-        LogicalPlan::Distinct(Distinct::On(on)) => of_expr(on.select_expr.get(index), &on.input),
+        LogicalPlan::Filter(filter) => origin(&filter.input, index, outer),
+        LogicalPlan::Sort(sort) => origin(&sort.input, index, outer),
+        LogicalPlan::Limit(limit) => origin(&limit.input, index, outer),
+        LogicalPlan::Repartition(repartition) => origin(&repartition.input, index, outer),
+        LogicalPlan::SubqueryAlias(alias) => origin(&alias.input, index, outer),
+        LogicalPlan::Subquery(subquery) => origin(&subquery.subquery, index, outer),
+        LogicalPlan::Distinct(Distinct::All(input)) => origin(input, index, outer),
+        LogicalPlan::Distinct(Distinct::On(on)) => of_expr(on.select_expr.get(index), &on.input, outer),
         LogicalPlan::Window(window) => {
             if index < window.input.schema().fields().len() {
-                origin(&window.input, index)
+                origin(&window.input, index, outer)
             } else {
                 Announced::plain(NONE)
             }
         }
         LogicalPlan::Join(join) => match join.join_type {
-            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => origin(&join.right, index),
+            JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => origin(&join.right, index, outer),
             JoinType::Inner
             | JoinType::Left
             | JoinType::Right
@@ -155,17 +163,29 @@ fn origin(plan: &LogicalPlan, index: usize) -> Announced {
             | JoinType::LeftAnti
             | JoinType::LeftMark => {
                 let left = join.left.schema().fields().len();
-                if index < left { origin(&join.left, index) } else { origin(&join.right, index - left) }
+                if index < left {
+                    origin(&join.left, index, outer)
+                } else {
+                    origin(&join.right, index - left, Some(&join.left))
+                }
             }
         },
         LogicalPlan::Union(union) => {
-            let mut all = union.inputs.iter().map(|input| origin(input, index));
+            let mut all = union.inputs.iter().map(|input| origin(input, index, outer));
+            let first = all.next().unwrap_or(Announced::plain(NONE));
+            if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
+        }
+        LogicalPlan::Values(values) => {
+            let of_row = |row: &Vec<Expr>| match row.get(index) {
+                Some(outside @ Expr::OuterReferenceColumn(..)) => of_expr(Some(outside), plan, outer),
+                Some(_) | None => Announced::plain(NONE),
+            };
+            let mut all = values.values.iter().map(of_row);
             let first = all.next().unwrap_or(Announced::plain(NONE));
             if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
         }
         LogicalPlan::EmptyRelation(_)
         | LogicalPlan::Statement(_)
-        | LogicalPlan::Values(_)
         | LogicalPlan::Explain(_)
         | LogicalPlan::Analyze(_)
         | LogicalPlan::Extension(_)
@@ -178,12 +198,22 @@ fn origin(plan: &LogicalPlan, index: usize) -> Announced {
     }
 }
 
-fn of_expr(expr: Option<&Expr>, input: &LogicalPlan) -> Announced {
-    match expr {
-        Some(Expr::Alias(alias)) => of_expr(Some(&alias.expr), input),
-        Some(Expr::Column(column)) => of_column(column, input),
-        Some(Expr::ScalarFunction(call)) => of_call(call),
-        Some(_) | None => Announced::plain(NONE),
+fn of_rows(scan: &TableScan, index: usize) -> Announced {
+    let index = scan.projection.as_ref().map_or(Some(index), |columns| columns.get(index).copied());
+    let leaf = RowsLeaf::of(&scan.source);
+    match index.zip(leaf).and_then(|(index, leaf)| leaf.shown_type(index)) {
+        Some((text_type, modifier)) => Announced { text_type: Some(text_type.clone()), type_modifier: *modifier },
+        None => Announced::plain(NONE),
+    }
+}
+
+fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>) -> Announced {
+    match (expr, outer) {
+        (Some(Expr::Alias(alias)), _) => of_expr(Some(&alias.expr), input, outer),
+        (Some(Expr::Column(column)), _) => of_column(column, input, outer),
+        (Some(Expr::OuterReferenceColumn(_, column)), Some(outer)) => of_column(column, outer, None),
+        (Some(Expr::ScalarFunction(call)), _) => of_call(call),
+        (Some(_) | None, _) => Announced::plain(NONE),
     }
 }
 
@@ -219,6 +249,7 @@ fn is_interval(expr: &Expr) -> bool {
     }
 }
 
-fn of_column(column: &Column, input: &LogicalPlan) -> Announced {
-    input.schema().maybe_index_of_column(column).map_or(Announced::plain(NONE), |index| origin(input, index))
+fn of_column(column: &Column, input: &LogicalPlan, outer: Option<&LogicalPlan>) -> Announced {
+    let index = input.schema().maybe_index_of_column(column);
+    index.map_or(Announced::plain(NONE), |index| origin(input, index, outer))
 }

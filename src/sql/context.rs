@@ -13,7 +13,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
 use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_function, is_system_table};
 use crate::catalog::{RowsLeaf, TableLeaf};
-use crate::functions::{FunctionKind, find, type_name, unknown_function};
+use crate::functions::{FunctionKind, FunctionRow, find, type_name, unknown_function};
 
 use super::normalise::internal_name;
 use super::operators::Operators;
@@ -221,7 +221,11 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.context.functions.windows.get(name).cloned()
+        if let Some(name) = internal_name(name) {
+            return self.context.functions.windows.get(name).cloned();
+        }
+        let is_callable = find(name, FunctionKind::Window).is_none_or(FunctionRow::is_callable);
+        self.context.functions.windows.get(name).filter(|_| is_callable).cloned()
     }
 
     fn get_variable_type(&self, _variable_names: &[String]) -> Option<DataType> {

@@ -10,7 +10,8 @@ use sqlparser::ast::{
     TableFactor, TableSample, TableSampleKind, TableSampleMethod, TableSampleModifier, TableSampleSeedModifier,
     TableWithJoins, Visitor, WildcardAdditionalOptions,
 };
-use sqlparser::tokenizer::Token;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
@@ -23,10 +24,31 @@ use super::syntax;
 /// # Errors
 /// `42601` where PostgreSQL would not read it either, `0A000` where it would.
 pub(super) fn refuse(query: &Query, piece: &Piece) -> Result<(), ErrorReport> {
+    if let Some(bracket) = after_constructor(&piece.tokens) {
+        return Err(syntax::unexpected(piece, Some(bracket)));
+    }
     match walk(query, &mut Refuser) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(clause) => Err(clause.report(piece)),
     }
+}
+
+/// The bracket of a subscript right after `ARRAY[…]`, which needs parentheses.
+fn after_constructor(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
+    let is_array = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::ARRAY);
+    let begins = tokens.windows(2).enumerate();
+    begins.filter(|(_, pair)| is_array(&pair[0].token) && pair[1].token == Token::LBracket).find_map(|(index, _)| {
+        let mut depth = 0_i32;
+        let end = tokens.iter().skip(index + 1).position(|token| {
+            depth += match token.token {
+                Token::LBracket => 1,
+                Token::RBracket => -1,
+                _ => 0,
+            };
+            depth == 0
+        })?;
+        tokens.get(index + 1 + end + 1).filter(|next| next.token == Token::LBracket)
+    })
 }
 
 /// A clause by the word that begins it.

@@ -37,6 +37,7 @@ pub(super) struct Operators {
     sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     of_intervals: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
     count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
+    of_digits: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
     zone: Tz,
     zone_name: String,
     /// The types that parameters were given; the first use decides.
@@ -45,6 +46,9 @@ pub(super) struct Operators {
 
 /// The aggregates that intervals have of their own.
 const OF_INTERVALS: [(&str, &str); 3] = [("sum", "interval_sum"), ("min", "interval_min"), ("max", "interval_max")];
+
+/// The aggregates that numbers with digits of their own have.
+const OF_DIGITS: [(&str, &str); 3] = [("sum", "exact_sum"), ("min", "exact_min"), ("max", "exact_max")];
 
 /// An operand and what is known of its type.
 pub(super) struct Operand {
@@ -65,6 +69,10 @@ impl Operators {
                 .filter_map(|(name, own)| Some((*name, registry.aggregates.get(*own).cloned()?)))
                 .collect(),
             count: registry.aggregates.get("count").cloned(),
+            of_digits: OF_DIGITS
+                .iter()
+                .filter_map(|(name, own)| Some((*name, registry.aggregates.get(*own).cloned()?)))
+                .collect(),
             zone: time_zone.parse().unwrap_or(Tz::UTC),
             zone_name: time_zone.to_owned(),
             parameters: Mutex::new(HashMap::new()),
@@ -462,6 +470,11 @@ impl Operators {
     /// What an aggregate of the library means for intervals.
     pub(super) fn of_intervals(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
         self.of_intervals.get(name).cloned()
+    }
+
+    /// What an aggregate means for numbers with digits of their own.
+    pub(super) fn of_digits(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
+        self.of_digits.get(name).cloned()
     }
 
     /// Whether local time is UTC in this session.

@@ -18,7 +18,7 @@ use crate::functions::FunctionRegistry;
 use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
-use super::{check, errors, finish, normalise, parameters, row_limits, set_operations, settle};
+use super::{check, digits, errors, finish, normalise, parameters, row_limits, set_operations, settle};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -109,8 +109,10 @@ pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQue
     };
     check_columns(&plan)?;
     let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
-    let announced = announced::of(query, &plan);
-    let plan = with_blanks(plan, &announced, &provider).map_err(|error| errors::report(&error, query))?;
+    let mut announced = announced::of(query, &plan);
+    let plan = with_blanks(plan, &announced, &provider)
+        .and_then(|plan| digits::plan(plan, &mut announced, provider.operators()))
+        .map_err(|error| errors::report(&error, query))?;
     Ok(PlannedQuery { plan, output_names, announced, parameter_types, needs_values: false })
 }
 

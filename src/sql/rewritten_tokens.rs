@@ -7,26 +7,32 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::syntax_walk::walk_mut;
-use crate::base::{ErrorReport, SqlState};
+
+use super::frames::take_exclusion;
 
 /// The tokens of a query as the parser reads them.
-pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Result<Vec<TokenWithSpan>, ErrorReport> {
+pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut done: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
     let mut index = 0;
     while let Some(token) = tokens.get(index) {
         let rest = &tokens[index..];
+        if let Some(taken) = take_exclusion(rest, &mut done) {
+            index += taken;
+            continue;
+        }
         let (written, taken) = table_statement(tokens, index)
             .or_else(|| order_using(rest))
             .or_else(|| symmetric(rest))
             .or_else(|| trimmed(rest))
             .or_else(|| empty_list(rest))
             .or_else(|| interval_digits(rest))
-            .map_or_else(|| excluded(rest), |found| Ok(Some(found)))?
+            .or_else(|| similar_part(tokens, index))
+            .or_else(|| double_equal(token))
             .unwrap_or_else(|| (vec![token.token.clone()], 1));
         done.extend(written.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
         index += taken;
     }
-    Ok(done)
+    done
 }
 
 /// What stands for the first tokens, and how many they are.
@@ -164,21 +170,37 @@ fn interval_digits(tokens: &[TokenWithSpan]) -> Rewritten {
     fits.then(|| (cast(), 5))
 }
 
-/// What a window's frame leaves out: nothing, or what this server cannot leave out.
-fn excluded(tokens: &[TokenWithSpan]) -> Result<Rewritten, ErrorReport> {
-    let word = |index: usize| tokens.get(index).map(|token| token.token.to_string().to_uppercase());
-    if word(0).as_deref() != Some("EXCLUDE")
-        || matches!(&tokens[0].token, Token::Word(word) if word.quote_style.is_some())
-    {
-        return Ok(None);
-    }
-    let what = match (word(1).as_deref(), word(2).as_deref()) {
-        (Some("NO"), Some("OTHERS")) => return Ok(Some((Vec::new(), 3))),
-        (Some("CURRENT"), Some("ROW")) => "CURRENT ROW",
-        (Some("GROUP"), Some(")")) => "GROUP",
-        (Some("TIES"), Some(")")) => "TIES",
-        _ => return Ok(None),
+/// `substring(x SIMILAR pattern ESCAPE sign)` is `substring(x, pattern, sign)`.
+fn similar_part(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
+    let word = |index: usize| match &tokens.get(index)?.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
+        _ => None,
     };
-    Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("EXCLUDE {what} is not supported"))
-        .with_hint("Subtract what the frame should leave out from the aggregate over the whole frame."))
+    let is_similar = match word(index)?.as_str() {
+        "SIMILAR" => word(index + 1).as_deref() != Some("TO"),
+        "ESCAPE" => false,
+        _ => return None,
+    };
+    let mut depth = 0_usize;
+    let mut follows_similar = false;
+    for before in (0..index).rev() {
+        match &tokens[before].token {
+            Token::RParen => depth += 1,
+            Token::LParen if depth == 0 => {
+                let is_substring = before.checked_sub(1).and_then(word).as_deref() == Some("SUBSTRING");
+                return (is_substring && is_similar != follows_similar).then(|| (vec![Token::Comma], 1));
+            }
+            Token::LParen => depth -= 1,
+            _ if depth == 0 && word(before).as_deref() == Some("SIMILAR") => {
+                follows_similar = word(before + 1).as_deref() != Some("TO");
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `==` is no operator of PostgreSQL; the parser takes it for `=`.
+fn double_equal(token: &TokenWithSpan) -> Rewritten {
+    (token.token == Token::DoubleEq).then(|| (vec![Token::CustomBinaryOperator("==".to_owned())], 1))
 }

@@ -1,13 +1,14 @@
-//! INTERSECT and EXCEPT: columns of one type on both sides, and ALL, which counts how often a row stands on each.
+//! UNION, INTERSECT and EXCEPT: columns of one type on both sides, and ALL, which counts how often a row stands on each.
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DataFusionError, JoinType, NullEquality};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Cast, Distinct, Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder, Projection,
+    Cast, Distinct, Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder, Projection, Union,
 };
 
 use crate::base::engine_error::wrap;
@@ -31,7 +32,11 @@ fn is_set_operation(join: &Join) -> bool {
 }
 
 fn set_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let LogicalPlan::Join(join) = node else { return Ok(Transformed::no(node)) };
+    let join = match node {
+        LogicalPlan::Join(join) => join,
+        LogicalPlan::Union(union) => return with_floats(union),
+        other => return Ok(Transformed::no(other)),
+    };
     if !is_set_operation(&join) {
         return Ok(Transformed::no(LogicalPlan::Join(join)));
     }
@@ -66,23 +71,47 @@ fn one_type(left: LogicalPlan, right: LogicalPlan, word: &str) -> Result<(Logica
             wrap(ErrorReport::new(SqlState::DATATYPE_MISMATCH, message))
         })?);
     }
-    let cast = |plan: LogicalPlan| -> Result<LogicalPlan> {
-        let same = plan.schema().fields().iter().zip(&wanted).all(|(field, wanted)| field.data_type() == wanted);
-        if same {
-            return Ok(plan);
+    Ok((typed(left, &wanted)?, typed(right, &wanted)?))
+}
+
+/// A plan whose columns have these types.
+fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPlan> {
+    if plan.schema().fields().iter().zip(wanted).all(|(field, wanted)| field.data_type() == wanted) {
+        return Ok(plan);
+    }
+    let columns = plan.schema().iter().zip(wanted).map(|((qualifier, field), wanted)| {
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        if field.data_type() == wanted {
+            column
+        } else {
+            Expr::Cast(Cast::new(Box::new(column), wanted.clone())).alias_qualified(qualifier.cloned(), field.name())
         }
-        let columns = plan.schema().iter().zip(&wanted).map(|((qualifier, field), wanted)| {
-            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-            if field.data_type() == wanted {
-                column
-            } else {
-                Expr::Cast(Cast::new(Box::new(column), wanted.clone()))
-                    .alias_qualified(qualifier.cloned(), field.name())
-            }
-        });
-        Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))
+    });
+    Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))
+}
+
+/// A union in which a float meets a numeric: it is a float, where the library would make a numeric of both.
+fn with_floats(union: Union) -> Result<Transformed<LogicalPlan>> {
+    let width = union.schema.fields().len();
+    let is_regular = union.inputs.iter().all(|input| input.schema().fields().len() == width);
+    let types = |column: usize| union.inputs.iter().map(move |input| input.schema().field(column).data_type().clone());
+    let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
+    let float_of = |column: usize| {
+        let has = |wanted: &DataType| types(column).any(|data_type| data_type == *wanted);
+        let float = [DataType::Float64, DataType::Float32].into_iter().find(has)?;
+        types(column).any(|data_type| is_numeric(&data_type)).then_some(float)
     };
-    Ok((cast(left)?, cast(right)?))
+    let floats: Vec<Option<DataType>> = if is_regular { (0..width).map(float_of).collect() } else { Vec::new() };
+    if floats.iter().all(Option::is_none) {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    let inputs = union.inputs.into_iter().map(|input| {
+        let own = input.schema().fields().iter().map(|field| field.data_type().clone());
+        let wanted: Vec<DataType> = own.zip(&floats).map(|(own, float)| float.clone().unwrap_or(own)).collect();
+        typed(Arc::unwrap_or_clone(input), &wanted).map(Arc::new)
+    });
+    let union = Union { inputs: inputs.collect::<Result<Vec<_>>>()?, schema: union.schema };
+    Ok(Transformed::yes(LogicalPlan::Union(union).recompute_schema()?))
 }
 
 /// Each row with its number among those that are equal to it.

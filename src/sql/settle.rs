@@ -35,8 +35,12 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
     }
     let limit = matches!(node, LogicalPlan::Limit(_));
+    let is_values = matches!(node, LogicalPlan::Values(_));
     let names = NamePreserver::new(&node);
     let settled = node.map_expressions(|expr| {
+        if is_values && is_met_constant(&expr) {
+            return Ok(Transformed::no(expr));
+        }
         let name = names.save(&expr);
         let expr = if limit { operators.adopt_parameter(expr, &DataType::Int64)? } else { expr };
         let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
@@ -116,7 +120,7 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         Expr::ScalarFunction(mut call) => match call.func.name() {
             "coalesce" | "greatest" | "least" => {
                 let word = call.func.name().to_uppercase();
-                call.args = unify(call.args, &word, schema, operators)?;
+                call.args = unify_results(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
             "compare_any" | "compare_all" => {
@@ -235,7 +239,52 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(rounded), wanted))));
     }
     refuse_cast(&from, &wanted)?;
-    Ok(Transformed::yes(convert(expr, &wanted)))
+    Ok(Transformed::yes(if keeps_digits(&expr, &wanted) { as_cast(expr, &wanted) } else { convert(expr, &wanted) }))
+}
+
+/// A constant that meets numbers with more digits is shown with its own: it stays as it was written, below a cast.
+fn keeps_digits(expr: &Expr, wanted: &DataType) -> bool {
+    matches!(wanted, DataType::Decimal128(38, _)) && has_fewer_digits(expr, wanted)
+}
+
+fn has_fewer_digits(expr: &Expr, wanted: &DataType) -> bool {
+    let Expr::Literal(value, _) = expr else { return false };
+    let own = match value.data_type() {
+        DataType::Decimal128(_, scale) => scale,
+        found if is_integer(&found) => 0,
+        _ => return false,
+    };
+    !value.is_null() && matches!(wanted, DataType::Decimal128(_, scale) if *scale > own)
+}
+
+/// A constant of VALUES, cast to the type of its column.
+fn is_met_constant(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast(cast) if has_fewer_digits(&cast.expr, cast.field.data_type()))
+}
+
+fn as_cast(expr: Expr, wanted: &DataType) -> Expr {
+    Expr::Cast(Cast::new(Box::new(expr), wanted.clone()))
+}
+
+/// As [`fit`], for results: a constant keeps its digits.
+fn fit_result(
+    expr: Expr,
+    wanted: &DataType,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Expr, DataFusionError> {
+    if keeps_digits(&expr, wanted) { Ok(as_cast(expr, wanted)) } else { fit(expr, wanted, schema, operators) }
+}
+
+/// As [`unify`], for expressions of which one is the result.
+fn unify_results(
+    exprs: Vec<Expr>,
+    word: &str,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Vec<Expr>, DataFusionError> {
+    let wanted = agreed(&exprs, word, schema)?;
+    exprs.into_iter().map(|expr| fit_result(expr, &wanted, schema, operators)).collect()
 }
 
 fn is_rounded(expr: &Expr) -> bool {
@@ -384,7 +433,7 @@ fn settle_case(case: Case, schema: &DFSchema, operators: &Operators) -> Rewritte
     let mut results = thens;
     let has_else = case.else_expr.is_some();
     results.extend(case.else_expr.map(|expr| *expr));
-    let mut results = unify(results, "CASE", schema, operators)?;
+    let mut results = unify_results(results, "CASE", schema, operators)?;
     let else_expr = if has_else { results.pop().map(Box::new) } else { None };
     let mut operand = case.expr.map(|expr| *expr);
     if let Some(expr) = operand {

@@ -269,7 +269,7 @@ pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<
 }
 
 pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
-    let tokens = rewritten_tokens::rewritten(piece.tokens.get(from..).unwrap_or_default())?;
+    let tokens = rewritten_tokens::rewritten(piece.tokens.get(from..).unwrap_or_default());
     // The parser spends several levels of its own on one level of the text.
     let depth = limits.of(limits::STATEMENT_DEPTH).saturating_mul(8);
     let mut parser = Parser::new(&PostgreSqlDialect {}).with_recursion_limit(depth).with_tokens_with_locations(tokens);

@@ -201,6 +201,10 @@ pub(super) fn rows(sql: &str) -> String {
 /// The SQL types of the columns.
 pub(super) fn types(sql: &str) -> Vec<String> {
     let planned = plan(sql);
-    let fields = planned.plan.schema().fields().iter();
-    fields.map(|field| SqlType::from_arrow(field.data_type()).unwrap().name()).collect()
+    let fields = planned.plan.schema().fields().iter().zip(&planned.announced);
+    let announced = fields.map(|(field, announced)| match &announced.text_type {
+        Some(known) => known.name(),
+        None => SqlType::from_arrow(field.data_type()).unwrap().name(),
+    });
+    announced.collect()
 }

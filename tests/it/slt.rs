@@ -136,7 +136,7 @@ async fn check_reference(name: &str, script: &mut Script, postgres: &Postgres, u
             continue;
         }
         let Some(expected) = &case.expected else { continue };
-        if let Some(difference) = compare(&case.sql, case.sorted, expected, &heard) {
+        if let Some(difference) = compare(case.sorted, expected, &heard) {
             findings.stale.push(format!("{}\n{}", entry(name, &difference.kind, &case.sql), difference.got));
         }
     }
@@ -154,7 +154,7 @@ async fn check_ours(name: &str, script: &Script, server: &TestServer, findings: 
             continue;
         };
         findings.statements += 1;
-        if let Some(difference) = compare(&case.sql, case.sorted, expected, &heard) {
+        if let Some(difference) = compare(case.sorted, expected, &heard) {
             let mut detail = String::new();
             let _ = writeln!(detail, "expected:\n{}got:\n{}", rendered(expected, case.sorted), difference.got);
             findings.differences.push((entry(name, &difference.kind, &case.sql), detail));

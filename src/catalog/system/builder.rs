@@ -99,13 +99,14 @@ impl Rows {
         if let Some(defect) = self.defect {
             return Err(InternalError::new(format!("rows of {table}: {defect}")));
         }
+        let shown = self.definition.columns.iter().map(ColumnDefinition::shown_type).collect();
         let pairs = self.definition.columns.iter().zip(self.columns);
         let columns = pairs.map(|(column, values)| values.map_or_else(|| default_values(column, self.count), Ok));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.count));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.definition.arrow), columns, &options)
             .map_err(|error| InternalError::new(format!("rows of {table}: {error}")))?;
-        Ok(Arc::new(RowsLeaf::new(batch)))
+        Ok(Arc::new(RowsLeaf::new(batch).shown_as(shown)))
     }
 }
 

@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::base::SqlType;
 use crate::base::types::DEFAULT_NUMERIC;
+use crate::catalog::rows::ShownType;
 
 /// One column of a system table.
 #[derive(Debug)]
@@ -19,6 +20,18 @@ pub(super) struct ColumnDefinition {
     pub(super) sql_type: SqlType,
     /// Never NULL.
     pub(super) not_null: bool,
+}
+
+impl ColumnDefinition {
+    /// What the row description says of it: the domains of `information_schema` are shown as the types below them.
+    pub(super) fn shown_type(&self) -> Option<ShownType> {
+        match self.type_name {
+            "name" | "sql_identifier" => Some((SqlType::Name, -1)),
+            "character_data" => Some((SqlType::Varchar, -1)),
+            "yes_or_no" => Some((SqlType::Varchar, 3 + 4)),
+            _ => None,
+        }
+    }
 }
 
 /// One system table or view.

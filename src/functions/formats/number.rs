@@ -132,7 +132,8 @@ impl Template {
             'S' | 's' if repeated(Item::Sign) => return Err(bad("cannot use \"S\" twice")),
             'S' | 's' => Item::Sign,
             'V' | 'v' => Item::Shift,
-            'L' | 'l' => return Err(unsupported("the pattern \"L\" is not supported")),
+            // The locale C has no sign of a currency.
+            'L' | 'l' => Item::Text(' '),
             '"' => return Ok(None),
             other => Item::Text(other),
         }))

@@ -48,6 +48,18 @@ struct Reading<'a> {
     afternoon: Option<bool>,
     before_christ: bool,
     zone_seconds: Option<i64>,
+    iso: Iso,
+    /// Whether a part of the template means the Gregorian calendar.
+    gregorian: bool,
+}
+
+/// What was read of a week's date.
+#[derive(Default)]
+struct Iso {
+    used: bool,
+    week: Option<i64>,
+    day: Option<i64>,
+    day_of_year: Option<i64>,
 }
 
 impl<'a> Reading<'a> {
@@ -69,6 +81,8 @@ impl<'a> Reading<'a> {
             afternoon: None,
             before_christ: false,
             zone_seconds: None,
+            iso: Iso::default(),
+            gregorian: false,
         };
         let parts = parts(template);
         for (index, part) in parts.iter().enumerate() {
@@ -80,6 +94,7 @@ impl<'a> Reading<'a> {
                     if found.rest.is_empty() {
                         break;
                     }
+                    found.convention(key)?;
                     let open = *fill || !next_is_digits(parts.get(index + 1));
                     found.field(key, open)?;
                 }
@@ -118,13 +133,17 @@ impl<'a> Reading<'a> {
 
     fn field(&mut self, key: &'static str, open: bool) -> Result<(), ErrorReport> {
         match key {
-            "YYYY" | "IYYY" | "YYY" | "YY" | "Y" => {
+            "YYYY" | "IYYY" | "YYY" | "IYY" | "YY" | "IY" | "Y" | "I" => {
                 let (value, digits) = self.number(key.len(), open)?;
                 self.year = Some(if digits < 4 { full_year(value, digits) } else { value });
             }
             "MM" => self.month = self.number(2, open)?.0,
             "DD" => self.day = self.number(2, open)?.0,
             "DDD" => self.day_of_year = Some(self.number(3, open)?.0),
+            "WW" => self.day_of_year = Some((self.number(2, open)?.0 - 1) * 7 + 1),
+            "IW" => self.iso.week = Some(self.number(2, open)?.0),
+            "ID" => self.iso.day = Some(self.number(1, open)?.0),
+            "IDDD" => self.iso.day_of_year = Some(self.number(3, open)?.0),
             "J" => self.julian = Some(self.number(7, open)?.0),
             "HH24" => self.hour = self.number(2, open)?.0,
             "HH" | "HH12" => {
@@ -156,10 +175,39 @@ impl<'a> Reading<'a> {
                 self.zone_seconds = Some(before + if before < 0 { -minutes * 60 } else { minutes * 60 });
             }
             // Read and not used.
-            "Q" | "D" | "ID" | "W" | "WW" | "CC" => drop(self.number(key.len(), open)?),
+            "Q" | "D" | "W" | "CC" => drop(self.number(key.len(), open)?),
             other => return Err(unsupported(format!("the pattern \"{other}\" is not supported in to_date"))),
         }
         Ok(())
+    }
+
+    /// A date is of the Gregorian calendar or of the calendar of weeks, never of both.
+    fn convention(&mut self, key: &str) -> Result<(), ErrorReport> {
+        match key {
+            "IYYY" | "IYY" | "IY" | "I" | "IW" | "ID" | "IDDD" => self.iso.used = true,
+            "YYYY" | "Y,YYY" | "YYY" | "YY" | "Y" | "MONTH" | "MON" | "MM" | "RM" | "DDD" | "DD" | "D" | "WW" | "W"
+            | "J" => self.gregorian = true,
+            _ => {}
+        }
+        if self.iso.used && self.gregorian {
+            return Err(fail(SqlState::INVALID_DATETIME_FORMAT, "invalid combination of date conventions")
+                .with_hint("Do not mix Gregorian and ISO week date conventions in a formatting template."));
+        }
+        Ok(())
+    }
+
+    /// The day that a week's date means, if one was read.
+    fn day_of_week_date(&self, year: i64) -> Result<Option<i32>, ErrorReport> {
+        let days = match (self.iso.week, self.iso.day_of_year) {
+            (Some(week), _) => (week - 1) * 7 + self.iso.day.unwrap_or(1) - 1,
+            (None, Some(day)) => day - 1,
+            (None, None) => return Ok(None),
+        };
+        // The fourth of January is in the first week.
+        let fourth = day_number(year, 1, 4).map_err(|_| self.out_of_range())?;
+        let monday = fourth - (fourth + 3).rem_euclid(7);
+        // PostgreSQL does not ask whether the year has such a week.
+        i32::try_from(days).map(|days| Some(monday + days)).map_err(|_| self.out_of_range())
     }
 
     /// Digits after the point: `5` is 500 milliseconds.
@@ -247,6 +295,9 @@ impl<'a> Reading<'a> {
         // Without a year it is 1 BC, as in PostgreSQL.
         let year = self.year.filter(|year| *year != 0).unwrap_or(-1);
         let year = if self.before_christ { -year } else { year };
+        if let Some(day) = self.day_of_week_date(year)? {
+            return Ok(day);
+        }
         if let Some(number) = self.day_of_year {
             let first = day_number(year, 1, 1).map_err(|_| self.out_of_range())?;
             return i32::try_from(number).map(|number| first + number - 1).map_err(|_| self.out_of_range());

@@ -7,9 +7,13 @@
 
 mod big;
 mod elementary;
+mod exact;
+mod exact_aggregates;
 mod functions;
 
 pub(super) use big::Big;
+pub(super) use exact::functions as exact_functions;
+pub(super) use exact_aggregates::functions as exact_aggregates;
 pub(super) use functions::functions;
 
 /// A square root with as many digits after the point.

@@ -12,6 +12,7 @@ use crate::base::ErrorReport;
 use super::super::overload::{Call, Overload, strict};
 use super::super::signature::list_of;
 use super::super::value::{self, int4, invalid, list, null};
+use super::similar::{escape_of, regex_of};
 use super::{Captures, Flags, Regex};
 
 type Found = Result<ScalarValue, ErrorReport>;
@@ -32,14 +33,24 @@ fn operators() -> Vec<Overload> {
         strict("texticregexne", "(text, text) bool", |call| matched(call, true, true)),
         strict("regexp_like", "(text, text) bool", |call| like(call, "")),
         strict("regexp_like", "(text, text, text) bool", |call| like(call, call.text(2))),
-        strict("substring", "(text, text) text", |call| {
-            let regex = compiled(call.text(1), Flags::default())?;
-            let text: Vec<char> = call.text(0).chars().collect();
-            let found = regex.find(&text, 0)?;
-            let group = usize::from(regex.groups() > 0);
-            Ok(ScalarValue::Utf8(found.and_then(|found| group_text(&text, &found, group))))
+        strict("substring", "(text, text) text", |call| part(call.text(0), call.text(1))),
+        strict("substring", "(text, text, text) text", |call| {
+            part(call.text(0), &regex_of(call.text(1), escape_of(call.text(2))?)?)
+        }),
+        strict("similar_to_escape", "(text) text", |call| Ok(value::text(regex_of(call.text(0), Some('\\'))?))),
+        strict("similar_to_escape", "(text, text) text", |call| {
+            Ok(value::text(regex_of(call.text(0), escape_of(call.text(1))?)?))
         }),
     ]
+}
+
+/// What a pattern finds in a text: its first group, where it has one.
+fn part(text: &str, pattern: &str) -> Found {
+    let regex = compiled(pattern, Flags::default())?;
+    let text: Vec<char> = text.chars().collect();
+    let found = regex.find(&text, 0)?;
+    let group = usize::from(regex.groups() > 0);
+    Ok(ScalarValue::Utf8(found.and_then(|found| group_text(&text, &found, group))))
 }
 
 fn matches() -> Vec<Overload> {

@@ -10,6 +10,7 @@ mod functions;
 mod parse;
 mod parts;
 mod program;
+mod similar;
 
 pub(super) use functions::functions;
 

@@ -35,6 +35,8 @@ pub(super) enum Node {
         min: u32,
         max: Option<u32>,
         greedy: bool,
+        /// `{m}`, which wishes what its atom wishes; `{m,m}` has a wish of its own.
+        exact: bool,
     },
     Concat(Vec<Node>),
     Alternation(Vec<Node>),
@@ -135,7 +137,7 @@ impl Node {
         match self {
             Self::Char(_) | Self::Any | Self::Set(_) | Self::Assert(_) | Self::Look { .. } | Self::Back(_, _) => None,
             Self::Group(_, inner) => inner.preference(),
-            Self::Repeat { node, min, max, .. } if Some(*min) == *max => node.preference(),
+            Self::Repeat { node, exact: true, .. } => node.preference(),
             Self::Repeat { greedy, .. } => Some(!greedy),
             Self::Concat(parts) => parts.iter().find_map(Self::preference),
             Self::Alternation(_) => Some(false),
@@ -322,7 +324,9 @@ impl Parser {
     fn piece(&mut self, depth: usize) -> Result<Node, ErrorReport> {
         let atom = self.atom(depth)?;
         self.skip_comments()?;
+        let begin = self.at;
         let Some((min, max)) = self.quantifier()? else { return Ok(atom) };
+        let exact = Some(min) == max && !self.chars[begin..self.at].contains(&',');
         if matches!(atom, Node::Assert(_) | Node::Look { .. }) {
             return Err(bad("quantifier operand invalid"));
         }
@@ -333,7 +337,7 @@ impl Parser {
         if max.is_some_and(|max| min > max) || min > MOST || max.is_some_and(|max| max > MOST) {
             return Err(bad("invalid repetition count(s)"));
         }
-        Ok(Node::Repeat { node: Box::new(atom), min, max, greedy })
+        Ok(Node::Repeat { node: Box::new(atom), min, max, greedy, exact })
     }
 
     fn quantifier(&mut self) -> Result<Option<(u32, Option<u32>)>, ErrorReport> {
@@ -613,7 +617,7 @@ fn without_groups(node: Node) -> Node {
     let plain = |node: Box<Node>| Box::new(without_groups(*node));
     match node {
         Node::Group(_, inner) => Node::Group(None, plain(inner)),
-        Node::Repeat { node, min, max, greedy } => Node::Repeat { node: plain(node), min, max, greedy },
+        Node::Repeat { node, min, max, greedy, exact } => Node::Repeat { node: plain(node), min, max, greedy, exact },
         Node::Concat(parts) => Node::Concat(parts.into_iter().map(without_groups).collect()),
         Node::Alternation(parts) => Node::Alternation(parts.into_iter().map(without_groups).collect()),
         Node::Look { node, ahead, negated } => Node::Look { node: plain(node), ahead, negated },
@@ -639,8 +643,9 @@ fn unconditional(node: &Node) -> Node {
         Node::Char(_) | Node::Any | Node::Set(_) => node.clone(),
         Node::Assert(_) | Node::Look { .. } => Node::Concat(Vec::new()),
         Node::Group(_, inner) | Node::Back(_, inner) => Node::Group(None, Box::new(unconditional(inner))),
-        Node::Repeat { node, min, max, greedy } => {
-            Node::Repeat { node: Box::new(unconditional(node)), min: *min, max: *max, greedy: *greedy }
+        Node::Repeat { node, min, max, greedy, exact } => {
+            let node = Box::new(unconditional(node));
+            Node::Repeat { node, min: *min, max: *max, greedy: *greedy, exact: *exact }
         }
         Node::Concat(parts) => Node::Concat(of_all(parts)),
         Node::Alternation(parts) => Node::Alternation(of_all(parts)),

@@ -219,7 +219,7 @@ impl Parts<'_> {
                 }
                 Ok(false)
             }
-            Node::Repeat { node, min, max, greedy } => self.take_repeat(node, (*min, *max), *greedy, range),
+            Node::Repeat { node, min, max, greedy, .. } => self.take_repeat(node, (*min, *max), *greedy, range),
         }
     }
 

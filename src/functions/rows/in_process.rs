@@ -109,6 +109,7 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("sha256", "sha256(bytea) → bytea"),
     ("sha384", "sha384(bytea) → bytea"),
     ("sha512", "sha512(bytea) → bytea"),
+    ("similar_to_escape", "similar_to_escape(text, text) → text"),
     ("sind", "sind(double precision) → double precision"),
     ("tand", "tand(double precision) → double precision"),
     ("to_char", "to_char(any, text) → text"),
@@ -125,6 +126,9 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
 /// Aggregates: name and signature.
 #[rustfmt::skip]
 pub(super) const AGGREGATES: &[(&str, &str)] = &[
+    ("exact_max", "exact_max(exact) → text"),
+    ("exact_min", "exact_min(exact) → text"),
+    ("exact_sum", "exact_sum(exact) → text"),
     ("interval_max", "interval_max(interval) → interval"),
     ("interval_min", "interval_min(interval) → interval"),
     ("interval_sum", "interval_sum(interval) → interval"),

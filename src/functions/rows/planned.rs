@@ -43,4 +43,15 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("as_name", "text as name → name", IN_PROCESS),
     row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),
     row("interval_field", "CAST(interval AS interval field) → interval", IN_PROCESS),
+    // Numbers with digits of their own.
+    row("exact_text", "number with its own digits → text", IN_PROCESS),
+    row("exact_add", "exact + exact → text", IN_PROCESS),
+    row("exact_subtract", "exact - exact → text", IN_PROCESS),
+    row("exact_multiply", "exact * exact → text", IN_PROCESS),
+    row("exact_divide", "exact / exact → text", IN_PROCESS),
+    row("exact_abs", "abs(exact) → text", IN_PROCESS),
+    row("exact_sqrt", "sqrt(exact) → text", IN_PROCESS),
+    row("exact_trim", "trim_scale(exact) → text", IN_PROCESS),
+    row("exact_greatest", "greatest(exact, …) → text", IN_PROCESS),
+    row("exact_least", "least(exact, …) → text", IN_PROCESS),
 ];

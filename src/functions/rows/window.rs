@@ -1,7 +1,7 @@
 //! Window functions.
 
 use super::super::table::{FunctionKind, FunctionRow, Rendering};
-use super::row;
+use super::{IN_PROCESS, OTHER_RESULT, row};
 
 use FunctionKind::Window;
 use Rendering::{Name, Special};
@@ -17,6 +17,8 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("ntile", Window, "ntile(integer) → integer", Special, Name("ntile")),
     row("lag", Window, "lag(any [, offset integer [, default any]]) → any", Special, Name("lag")),
     row("lead", Window, "lead(any [, offset integer [, default any]]) → any", Special, Name("lead")),
+    row("lag_by", Window, "lag(any, offset of the row) → any", OTHER_RESULT, IN_PROCESS),
+    row("lead_by", Window, "lead(any, offset of the row) → any", OTHER_RESULT, IN_PROCESS),
     row("first_value", Window, "first_value(any) → any", Special, Name("first_value")),
     row("last_value", Window, "last_value(any) → any", Special, Name("last_value")),
     row("nth_value", Window, "nth_value(any, integer) → any", Special, Name("nth_value")),

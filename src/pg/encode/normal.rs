@@ -15,7 +15,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use super::text;
 
 /// The array with the type that writers of this SQL type expect: that of the type map, or for texts and bytes any of
-/// their layouts, or for `numeric` any digits.
+/// their layouts, or for `numeric` any digits, also as text.
 pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, ErrorReport> {
     if let DataType::Dictionary(_, values) = array.data_type() {
         return normalise(&cast(array, values)?, sql_type);
@@ -35,7 +35,10 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         {
             Ok(Arc::clone(array))
         }
-        SqlType::Numeric { .. } if matches!(array.data_type(), DataType::Decimal128(..) | DataType::Decimal256(..)) => {
+        SqlType::Numeric { .. }
+            if matches!(array.data_type(), DataType::Decimal128(..) | DataType::Decimal256(..))
+                || is_bytes(array.data_type()) =>
+        {
             Ok(Arc::clone(array))
         }
         SqlType::Array(_) => as_list(array, sql_type),

@@ -52,7 +52,7 @@ pub fn put_integer(out: &mut BytesMut, value: i64) {
 }
 
 /// A decimal number from its unscaled digits: as many digits after the point as the scale says.
-pub fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
+pub fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i16) {
     if negative {
         out.put_u8(b'-');
     }
@@ -169,20 +169,20 @@ impl Write for Stack {
 }
 
 /// `numeric` in binary: digits in base 10,000, weight, sign and scale.
-pub fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
+pub fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i16) {
     let (groups, weight) = base_10000(digits, scale);
     let sign: u16 = if negative && !groups.is_empty() { 0x4000 } else { 0 };
     out.put_u16(u16::try_from(groups.len()).unwrap_or(u16::MAX));
     out.put_i16(weight);
     out.put_u16(sign);
-    out.put_i16(i16::from(scale.max(0)));
+    out.put_i16(scale.max(0));
     for group in groups {
         out.put_i16(group);
     }
 }
 
 /// Groups of four decimal digits without zero groups at either end, and the power of 10,000 of the first.
-fn base_10000(digits: &[u8], scale: i8) -> (Vec<i16>, i16) {
+fn base_10000(digits: &[u8], scale: i16) -> (Vec<i16>, i16) {
     let mut aligned = digits.to_vec();
     if scale < 0 {
         aligned.resize(aligned.len() + usize::from(scale.unsigned_abs()), b'0');

@@ -96,10 +96,10 @@ fn integer<T: ArrowNativeType + Into<i64>>(values: ScalarBuffer<T>) -> ValueWrit
 }
 
 /// The writer of a decimal, whose sign, digits and scale `put` writes in its format.
-pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i8)) -> Result<ValueWriter, ErrorReport> {
+pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i16)) -> Result<ValueWriter, ErrorReport> {
     match array.data_type() {
         DataType::Decimal128(_, scale) => {
-            let (values, scale) = (array.as_primitive::<Decimal128Type>().values().clone(), *scale);
+            let (values, scale) = (array.as_primitive::<Decimal128Type>().values().clone(), i16::from(*scale));
             Ok(Box::new(move |row, out| {
                 let value = values[row];
                 put(out, value < 0, number::Digits::of(value.unsigned_abs()).as_bytes(), scale);
@@ -107,7 +107,7 @@ pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i8)) -> Res
             }))
         }
         DataType::Decimal256(_, scale) => {
-            let (values, scale) = (array.as_primitive::<Decimal256Type>().values().clone(), *scale);
+            let (values, scale) = (array.as_primitive::<Decimal256Type>().values().clone(), i16::from(*scale));
             Ok(Box::new(move |row, out| {
                 let text = values[row].to_string();
                 let digits = text.strip_prefix('-').unwrap_or(&text);
@@ -115,7 +115,16 @@ pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i8)) -> Res
                 Ok(())
             }))
         }
-        other => Err(unexpected(other)),
+        // Each value with digits of its own.
+        _ => bytes(array, move |text, out| {
+            let (negative, digits) = match text.strip_prefix(b"-") {
+                Some(digits) => (true, digits),
+                None => (false, text),
+            };
+            let scale = digits.iter().rev().position(|byte| *byte == b'.').unwrap_or(0);
+            let digits: Vec<u8> = digits.iter().copied().filter(u8::is_ascii_digit).collect();
+            put(out, negative, &digits, i16::try_from(scale).unwrap_or(i16::MAX));
+        }),
     }
 }
 

@@ -217,6 +217,7 @@ impl Checker<'_> {
             || self.context.table_functions.knows(name)
             || registry.aggregates.contains_key(name)
             || registry.windows.contains_key(name)
+                && find(name, FunctionKind::Window).is_none_or(FunctionRow::is_callable)
             || is_system_function(name)
             || name.starts_with("pg_")
             || name.starts_with("has_")
@@ -241,9 +242,7 @@ impl Checker<'_> {
             Kind::Aggregate if signatures::ordered_set(name).is_some() || signatures::is_hypothetical(name) => {
                 misused_ordered_set(name, style, place)?;
                 if signatures::is_hypothetical(name) {
-                    let message = format!("hypothetical-set aggregate {name} is not supported");
-                    let report = error(SqlState::FEATURE_NOT_SUPPORTED, message, place);
-                    return Err(report.with_hint("Count the rows that come before the value with FILTER."));
+                    self.hypothetical(name, function, typed, place)?;
                 }
                 self.aggregate_call(place)?;
             }
@@ -271,6 +270,27 @@ impl Checker<'_> {
         }
         // A scalar call is as far to the left as its first argument.
         Ok(Typed::new(chosen.result, place))
+    }
+
+    /// A row that would be there has a value for every key.
+    fn hypothetical(&mut self, name: &str, function: &Function, typed: &[Typed], place: usize) -> Checked<()> {
+        let keys = function.within_group.len();
+        let (values, keys) = typed.split_at(typed.len().saturating_sub(keys));
+        if values.len() != keys.len() {
+            let hint = format!(
+                "To use the hypothetical-set aggregate {name}, the number of hypothetical direct arguments (here {}) \
+                 must match the number of ordering columns (here {}).",
+                values.len(),
+                keys.len()
+            );
+            return Err(undefined(name, &types_of(typed), place).with_hint(hint));
+        }
+        for (value, key) in values.iter().zip(keys) {
+            if value.data_type == Type::UNKNOWN {
+                self.adopt(value, key.data_type)?;
+            }
+        }
+        Ok(())
     }
 
     fn kind_of_ours(&self, name: &str) -> Kind {

@@ -104,6 +104,12 @@ impl<'a> Places<'a> {
         self.after(end(left), |token| is_word(token, words))
     }
 
+    /// The first time that a word stands in the text.
+    pub(super) fn first_word(&self, word: &str) -> usize {
+        let found = self.tokens.iter().position(|token| is_word(&token.token, &[word]));
+        found.map_or(0, |index| self.place(index))
+    }
+
     /// The word before a place.
     pub(super) fn word_before(&self, place: usize, word: &str) -> usize {
         self.before(place, |token| is_word(token, &[word]))

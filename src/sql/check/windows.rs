@@ -7,6 +7,7 @@ use sqlparser::ast::{
 
 use crate::base::ErrorReport;
 use crate::base::SqlState;
+use crate::sql::frames;
 
 use super::places::of;
 use super::scope::{Clause, folded};
@@ -68,7 +69,8 @@ impl Checker<'_> {
     }
 
     fn define_window(&mut self, spec: &WindowSpec) -> Checked<()> {
-        if let Some(name) = &spec.window_name {
+        let base = spec.window_name.as_ref().and_then(|name| frames::read(name).1);
+        if let Some(name) = &base {
             self.known_window(&folded(name), self.places.open_before(of(name)))?;
         }
         for key in &spec.order_by {
@@ -78,6 +80,9 @@ impl Checker<'_> {
             self.within(Clause::WindowPartition, |checker| checker.group_key(key))?;
         }
         let Some(frame) = &spec.window_frame else { return Ok(()) };
+        if base.is_none() {
+            self.frame_keys(spec, frame)?;
+        }
         self.frame_order(frame)?;
         for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
             if let Some(offset) = offset_of(bound) {
@@ -85,6 +90,29 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A frame that counts in keys must have them.
+    fn frame_keys(&self, spec: &WindowSpec, frame: &WindowFrame) -> Checked<()> {
+        let mut keys: Vec<&Expr> = Vec::new();
+        for key in &spec.order_by {
+            if !keys.iter().any(|known| self.equal(known, &key.expr)) {
+                keys.push(&key.expr);
+            }
+        }
+        let has_offset =
+            std::iter::once(&frame.start_bound).chain(&frame.end_bound).any(|bound| offset_of(bound).is_some());
+        let (word, message) = match frame.units {
+            WindowFrameUnits::Range if has_offset && keys.len() != 1 => {
+                ("RANGE", "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column")
+            }
+            WindowFrameUnits::Groups if keys.is_empty() => ("GROUPS", "GROUPS mode requires an ORDER BY clause"),
+            WindowFrameUnits::Range | WindowFrameUnits::Groups | WindowFrameUnits::Rows => return Ok(()),
+        };
+        // It points at the parenthesis that opens the definition.
+        let inside = std::iter::once(&frame.start_bound).chain(&frame.end_bound).find_map(offset_of);
+        let place = inside.map_or_else(|| self.places.first_word(word), |offset| self.places.start(offset));
+        Err(error(SqlState::WINDOWING_ERROR, message, self.places.open_before(place)))
     }
 
     /// A frame must not end before it begins.

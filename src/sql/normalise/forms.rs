@@ -12,7 +12,7 @@ use crate::catalog::system::is_system_function;
 use crate::functions::escaped_again;
 use crate::sql::plan::PlanContext;
 
-use super::{arrays, intervals, rows, type_names};
+use super::{array_constants, arrays, hypothetical, intervals, rows, type_names};
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 pub(super) fn fetch_to_limit(query: &mut Query) -> Result<(), ErrorReport> {
@@ -170,15 +170,16 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             **pattern = rewritten;
             drop_escape(expr);
         }
-        Expr::SimilarTo { expr: operand, pattern, negated, escape_char: None } => {
-            let regex = match pattern.as_ref() {
-                Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) => {
-                    similar_to_regex(pattern)
+        Expr::SimilarTo { expr: operand, pattern, negated, escape_char } => {
+            let regex = match (pattern.as_ref(), escape_char.as_ref()) {
+                (Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }), None) => {
+                    text(similar_to_regex(pattern))
                 }
-                _ => return Err(unsupported("SIMILAR TO with a pattern that is no constant")),
+                (_, None) => call("similar_to_escape", vec![take(pattern)]),
+                (_, Some(escape)) => call("similar_to_escape", vec![take(pattern), Expr::Value(escape.clone())]),
             };
             let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
-            *expr = binary(take(operand), op, text(regex));
+            *expr = binary(take(operand), op, regex);
         }
         Expr::CompoundIdentifier(parts) if parts.len() > 2 => {
             // A table is known by its own name below its schema.
@@ -210,7 +211,9 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             }
         }
         Expr::Cast { expr: operand, data_type, .. } => {
-            if let Some(tagged) = type_names::tagged(operand, data_type)? {
+            if let Some(written) = array_constants::constructor(operand, data_type) {
+                *expr = written;
+            } else if let Some(tagged) = type_names::tagged(operand, data_type)? {
                 *expr = tagged;
             }
         }
@@ -383,6 +386,9 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
     }
     if let Some(arguments) = named_arguments(&name, function)? {
         return Ok(Some(call(&name, arguments)));
+    }
+    if let Some(counted) = hypothetical::rewrite(function)? {
+        return Ok(Some(counted));
     }
     if no_arguments(function) {
         let found = match name.as_str() {

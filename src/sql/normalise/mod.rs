@@ -5,10 +5,13 @@
 //! Does not: look names up.
 //! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
+mod array_constants;
 mod arrays;
 mod distinct;
+mod exclusions;
 mod forms;
 mod grouping;
+mod hypothetical;
 mod intervals;
 mod named;
 mod names;
@@ -20,6 +23,7 @@ mod selects;
 mod series;
 mod shadows;
 mod shapes;
+mod sort_keys;
 mod stars;
 mod system;
 mod tables;
@@ -94,7 +98,9 @@ impl VisitorMut for Normaliser<'_> {
         numbers::restore_in_query(query);
         distinct::order(query);
         forms::whole_limits(query);
-        flow(windows::resolve(query).and_then(|()| forms::fetch_to_limit(query)))
+        flow(windows::resolve(query))?;
+        sort_keys::hide(query);
+        flow(forms::fetch_to_limit(query))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{DataType, Expr, SetExpr, Value, ValueWithSpan, Values};
 
-use super::forms::{cast, take};
+use super::forms::{cast, nested, take};
 
 /// Casts constants in quotes beside values of a type that is written with them.
 pub(super) fn type_constants(body: &mut SetExpr) {
@@ -27,6 +27,13 @@ fn type_columns(values: &mut Values) {
     for column in 0..width {
         let written = values.rows.iter().find_map(|row| row.content.get(column).and_then(written_type));
         let Some(written) = written else { continue };
+        if let Some(float) = float_of(values, column) {
+            // Every number beside a float is one; the library would make them numeric.
+            for cell in values.rows.iter_mut().filter_map(|row| row.content.get_mut(column)) {
+                *cell = cast(nested(take(cell)), float.clone());
+            }
+            continue;
+        }
         for row in &mut values.rows {
             if let Some(cell) = row.content.get_mut(column).filter(|cell| is_open(cell)) {
                 *cell = cast(take(cell), written.clone());
@@ -41,6 +48,23 @@ fn written_type(cell: &Expr) -> Option<DataType> {
         Expr::Cast { data_type, .. } => Some(data_type.clone()),
         Expr::TypedString(typed) => Some(typed.data_type.clone()),
         Expr::Nested(inner) => written_type(inner),
+        _ => None,
+    }
+}
+
+/// The widest type of floats that a cell of a column is written with.
+fn float_of(values: &Values, column: usize) -> Option<DataType> {
+    let written = values.rows.iter().filter_map(|row| row.content.get(column).and_then(written_type));
+    written.filter_map(|data_type| float_rank(&data_type)).max().map(|rank| match rank {
+        0 => DataType::Real,
+        _ => DataType::DoublePrecision,
+    })
+}
+
+fn float_rank(data_type: &DataType) -> Option<u8> {
+    match data_type {
+        DataType::Real | DataType::Float4 => Some(0),
+        DataType::DoublePrecision | DataType::Float8 | DataType::Double(_) => Some(1),
         _ => None,
     }
 }

@@ -11,8 +11,10 @@ use sqlparser::ast::{
 
 use crate::base::syntax_walk::walk_mut;
 use crate::base::{ErrorReport, SqlState};
+use crate::sql::frames::{self, Exclusion};
 
-use super::forms::call;
+use super::exclusions;
+use super::forms::{call, internal};
 use super::system::{bare_name, folded, has_column, plain_argument};
 
 /// Puts definitions in the place of names, in the SELECTs of a query and in its ORDER BY.
@@ -75,38 +77,85 @@ impl VisitorMut for Calls {
             Some(WindowType::WindowSpec(spec)) => whole(spec, &self.known),
         };
         match resolved {
-            Ok(spec) => {
-                function.over = Some(WindowType::WindowSpec(spec));
-                if let Some(chosen) = with_default(function) {
-                    *expr = chosen;
+            Ok(spec) => match windowed(function, spec) {
+                Ok(Some(other)) => {
+                    *expr = other;
+                    ControlFlow::Continue(())
                 }
-                ControlFlow::Continue(())
-            }
+                Ok(None) => ControlFlow::Continue(()),
+                Err(report) => ControlFlow::Break(Box::new(report)),
+            },
             Err(report) => ControlFlow::Break(Box::new(report)),
         }
     }
 }
 
-/// `lag(x, n, d)` whose default is no constant: the default where there is no such row.
-fn with_default(function: &Function) -> Option<Expr> {
-    let name = bare_name(&function.name)?;
+/// Gives a call its window; what stands for the call where that is not enough.
+fn windowed(function: &mut Function, mut spec: WindowSpec) -> Result<Option<Expr>, ErrorReport> {
+    without_repeated_keys(&mut spec);
+    let exclusion = spec.window_name.take().and_then(|name| frames::read(&name).0);
+    if let Some(exclusion) = exclusion {
+        return exclusions::without(function, &spec, exclusion).map(Some);
+    }
+    function.over = Some(WindowType::WindowSpec(spec));
+    Ok(with_default(function).or_else(|| with_moving_offset(function)))
+}
+
+/// What is ordered already is not ordered again: a frame by distance has one key.
+fn without_repeated_keys(spec: &mut WindowSpec) {
+    let mut seen: Vec<Expr> = Vec::new();
+    spec.order_by.retain(|key| {
+        let is_new = !seen.contains(&key.expr);
+        seen.push(key.expr.clone());
+        is_new
+    });
+}
+
+/// `lag(x, n)` whose offset is a column.
+fn with_moving_offset(function: &Function) -> Option<Expr> {
+    let (name, arguments) = shift(function)?;
+    let [_, offset] = arguments.as_slice() else { return None };
+    has_column(offset).then(|| moved(function, &name, arguments))
+}
+
+/// The call of `lag` or `lead` with its arguments.
+fn shift(function: &Function) -> Option<(String, Vec<Expr>)> {
+    let name = bare_name(&function.name).filter(|name| matches!(name.as_str(), "lag" | "lead"))?;
     let FunctionArguments::List(list) = &function.args else { return None };
-    let arguments = list.args.iter().map(plain_argument).collect::<Option<Vec<_>>>()?;
+    Some((name, list.args.iter().map(plain_argument).collect::<Option<Vec<_>>>()?))
+}
+
+/// The same shift of these arguments.
+fn moved(function: &Function, name: &str, arguments: Vec<Expr>) -> Expr {
+    let is_moving = arguments.get(1).is_some_and(has_column);
+    let written = if is_moving { internal(&format!("{name}_by"), arguments) } else { call(name, arguments) };
+    match written {
+        Expr::Function(call) => {
+            let name = if is_moving { call.name.clone() } else { function.name.clone() };
+            Expr::Function(Function { name, over: function.over.clone(), ..call })
+        }
+        other => other,
+    }
+}
+
+/// `lag(x, n, d)` whose default or offset is no constant: the default where there is no such row.
+fn with_default(function: &Function) -> Option<Expr> {
+    let (name, arguments) = shift(function)?;
     let [value, offset, default] = arguments.as_slice() else { return None };
-    if !matches!(name.as_str(), "lag" | "lead") || !has_column(default) {
+    if !has_column(default) && !has_column(offset) {
         return None;
     }
-    let moved = |value: Expr| {
-        let Expr::Function(call) = call(&name, vec![value, offset.clone()]) else { return default.clone() };
-        Expr::Function(Function { name: function.name.clone(), over: function.over.clone(), ..call })
-    };
-    let no_row = Expr::IsNull(Box::new(moved(Expr::Value(Value::Boolean(true).into()))));
-    let condition = CaseWhen { condition: no_row, result: default.clone() };
+    let moved = |value: Expr| moved(function, &name, vec![value, offset.clone()]);
+    let is_null = |expr: Expr| Expr::IsNull(Box::new(expr));
+    let no_row =
+        CaseWhen { condition: is_null(moved(Expr::Value(Value::Boolean(true).into()))), result: default.clone() };
+    let no_offset = CaseWhen { condition: is_null(offset.clone()), result: Expr::Value(Value::Null.into()) };
+    let conditions = if has_column(offset) { vec![no_offset, no_row] } else { vec![no_row] };
     Some(Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
-        conditions: vec![condition],
+        conditions,
         else_result: Some(Box::new(moved(value.clone()))),
     })
 }
@@ -127,7 +176,9 @@ fn find(known: &HashMap<String, WindowSpec>, name: &Ident) -> Result<WindowSpec,
 
 /// A definition without the name that it goes on from.
 fn whole(mut spec: WindowSpec, known: &HashMap<String, WindowSpec>) -> Result<WindowSpec, ErrorReport> {
-    let Some(name) = spec.window_name.take() else { return Ok(spec) };
+    let Some((exclusion, name)) = spec.window_name.take().map(|name| frames::read(&name)) else { return Ok(spec) };
+    spec.window_name = exclusion.map(Exclusion::name);
+    let Some(name) = name else { return Ok(spec) };
     let base = find(known, &name)?;
     // PostgreSQL points at the parenthesis before the name.
     let refused = |message: String| {

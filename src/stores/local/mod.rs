@@ -4,6 +4,7 @@
 //! Does not: resolve names, or guard: what it is given was guarded before.
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
+mod constants;
 mod distinct_on;
 mod not_in;
 mod nullable;
@@ -49,6 +50,7 @@ use super::decorrelate::decorrelate;
 use super::embedded::{EmbeddedScan, RunSnapshots};
 use super::{RunContext, StoreError};
 
+use constants::HideConstants;
 pub use piece::piece_provider;
 use session::RunSession;
 use share::Shares;
@@ -126,7 +128,8 @@ impl LocalExecutor {
             Arc::new(ProjectionPushdown::new()),
             Arc::new(EnsureCooperative::new()),
         ]);
-        let all_rules = state.physical_optimizers().into();
+        let hide_constants: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(HideConstants);
+        let all_rules = std::iter::once(&hide_constants).chain(state.physical_optimizers()).map(Arc::clone).collect();
         let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
         let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);
         Ok(Arc::new(Self { state, simple_rules, all_rules, shares, compute: Some(compute) }))

@@ -1,0 +1,109 @@
+//! Names within the expressions of ORDER BY: they are columns of FROM, also where an output column has the name.
+//!
+//! The planner takes them for the output columns. Where there is such a name the keys become hidden columns of the SELECT,
+//! and the query around it sorts by them.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value,
+    ValueWithSpan, Visitor,
+};
+
+use crate::base::syntax_walk::walk;
+
+use super::system::{folded, quoted, select_from};
+
+/// Begins the names of hidden columns; no text can write it.
+const HIDDEN: &str = "\u{2063}key";
+
+/// Sorts by hidden columns where a key would be read in another way.
+pub(super) fn hide(query: &mut Query) {
+    let (SetExpr::Select(select), Some(order_by)) = (query.body.as_mut(), query.order_by.as_mut()) else { return };
+    let OrderBy { kind: OrderByKind::Expressions(keys), .. } = order_by else { return };
+    let Some(outputs) = outputs(select).filter(|_| select.distinct.is_none()) else { return };
+    let renamed = renamed(select);
+    if !keys.iter().any(|key| !is_name(&key.expr) && names_one_of(&key.expr, &renamed)) {
+        return;
+    }
+    for (index, key) in keys.iter_mut().enumerate() {
+        let stays = match bare(&key.expr) {
+            Expr::Identifier(ident) => outputs.contains(&folded(ident)),
+            Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
+            _ => false,
+        };
+        if !stays {
+            let alias = quoted(&format!("{HIDDEN}{index}"));
+            let expr = std::mem::replace(&mut key.expr, Expr::Identifier(alias.clone()));
+            select.projection.push(SelectItem::ExprWithAlias { expr, alias });
+        }
+    }
+    let shown = outputs.iter().map(|name| SelectItem::UnnamedExpr(Expr::Identifier(quoted(name)))).collect();
+    let outer = select_from(shown, None);
+    let inner = std::mem::replace(&mut query.body, outer.body);
+    let alias = TableAlias { explicit: true, name: quoted(HIDDEN), columns: Vec::new(), at: None };
+    let subquery = Box::new(Query { body: inner, ..select_from(Vec::new(), None) });
+    let relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
+    if let SetExpr::Select(outer) = query.body.as_mut() {
+        outer.from = vec![sqlparser::ast::TableWithJoins { relation, joins: Vec::new() }];
+    }
+}
+
+fn name_of(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        SelectItem::UnnamedExpr(Expr::Identifier(ident)) => Some(folded(ident)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(folded),
+        SelectItem::UnnamedExpr(_)
+        | SelectItem::ExprWithAliases { .. }
+        | SelectItem::QualifiedWildcard(..)
+        | SelectItem::Wildcard(_) => None,
+    }
+}
+
+/// The names of the output columns; `None` where one is not known, or stands twice.
+fn outputs(select: &Select) -> Option<Vec<String>> {
+    let names = select.projection.iter().map(name_of).collect::<Option<Vec<_>>>()?;
+    (names.iter().collect::<HashSet<_>>().len() == names.len()).then_some(names)
+}
+
+/// The names of output columns that are not the columns of these names.
+fn renamed(select: &Select) -> HashSet<String> {
+    let named = |item: &SelectItem| {
+        let SelectItem::ExprWithAlias { expr, alias } = item else { return None };
+        let is_itself = |ident: &Ident| folded(ident) == folded(alias);
+        let same = match expr {
+            Expr::Identifier(ident) => is_itself(ident),
+            Expr::CompoundIdentifier(parts) => parts.last().is_some_and(is_itself),
+            _ => false,
+        };
+        (!same).then(|| folded(alias))
+    };
+    select.projection.iter().filter_map(named).collect()
+}
+
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => bare(inner),
+        other => other,
+    }
+}
+
+fn is_name(expr: &Expr) -> bool {
+    matches!(bare(expr), Expr::Identifier(_))
+}
+
+fn names_one_of(expr: &Expr, names: &HashSet<String>) -> bool {
+    struct Names<'a>(&'a HashSet<String>);
+    impl Visitor for Names<'_> {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(ident) if self.0.contains(&folded(ident)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    walk(expr, &mut Names(names)).is_break()
+}

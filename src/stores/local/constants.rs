@@ -1,0 +1,111 @@
+//! A constant below a join or a union is constant for its own rows only.
+//!
+//! The optimizer (`EnsureRequirements` in DataFusion 55.2) knows that each branch of a union has one value in a column,
+//! moves the sort by that column below the join above it and drops it there; its join then forgets the constant, and its
+//! last check refuses the plan for an order that nothing keeps. A value that it cannot see into is sorted as any other.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
+use datafusion::common::Result;
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+
+/// Hides the constants of projections that stand below a node with several inputs.
+#[derive(Debug)]
+pub(super) struct HideConstants;
+
+impl PhysicalOptimizerRule for HideConstants {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        hidden(plan, false)
+    }
+
+    fn name(&self) -> &'static str {
+        "hide_constants"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn hidden(plan: Arc<dyn ExecutionPlan>, is_below: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let children = plan.children();
+    if children.is_empty() {
+        return Ok(plan);
+    }
+    let below = is_below || children.len() > 1;
+    let inputs = children.into_iter().map(|input| hidden(Arc::clone(input), below)).collect::<Result<Vec<_>>>()?;
+    let plan = replace_children_if_necessary(plan, inputs)?;
+    match plan.downcast_ref::<ProjectionExec>() {
+        Some(projection) if is_below && projection.expr().iter().any(|column| is_constant(&column.expr)) => {
+            let columns = projection
+                .expr()
+                .iter()
+                .map(|column| ProjectionExpr { expr: hidden_expr(&column.expr), alias: column.alias.clone() });
+            Ok(Arc::new(ProjectionExec::try_new(columns, Arc::clone(projection.input()))?))
+        }
+        Some(_) | None => Ok(plan),
+    }
+}
+
+fn is_constant(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<Literal>().is_some()
+}
+
+fn hidden_expr(expr: &Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+    match expr.downcast_ref::<Literal>() {
+        Some(value) => Arc::new(Hidden { value: value.clone() }),
+        None => Arc::clone(expr),
+    }
+}
+
+/// A constant that looks like a computed value.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Hidden {
+    value: Literal,
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl PhysicalExpr for Hidden {
+    fn data_type(&self, input_schema: &Schema) -> Result<DataType> {
+        self.value.data_type(input_schema)
+    }
+
+    fn nullable(&self, input_schema: &Schema) -> Result<bool> {
+        self.value.nullable(input_schema)
+    }
+
+    fn return_field(&self, input_schema: &Schema) -> Result<FieldRef> {
+        self.value.return_field(input_schema)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        self.value.evaluate(batch)
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self)
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt_sql(f)
+    }
+}
