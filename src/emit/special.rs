@@ -99,10 +99,15 @@ pub(super) fn over_rows(
         }
         (FunctionKind::Window, "ntile") => types::cast_value(writer.dialect, of("ntile", args), &DataType::Int32),
         (FunctionKind::Window, "percent_rank" | "cume_dist") => Ok(of(call.name, args)),
-        // Outside the frame these give the type's default, unless the type has a NULL.
+        // Outside the frame these give the type's default, unless the type has a NULL; and a default of another type, such
+        // as a date with more days, is refused.
         (FunctionKind::Window, "lag" | "lead" | "first_value" | "last_value" | "nth_value") if !args.is_empty() => {
             let value = args.remove(0);
-            args.insert(0, plain_call("toNullable", vec![value]));
+            let value = match call.typed.and_then(|argument| argument.get_type(scope.schema).ok()) {
+                Some(data_type) => types::cast(writer.dialect, value, &data_type)?,
+                None => plain_call("toNullable", vec![value]),
+            };
+            args.insert(0, value);
             Ok(of(call.name, args))
         }
         _ => writer.unsupported(format!("function {}", call.name)),
