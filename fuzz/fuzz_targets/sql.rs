@@ -34,6 +34,7 @@ fuzz_target!(|data: &[u8]| {
         let query = match &statement.kind {
             StatementKind::Query(query) | StatementKind::Explain { target: ExplainTarget::Query(query), .. } => query,
             StatementKind::Declare(cursor) => &cursor.query,
+            StatementKind::Copy(copy) => &copy.query,
             StatementKind::Explain { target: ExplainTarget::Execute(_), .. }
             | StatementKind::Prepare { .. }
             | StatementKind::Execute(_)

@@ -64,6 +64,11 @@ impl Operators {
     pub(super) fn settle(&self, expr: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
         match &expr {
             Expr::BinaryExpr(_) | Expr::Column(_) | Expr::Literal(_, _) | Expr::Placeholder(_) => return Ok(expr),
+            // A quotient was made here, of operands that were typed; looking through it again at every step of a chain
+            // would take the fourth power of its length.
+            Expr::ScalarFunction(call) if matches!(call.func.name(), "numeric_divide" | "float_divide") => {
+                return Ok(expr);
+            }
             _ => {}
         }
         let settled = expr.clone().transform_up(|part| settle_one(part, schema, self))?.data;

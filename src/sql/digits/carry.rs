@@ -48,6 +48,7 @@ impl<'a> Carry<'a> {
         self.lift_as(plan, wanted, Casts::Written)
     }
 
+    #[recursive::recursive]
     fn lift_as(&mut self, plan: &LogicalPlan, wanted: &[Column], casts: Casts) -> Found {
         if wanted.is_empty() {
             return Ok(None);

@@ -63,6 +63,7 @@ impl Reader<'_> {
         }
     }
 
+    #[recursive::recursive]
     pub(super) fn digits(&self, expr: &Expr, casts: Casts) -> Result<Digits, DataFusionError> {
         match expr {
             Expr::Alias(alias) => self.digits(&alias.expr, casts),
