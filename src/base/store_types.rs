@@ -47,12 +47,12 @@ pub fn clickhouse(name: &str) -> Option<StoreType> {
     Some(required(sql_type))
 }
 
-/// Whether a ClickHouse type is `String`, as it is or wrapped.
+/// Whether a ClickHouse type is the one named, as it is or wrapped in `Nullable` or `LowCardinality`.
 #[must_use]
-pub fn is_clickhouse_string(name: &str) -> bool {
+pub fn is_clickhouse(name: &str, wanted: &str) -> bool {
     match split(name) {
-        Some(("Nullable" | "LowCardinality", Some(inner))) => is_clickhouse_string(inner),
-        Some((word, None)) => word == "String",
+        Some(("Nullable" | "LowCardinality", Some(inner))) => is_clickhouse(inner, wanted),
+        Some((word, None)) => word == wanted,
         Some(_) | None => false,
     }
 }
@@ -160,10 +160,10 @@ mod tests {
     #[test]
     fn only_a_string_is_a_string() {
         for name in ["String", "Nullable(String)", "LowCardinality(Nullable(String))"] {
-            assert!(is_clickhouse_string(name), "{name}");
+            assert!(is_clickhouse(name, "String"), "{name}");
         }
         for name in ["FixedString(3)", "Enum8('String' = 1)", "UUID", "Array(String)", "string"] {
-            assert!(!is_clickhouse_string(name), "{name}");
+            assert!(!is_clickhouse(name, "String"), "{name}");
         }
     }
 

@@ -12,8 +12,22 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 
 /// Functions that give a value, or NULL, for every argument of their types.
 const SAFE: &[&str] = &[
-    "btrim", "character_length", "coalesce", "concat", "greatest", "least", "lower", "ltrim", "nullif", "octet_length",
-    "replace", "reverse", "rtrim", "starts_with", "strpos", "upper",
+    "btrim",
+    "character_length",
+    "coalesce",
+    "concat",
+    "greatest",
+    "least",
+    "lower",
+    "ltrim",
+    "nullif",
+    "octet_length",
+    "replace",
+    "reverse",
+    "rtrim",
+    "starts_with",
+    "strpos",
+    "upper",
 ];
 
 /// Whether no row can make the expression fail. What is not known can.

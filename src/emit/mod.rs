@@ -20,6 +20,7 @@ mod join;
 mod literal;
 mod nodes;
 mod quote;
+mod scan;
 mod scope;
 mod special;
 mod statement;

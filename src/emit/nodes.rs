@@ -2,27 +2,25 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::logical_plan::{
-    Aggregate, Distinct, DistinctOn, EmptyRelation, Filter, Limit as LimitNode, Projection, Sort, TableScan, Values,
-    Window,
+    Aggregate, Distinct, DistinctOn, EmptyRelation, Filter, Limit as LimitNode, Projection, Sort, Values, Window,
 };
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Value};
 
-use crate::base::{InternalError, store_types};
+use crate::base::InternalError;
 use crate::route::columns::needs;
-use crate::route::{ColumnSet, physical_name, store_type};
+use crate::route::{ColumnSet, filters_first};
 
-use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query, table_alias};
+use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query};
 use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::{Writer, chain};
 use super::literal::{self, Place};
 use super::scope::{Kind, Scope, Slot};
 use super::uses::{Uses, is_plain, unnamed};
-use super::{clickhouse, join, quote, types};
+use super::{clickhouse, join, quote, scan, types};
 
 /// Nodes of an expression that may be said twice rather than open a derived table.
 const CHEAP: usize = 4;
@@ -101,7 +99,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         None => Err(InternalError::new("a node without inputs").into()),
     };
     match plan {
-        LogicalPlan::TableScan(scan) => table_scan(writer, scan, wanted, outer),
+        LogicalPlan::TableScan(scan) => scan::table_scan(writer, scan, wanted, outer),
         LogicalPlan::Filter(node) => {
             let block = input(writer, &node.input)?;
             Ok(filter(writer, block, node, outer)?.pruned(wanted))
@@ -155,75 +153,13 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
     }
 }
 
-/// FROM table. Its own filters and its row count come from other planners; the guard leaves only plain scans behind.
-fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: Outer<'_>) -> Built {
-    let Some(physical) = physical_name(scan) else {
-        return Err(InternalError::new(format!("{} is no table of a store", scan.table_name)).into());
-    };
-    let dialect = writer.dialect;
-    let alias = writer.next_alias();
-    let slot = |field: &Field| {
-        let column = quote::column(dialect, &alias, field.name());
-        match read_as_text(dialect, scan, field) {
-            true => types::cast(dialect, column, &DataType::Utf8).map(|expr| Slot { expr, kind: Kind::Column, weight: 0 }),
-            false => Ok(Slot::column(column)),
-        }
-    };
-    let fields = scan.projected_schema.fields().iter().enumerate();
-    let slots = fields.map(|(position, field)| match wanted.contains(position) {
-        true => slot(field).map(Some),
-        false => Ok(None),
-    });
-    let slots = slots.collect::<Result<Vec<_>, EmitError>>()?;
-    let relation = TableFactor::Table {
-        name: quote::object_name(dialect, physical),
-        alias: Some(table_alias(dialect, &alias)),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    };
-    let mut block = Block::over(Some(TableWithJoins { relation, joins: Vec::new() }), slots);
-    block.base = true;
-    if !scan.filters.is_empty() {
-        let schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())
-            .map_err(InternalError::new)?;
-        let all = schema.fields().iter().map(|field| slot(field).map(Some));
-        let all = all.collect::<Result<Vec<_>, EmitError>>()?;
-        let scope = Scope { schema: &schema, columns: Some(&all), outer };
-        for filter in &scan.filters {
-            block.filters.extend(writer.conditions(filter, &scope)?);
-        }
-    }
-    if let Some(rows) = scan.fetch {
-        block.limit = Some(Limit { skip: Rows::Known(0), fetch: Some(Rows::Known(rows as u64)) });
-    }
-    Ok(block)
-}
-
-/// Whether a column is text to the plan and something else to the store: an enumeration, or a type without an equal.
-fn read_as_text(dialect: Dialect, scan: &TableScan, field: &Field) -> bool {
-    let store_type = store_type(scan, field.name());
-    field.data_type() == &DataType::Utf8 && store_type.is_some_and(|store_type| !is_text(dialect, store_type))
-}
-
-fn is_text(dialect: Dialect, store_type: &str) -> bool {
-    match dialect {
-        Dialect::ClickHouse => store_types::is_clickhouse_string(store_type),
-        Dialect::PostgreSql => store_types::postgresql(store_type).is_some(),
-        Dialect::Redis => true,
-    }
-}
-
 /// WHERE, or HAVING above a group.
 fn filter(writer: &mut Writer, mut block: Block, node: &Filter, outer: Outer<'_>) -> Built {
     let schema = node.input.schema();
     let uses = Uses::of([&node.predicate], schema)?;
-    if !filter_fits(&block, &uses) {
+    // ClickHouse takes an outer column in HAVING for one of its own that is no key.
+    let outer_in_having = writer.dialect == Dialect::ClickHouse && uses.outer && block.group.is_some();
+    if outer_in_having || !filter_fits(&block, &uses) {
         block = block.derive(writer, schema);
     }
     if block.group.is_none() {
@@ -233,7 +169,8 @@ fn filter(writer: &mut Writer, mut block: Block, node: &Filter, outer: Outer<'_>
         // The guard stands on the table itself. ClickHouse orders the conditions of a WHERE as it likes, and one of the
         // user's could fail on a row of another tenant before the guard has looked at it.
         // (A guard has no subquery; where the table is everybody's, a condition of the user's stands in its place.)
-        let on_table = matches!(node.input.as_ref(), LogicalPlan::TableScan(_)) && !uses.subquery;
+        let on_table =
+            matches!(node.input.as_ref(), LogicalPlan::TableScan(scan) if filters_first(scan)) && !uses.subquery;
         if writer.dialect == Dialect::ClickHouse && on_table {
             block.first_filters.extend(conditions);
         } else {

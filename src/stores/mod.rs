@@ -122,3 +122,8 @@ impl UserFacing for StoreError {
         }
     }
 }
+
+/// An error and its causes, for the log; the outermost alone says little.
+fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |inner| inner.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -7,31 +7,41 @@ use datafusion::arrow::datatypes::DataType;
 use crate::base::{InternalError, SqlType, StoreKind, TableName, store_types};
 use crate::catalog::{Column, Table};
 
-/// The columns of the configured databases, in the order of the tables.
-pub(super) const STATEMENT: &str = "SELECT database, table, name, type FROM system.columns \
-     WHERE database IN {databases:Array(String)} AND default_kind NOT IN ('ALIAS', 'EPHEMERAL') \
-     ORDER BY database, table, position";
+/// The columns of the configured databases, in the order of the tables, and the engine of each table.
+pub(super) const STATEMENT: &str = "SELECT c.database, c.table, c.name, c.type, t.engine FROM system.columns AS c \
+     JOIN system.tables AS t ON t.database = c.database AND t.name = c.table \
+     WHERE c.database IN {databases:Array(String)} AND c.default_kind NOT IN ('ALIAS', 'EPHEMERAL') \
+     ORDER BY c.database, c.table, c.position";
 
 /// The tables that the rows of [`STATEMENT`] tell of. A type that is not known is read as text, and logged.
 pub(super) fn tables(batches: &[RecordBatch]) -> Result<Vec<Table>, InternalError> {
     let mut tables: Vec<Table> = Vec::new();
     for batch in batches {
-        let [database, table, name, store_type] = [texts(batch, 0)?, texts(batch, 1)?, texts(batch, 2)?, texts(batch, 3)?];
+        let [database, table, name] = [texts(batch, 0)?, texts(batch, 1)?, texts(batch, 2)?];
+        let [store_type, engine] = [texts(batch, 3)?, texts(batch, 4)?];
         for row in 0..batch.num_rows() {
             let wanted = TableName::new(database.value(row), table.value(row));
             let column = column(&wanted, name.value(row), store_type.value(row));
             match tables.last_mut() {
                 Some(last) if last.name == wanted => last.columns.push(column),
-                _ => tables.push(empty(wanted, column)),
+                _ => tables.push(with_column(wanted, column, engine.value(row))),
             }
         }
     }
     Ok(tables)
 }
 
-fn empty(name: TableName, first: Column) -> Table {
+fn with_column(name: TableName, first: Column, engine: &str) -> Table {
     let physical = vec![name.schema.clone(), name.table.clone()];
-    Table { name, store: StoreKind::ClickHouse, physical, columns: vec![first], key: None, stale: false }
+    Table {
+        name,
+        store: StoreKind::ClickHouse,
+        physical,
+        columns: vec![first],
+        key: None,
+        filters_first: engine.ends_with("MergeTree"),
+        stale: false,
+    }
 }
 
 fn column(table: &TableName, name: &str, store_type: &str) -> Column {

@@ -53,8 +53,12 @@ impl Exception {
     /// What the client is told.
     pub(super) fn report(&self) -> ErrorReport {
         let (sqlstate, message) = match self.code {
-            // ILLEGAL_DIVISION
-            153 => (SqlState::DIVISION_BY_ZERO, "division by zero"),
+            // ILLEGAL_DIVISION, of the smallest number by -1 or of any by 0
+            153 if self.text.contains("minimal signed number") => {
+                (SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range")
+            }
+            // and FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, which the emitter asks for where a divisor is a float
+            153 | 395 => (SqlState::DIVISION_BY_ZERO, "division by zero"),
             // CANNOT_CONVERT_TYPE, of a checked cast
             70 => (SqlState::NUMERIC_VALUE_OUT_OF_RANGE, self.narrowed()),
             // ARGUMENT_OUT_OF_BOUND, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, DECIMAL_OVERFLOW

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::base::InternalError;
 use crate::config::Secret;
+use crate::stores::causes;
 
 use super::exception::Exception;
 
@@ -132,20 +133,8 @@ fn form(boundary: &str, question: &Question<'_>) -> String {
 }
 
 fn reached(error: &hyper_util::client::legacy::Error) -> Failure {
-    let words = words(error);
+    let words = causes(error);
     if error.is_connect() { Failure::Unreachable(words) } else { Failure::Cut(words) }
-}
-
-/// An error and its causes; the outermost alone says little.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words.push_str(": ");
-        words.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    words
 }
 
 async fn refused(response: Response<Incoming>) -> Failure {

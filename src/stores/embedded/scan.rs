@@ -258,6 +258,7 @@ mod tests {
             physical: vec![],
             columns: vec![column],
             key: None,
+            filters_first: false,
             stale: false,
         };
         let table = Arc::new(EmbeddedTable::new(definition, super::super::Retention::rows(10)));

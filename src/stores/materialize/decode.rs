@@ -120,7 +120,9 @@ impl Column {
     /// Takes a value; `None` is NULL.
     pub(super) fn push(&mut self, value: Option<&[u8]>) -> Result<(), Unreadable> {
         match self {
-            Self::Bool(builder) => builder.append_option(value.map(|value| integer(value).map(|it| it != 0)).transpose()?),
+            Self::Bool(builder) => {
+                builder.append_option(value.map(|value| integer(value).map(|it| it != 0)).transpose()?)
+            }
             Self::Int16(builder) => builder.append_option(value.map(narrow).transpose()?),
             Self::Int32(builder) => builder.append_option(value.map(narrow).transpose()?),
             Self::Int64(builder) => builder.append_option(value.map(integer).transpose()?),
@@ -237,9 +239,8 @@ fn integer(mut value: &[u8]) -> Result<i64, Unreadable> {
 }
 
 fn narrow<T: TryFrom<i64>>(value: &[u8]) -> Result<T, Unreadable> {
-    T::try_from(integer(value)?).map_err(|_| {
-        Unreadable::Value(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"))
-    })
+    T::try_from(integer(value)?)
+        .map_err(|_| Unreadable::Value(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range")))
 }
 
 fn float(mut value: &[u8]) -> Result<f64, Unreadable> {

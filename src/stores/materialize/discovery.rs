@@ -27,7 +27,15 @@ pub(super) fn tables(rows: &[Row]) -> Result<Vec<Table>, InternalError> {
             _ => {
                 let physical = vec![name.schema.clone(), name.table.clone()];
                 let columns = vec![column];
-                tables.push(Table { name, store: StoreKind::Materialize, physical, columns, key: None, stale: false });
+                tables.push(Table {
+                    name,
+                    store: StoreKind::Materialize,
+                    physical,
+                    columns,
+                    key: None,
+                    filters_first: false,
+                    stale: false,
+                });
             }
         }
     }

@@ -43,9 +43,12 @@ fn text(value: &ScalarValue) -> Written {
         ScalarValue::FixedSizeBinary(16, Some(bytes)) => Ok(uuid::Uuid::from_slice(bytes)?.hyphenated().to_string()),
         ScalarValue::LargeBinary(Some(json)) => Ok(String::from_utf8(json.clone())?),
         ScalarValue::Binary(Some(bytes)) => hexadecimal(bytes),
-        ScalarValue::IntervalMonthDayNano(Some(interval)) => {
-            Ok(format!("{} months {} days {} microseconds", interval.months, interval.days, interval.nanoseconds / 1_000))
-        }
+        ScalarValue::IntervalMonthDayNano(Some(interval)) => Ok(format!(
+            "{} months {} days {} microseconds",
+            interval.months,
+            interval.days,
+            interval.nanoseconds / 1_000
+        )),
         ScalarValue::List(list) => array(list.value(0).as_ref()),
         other => plain(other),
     }

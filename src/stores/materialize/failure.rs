@@ -4,16 +4,16 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState as StoreState;
 
 use crate::base::{ErrorReport, InternalError, SqlState, StoreKind, UserFacing};
-use crate::stores::StoreError;
+use crate::stores::{StoreError, causes};
 
 /// An error of the driver or of the server.
 pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
     let Some(told) = error.as_db_error() else {
         // A statement or a row that the driver itself cannot read is a defect; all else is the connection.
         if error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>()) {
-            return unavailable(&chain(error));
+            return unavailable(&causes(error));
         }
-        return StoreError::Failed(InternalError::new(chain(error)).report());
+        return StoreError::Failed(InternalError::new(causes(error)).report());
     };
     let state = told.code();
     let class = state.code().get(..2).unwrap_or_default();
@@ -29,7 +29,7 @@ pub(super) fn pool_error(error: &PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) => match error.as_db_error() {
             Some(_) => store_error(error),
-            None => unavailable(&chain(error)),
+            None => unavailable(&causes(error)),
         },
         PoolError::Timeout(_) | PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             unavailable(&error.to_string())
@@ -50,7 +50,11 @@ fn report(state: &StoreState, words: &str) -> ErrorReport {
         (&StoreState::DIVISION_BY_ZERO, SqlState::DIVISION_BY_ZERO, "division by zero"),
         (&StoreState::NUMERIC_VALUE_OUT_OF_RANGE, SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range"),
         (&StoreState::INVALID_TEXT_REPRESENTATION, SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax"),
-        (&StoreState::INVALID_DATETIME_FORMAT, SqlState::INVALID_DATETIME_FORMAT, "invalid input syntax for a date or time"),
+        (
+            &StoreState::INVALID_DATETIME_FORMAT,
+            SqlState::INVALID_DATETIME_FORMAT,
+            "invalid input syntax for a date or time",
+        ),
         (&StoreState::DATETIME_FIELD_OVERFLOW, SqlState::DATETIME_FIELD_OVERFLOW, "date/time field value out of range"),
         (
             &StoreState::CARDINALITY_VIOLATION,
@@ -67,16 +71,4 @@ fn report(state: &StoreState, words: &str) -> ErrorReport {
         }
         None => InternalError::new(format!("materialize: {}: {words}", state.code())).report(),
     }
-}
-
-/// An error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words.push_str(": ");
-        words.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    words
 }

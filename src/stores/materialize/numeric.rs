@@ -18,10 +18,12 @@ pub(super) fn read(mut value: &[u8], precision: u8, scale: i8) -> Result<i256, U
     let negative = match value.get_u16() {
         0 => false,
         0x4000 => true,
-        _ => return Err(Unreadable::Value(ErrorReport::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "a numeric that is not finite is not supported",
-        ))),
+        _ => {
+            return Err(Unreadable::Value(ErrorReport::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "a numeric that is not finite is not supported",
+            )));
+        }
     };
     value.get_u16();
     if value.len() != usize::from(count) * 2 {

@@ -23,13 +23,17 @@ use crate::stores::bounded::bounded;
 use crate::stores::conform::may_be_null;
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
+use super::discovery;
 use super::encode::Parameter;
 use super::failure::{pool_error, store_error};
 use super::rows::Rows;
-use super::discovery;
 
 /// Rows of one batch at most; fewer when the next row is not there yet.
 const BATCH_ROWS: usize = 4_096;
+
+/// Statements that a session of the pool keeps prepared. Texts differ by the constants of clients, so there is no end of
+/// them.
+const PREPARED_STATEMENTS: usize = 256;
 
 /// What every session of the pool begins with. A live read must not wait for other objects to catch up, and the texts
 /// of values must not depend on the server's settings.
@@ -141,9 +145,14 @@ impl PreparedPiece for MaterializePiece {
     async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
         let values = self.values(context)?;
         let client = self.pool.get().await.map_err(|error| pool_error(&error))?;
-        let statement =
-            client.prepare_cached(self.statement.text()).await.map_err(|error| store_error(&error))?;
-        let mut watch = CancelOnDrop { token: Some(client.cancel_token()), tls: self.tls.clone(), client: Some(client) };
+        if client.statement_cache.size() >= PREPARED_STATEMENTS {
+            client.statement_cache.clear();
+        }
+        let statement = client.prepare_cached(self.statement.text()).await.map_err(|error| store_error(&error))?;
+        let sent: Vec<_> = statement.columns().iter().map(|column| column.type_().clone()).collect();
+        let columns = Rows::new(Arc::clone(&self.schema), &sent).map_err(|error| StoreError::Failed(error.report()))?;
+        let mut watch =
+            CancelOnDrop { token: Some(client.cancel_token()), tls: self.tls.clone(), client: Some(client) };
         let rows = watch.client().query_raw(&statement, values.iter().map(Parameter)).await;
         let rows = match rows {
             Ok(rows) => rows,
@@ -152,7 +161,6 @@ impl PreparedPiece for MaterializePiece {
                 return Err(store_error(&error));
             }
         };
-        let columns = Rows::new(Arc::clone(&self.schema)).map_err(|error| StoreError::Failed(error.report()))?;
         let running = Running { rows: Box::pin(rows.ready_chunks(BATCH_ROWS)), columns, watch };
         let batches = stream::unfold(Some(running), next);
         let batches = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches);

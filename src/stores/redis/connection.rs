@@ -10,7 +10,8 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, RedisResult, Value, cmd,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, RedisResult,
+    Value, cmd,
 };
 use tokio::sync::Mutex;
 
@@ -130,7 +131,8 @@ fn sentinel(section: &RedisSection, addresses: Vec<ConnectionInfo>) -> Result<Se
     let master = section.master.clone().ok_or(RedisConnectionError::NoMaster)?;
     let database = addresses.first().map_or(0, |address| address.redis_settings().db());
     let nodes = addresses.into_iter().map(|address| address.addr().clone());
-    let mut builder = SentinelClientBuilder::new(nodes, master, SentinelServerType::Master)?.set_client_to_redis_db(database);
+    let mut builder =
+        SentinelClientBuilder::new(nodes, master, SentinelServerType::Master)?.set_client_to_redis_db(database);
     if let Some(user) = &section.user {
         builder = builder.set_client_to_redis_username(user);
     }
@@ -208,7 +210,8 @@ fn masters_of(nodes: &str) -> Vec<Master> {
         let mut words = line.split_whitespace().skip(1);
         let (address, flags) = (words.next()?, words.next()?);
         let flags: Vec<&str> = flags.split(',').collect();
-        let lives = flags.contains(&"master") && !flags.iter().any(|flag| matches!(*flag, "fail" | "noaddr" | "handshake"));
+        let lives =
+            flags.contains(&"master") && !flags.iter().any(|flag| matches!(*flag, "fail" | "noaddr" | "handshake"));
         let (host, port) = address.split('@').next()?.rsplit_once(':')?;
         lives.then_some(Master::At { host: host.to_owned(), port: port.parse().ok()? })
     };

@@ -127,6 +127,7 @@ mod tests {
             physical: vec![],
             columns: vec![symbol.clone(), vwap.clone()],
             key: Some("symbol".to_owned()),
+            filters_first: false,
             stale: false,
         }
         .schema();

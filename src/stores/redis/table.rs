@@ -15,7 +15,9 @@ pub enum InvalidRedisTable {
     #[error("pattern \"{0}\" must have exactly one * and no other wildcard")]
     Pattern(String),
     /// A field has a type that is not known.
-    #[error("field \"{field}\" has the unknown type \"{field_type}\"; known are text, bigint, double, boolean and timestamptz")]
+    #[error(
+        "field \"{field}\" has the unknown type \"{field_type}\"; known are text, bigint, double, boolean and timestamptz"
+    )]
     FieldType {
         /// The field.
         field: String,
@@ -67,6 +69,7 @@ impl RedisTable {
             physical: vec![section.pattern.clone()],
             columns,
             key: Some(section.key.clone()),
+            filters_first: false,
             stale: false,
         };
         let schema = definition.schema();
@@ -129,14 +132,18 @@ mod tests {
         assert_eq!(table.key_of("AAPL"), "latest:vwap:AAPL:now");
         assert_eq!(table.value_of("latest:vwap:AAPL:now"), Some("AAPL"));
         assert_eq!(table.value_of("latest:other:AAPL:now"), None);
-        let columns: Vec<_> = table.definition().columns.iter().map(|column| (&*column.name, column.nullable)).collect();
+        let columns: Vec<_> =
+            table.definition().columns.iter().map(|column| (&*column.name, column.nullable)).collect();
         assert_eq!(columns, [("symbol", false), ("vwap", true)]);
     }
 
     #[test]
     fn what_is_no_table_is_refused() {
         for pattern in ["latest", "a*b*", "*", "a?*", "a[b]*", "a\\*"] {
-            assert_eq!(RedisTable::new(&section(pattern, "double")).unwrap_err(), InvalidRedisTable::Pattern(pattern.to_owned()));
+            assert_eq!(
+                RedisTable::new(&section(pattern, "double")).unwrap_err(),
+                InvalidRedisTable::Pattern(pattern.to_owned())
+            );
         }
         assert!(matches!(RedisTable::new(&section("a:*", "float")).unwrap_err(), InvalidRedisTable::FieldType { .. }));
         let mut twice = section("a:*", "double");

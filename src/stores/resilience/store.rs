@@ -73,12 +73,15 @@ impl Store for ResilientStore {
     }
 
     async fn discover(&self) -> Result<Vec<Table>, StoreError> {
-        self.care.told(self.inner.discover()).await
+        let asked = async { self.care.in_time(self.inner.discover()).await? };
+        self.care.told(asked).await
     }
 
-    /// Asks even while the breaker is open: that is how the store is found to be back.
+    /// Asks even while the breaker is open: that is how the store is found to be back. What has no answer in the time of a
+    /// connection is as good as down.
     async fn ping(&self) -> Result<(), StoreError> {
-        self.care.told(self.inner.ping()).await
+        let asked = async { self.care.within(self.care.settings.connect_timeout(), self.inner.ping()).await? };
+        self.care.told(asked).await
     }
 }
 
@@ -160,8 +163,12 @@ impl Care {
     }
 
     async fn in_time<T>(&self, doing: impl Future<Output = T>) -> Result<T, StoreError> {
-        let limit = self.settings.answer_timeout();
-        timeout(limit, doing).await.map_err(|_| self.unavailable(format!("It was silent for {} ms.", limit.as_millis())))
+        self.within(self.settings.answer_timeout(), doing).await
+    }
+
+    async fn within<T>(&self, limit: Duration, doing: impl Future<Output = T>) -> Result<T, StoreError> {
+        let silent = |_| self.unavailable(format!("It was silent for {} ms.", limit.as_millis()));
+        timeout(limit, doing).await.map_err(silent)
     }
 
     fn unavailable(&self, detail: String) -> StoreError {
