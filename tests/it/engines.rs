@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::postgres::{self, Postgres};
-use crate::support::TestServer;
-use std::sync::Arc;
+use crate::support::{TestServer, sqlstate, value};
 
 /// The seed of the demo's history, as the configuration has it.
 const SEED: u64 = 42;
@@ -28,14 +28,14 @@ impl Drop for Guarded {
     }
 }
 
-/// All three, running.
+/// All three, running. PostgreSQL is that of the tests; the others end with this.
 pub struct Engines {
-    clickhouse: Guarded,
     clickhouse_port: u16,
-    redis: Guarded,
     redis_port: u16,
     postgres: Arc<Postgres>,
+    /// The database that plays Materialize.
     materialize: String,
+    _processes: [Guarded; 2],
     _folder: tempfile::TempDir,
 }
 
@@ -69,13 +69,15 @@ impl Engines {
         let (clickhouse, clickhouse_port) = start_clickhouse(Path::new(&python));
         let (redis, redis_port) = start_redis(folder.path());
         let materialize = format!("materialize_{}", std::process::id());
-        let engines = Self { clickhouse, clickhouse_port, redis, redis_port, postgres, materialize, _folder: folder };
-        engines.load().await;
+        let processes = [clickhouse, redis];
+        let data = folder.path().to_owned();
+        let engines =
+            Self { clickhouse_port, redis_port, postgres, materialize, _processes: processes, _folder: folder };
+        engines.load(&data);
         Some(engines)
     }
 
-    async fn load(&self) {
-        let data = self._folder.path();
+    fn load(&self, data: &Path) {
         for statement in std::fs::read_to_string(data.join("clickhouse/schema.sql")).unwrap().split(";\n") {
             if !statement.trim().is_empty() {
                 self.clickhouse_run(statement);
@@ -90,11 +92,27 @@ impl Engines {
             }
         }
         let commands = std::fs::File::open(data.join("redis.txt")).unwrap();
-        let loaded = Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).stdin(commands).output().unwrap();
+        let loaded =
+            Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).stdin(commands).output().unwrap();
         assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
         self.postgres.script("postgres", &format!("CREATE DATABASE {}", self.materialize));
         self.postgres.script_file(&self.materialize, &support("materialize_catalog.sql"));
         self.postgres.script_file(&self.materialize, &data.join("materialize.sql"));
+    }
+
+    /// What the front of ClickHouse's engine answers under a path: `/running` has the statements that run, `/kills` how
+    /// often one was to be stopped.
+    pub fn clickhouse_tells(&self, path: &str) -> String {
+        let url = format!("http://127.0.0.1:{}{path}", self.clickhouse_port);
+        ureq::get(&url).call().unwrap().into_body().read_to_string().unwrap()
+    }
+
+    /// Statements of ours that run in Materialize.
+    pub async fn materialize_runs(&self) -> i64 {
+        let client = self.postgres.connect("postgres", &self.materialize).await;
+        let statement =
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'flowforge'";
+        client.query_one(statement, &[]).await.unwrap().get(0)
     }
 
     fn clickhouse_run(&self, statement: &str) {
@@ -105,6 +123,21 @@ impl Engines {
         assert!(status.is_success(), "{text}");
     }
 
+    /// Where ClickHouse's engine listens.
+    pub fn clickhouse_port(&self) -> u16 {
+        self.clickhouse_port
+    }
+
+    /// Where PostgreSQL, as Materialize, listens.
+    pub fn materialize_port(&self) -> u16 {
+        self.postgres.port()
+    }
+
+    /// Where Redis listens.
+    pub fn redis_port(&self) -> u16 {
+        self.redis_port
+    }
+
     /// A server of ours over them.
     pub async fn server(&self) -> TestServer {
         self.server_with(&[]).await
@@ -112,21 +145,27 @@ impl Engines {
 
     /// A server of ours over them, with keys of the configuration changed.
     pub async fn server_with(&self, changes: &[(&str, &str)]) -> TestServer {
-        let clickhouse = format!("[\"http://127.0.0.1:{}\"]", self.clickhouse_port);
-        let materialize = format!("postgres://postgres@127.0.0.1:{}/{}", self.postgres.port(), self.materialize);
-        let redis = format!("[\"redis://127.0.0.1:{}/0\"]", self.redis_port);
-        let tables = std::fs::read_to_string(support("redis_tables.toml")).unwrap();
-        let mut all = vec![
-            ("stores.clickhouse.kind", "remote"),
-            ("stores.clickhouse.urls", &clickhouse),
-            ("stores.materialize.kind", "remote"),
-            ("stores.materialize.url", &materialize),
-            ("stores.redis.kind", "remote"),
-            ("stores.redis.urls", &redis),
-            ("stores.redis.tables", tables.trim()),
-        ];
+        let addresses = self.addresses(self.clickhouse_port(), self.materialize_port(), self.redis_port());
+        let mut all: Vec<_> = addresses.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         all.extend_from_slice(changes);
         TestServer::start_with(&all).await
+    }
+
+    /// The keys of the configuration that name the stores, at these ports.
+    pub fn addresses(&self, clickhouse: u16, materialize: u16, redis: u16) -> Vec<(String, String)> {
+        let tables = std::fs::read_to_string(support("redis_tables.toml")).unwrap();
+        let database = &self.materialize;
+        [
+            ("clickhouse.kind", "remote".to_owned()),
+            ("clickhouse.urls", format!("[\"http://127.0.0.1:{clickhouse}\"]")),
+            ("materialize.kind", "remote".to_owned()),
+            ("materialize.url", format!("postgres://postgres@127.0.0.1:{materialize}/{database}")),
+            ("redis.kind", "remote".to_owned()),
+            ("redis.urls", format!("[\"redis://127.0.0.1:{redis}/0\"]")),
+            ("redis.tables", tables.trim().to_owned()),
+        ]
+        .map(|(key, value)| (format!("stores.{key}"), value))
+        .to_vec()
     }
 }
 
@@ -164,4 +203,42 @@ fn start_redis(folder: &Path) -> (Guarded, u16) {
         std::thread::sleep(Duration::from_millis(25));
     }
     (Guarded { child, lifeline }, port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_of_redis_ends_at_its_limit() {
+    let Some(engines) = Engines::start().await else { return };
+    // Everybody's, so that no key of the tenant's stands in the place of the scan. The demo has ten symbols.
+    let policies = r#"[{ table = "latest.vwap", kind = "shared" }]"#;
+    let at = engines.server_with(&[("policies", policies), ("limits.redis_scan_keys", "10")]).await;
+    assert_eq!(value(&at.connect("acme").await, "SELECT count(*) FROM latest.vwap").await, "10");
+    let past = engines.server_with(&[("policies", policies), ("limits.redis_scan_keys", "9")]).await;
+    let client = past.connect("acme").await;
+    let error = client.simple_query("SELECT count(*) FROM latest.vwap").await.unwrap_err();
+    let report = error.as_db_error().unwrap();
+    assert_eq!((report.code().code(), report.detail()), ("54000", Some("limit redis_scan_keys of 9 exceeded")));
+    assert_eq!(value(&client, "SELECT count(*) FROM latest.vwap WHERE symbol IN ('AAPL', 'TSLA', 'NONE')").await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clickhouse_cannot_filter_first_is_guarded_all_the_same() {
+    let Some(engines) = Engines::start().await else { return };
+    let rows = "SELECT symbol, lot_size, if(symbol = 'TSLA', 'x', '1') AS word FROM marts.dim_instruments";
+    engines.clickhouse_run(&format!("CREATE VIEW marts.seen AS {rows}"));
+    engines.clickhouse_run(&format!("CREATE TABLE marts.kept ENGINE = Memory AS {rows}"));
+    let policy = |table| {
+        format!(
+            "{{ table = \"marts.{table}\", kind = \"list_attribute\", column = \"symbol\", attribute = \"symbols\" }}"
+        )
+    };
+    let policies = format!("[{}, {}]", policy("seen"), policy("kept"));
+    let server = engines.server_with(&[("policies", &policies)]).await;
+    let (acme, globex) = (server.connect("acme").await, server.connect("globex").await);
+    for table in ["seen", "kept"] {
+        assert_eq!(value(&acme, &format!("SELECT count(*) FROM {table}")).await, "5");
+        // What fails on a row of the other tenant tells nothing of it.
+        let failing = format!("SELECT count(*) FROM {table} WHERE 10 / (CASE word WHEN 'x' THEN 0 ELSE 1 END) > 1");
+        assert_eq!(value(&acme, &failing).await, "5");
+        assert_eq!(sqlstate(&globex, &failing).await, "22012");
+    }
 }

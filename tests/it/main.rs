@@ -14,6 +14,7 @@ mod clients;
 mod differential;
 mod engines;
 mod explain;
+mod faults;
 mod fixture;
 mod golden;
 mod house;

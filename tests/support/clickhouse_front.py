@@ -34,7 +34,7 @@ RESERVED = {
 }
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 ERROR = re.compile(r"Code: (\d+)\. DB::Exception: ")
-KILL = re.compile(r"^\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*'([^'\\]*)'", re.IGNORECASE)
+KILL = re.compile(r"^\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*(?:'([^'\\]*)'|\{(\w+):String\})", re.IGNORECASE)
 FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 # Which HTTP status an error has, as the server chooses it; 500 for all others.
 STATUS = {
@@ -51,6 +51,7 @@ class Running:
         self.lock = threading.Lock()
         self.streams = {}
         self.killed = set()
+        self.kills = 0
 
     def add(self, query_id, stream):
         with self.lock:
@@ -63,6 +64,7 @@ class Running:
 
     def kill(self, query_id):
         with self.lock:
+            self.kills += 1
             if query_id in self.streams:
                 self.killed.add(query_id)
                 return True
@@ -202,6 +204,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.whole(200, b"Ok.\n")
         if address.path == "/running":
             return self.whole(200, "\n".join(RUNNING.ids()).encode())
+        if address.path == "/kills":
+            return self.whole(200, str(RUNNING.kills).encode())
         kind = self.headers.get("Content-Type", "")
         if kind.startswith("multipart/form-data"):
             parameters.update(form(kind, body))
@@ -212,8 +216,9 @@ class Handler(BaseHTTPRequestHandler):
             self.authenticate(parameters)
             killed = KILL.match(query)
             if killed:
-                found = RUNNING.kill(killed.group(1))
-                return self.whole(200, f"waiting\t{killed.group(1)}\n".encode() if found else b"", query_id)
+                target = killed.group(1) or parameters.get(f"param_{killed.group(2)}", "")
+                found = RUNNING.kill(target)
+                return self.whole(200, f"waiting\t{target}\n".encode() if found else b"", query_id)
             self.run(query, parameters, query_id)
         except Failure as failure:
             headers = {"X-ClickHouse-Exception-Code": str(failure.code)}
