@@ -80,7 +80,7 @@ pub(super) fn binary(
 fn whole(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
     let Some(op) = operator(expr.op) else { return unsupported(format!("operator {}", expr.op)) };
     let operands = vec![writer.alone(&expr.left, scope)?, writer.alone(&expr.right, scope)?];
-    checked(operands, op, &Expr::BinaryExpr(expr.clone()), scope)
+    checked(operands, &op, &Expr::BinaryExpr(expr.clone()), scope)
 }
 
 /// Whole numbers wrap around where PostgreSQL has an error: computed with more bits, they are narrowed with a check. The
@@ -90,7 +90,7 @@ fn whole(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<as
 /// [`EmitError::Unsupported`] for what is no whole number.
 pub(super) fn checked(
     operands: Vec<ast::Expr>,
-    op: BinaryOperator,
+    op: &BinaryOperator,
     typed: &Expr,
     scope: &Scope<'_>,
 ) -> Result<ast::Expr, EmitError> {

@@ -31,12 +31,12 @@ pub(super) fn scalar(
             extract(writer, field, args.remove(1))
         }
         (Dialect::ClickHouse, "abs", [inner]) => clickhouse::absolute(args, inner, scope),
-        (Dialect::ClickHouse, "int_add", [first, _]) => clickhouse::checked(args, BinaryOperator::Plus, first, scope),
+        (Dialect::ClickHouse, "int_add", [first, _]) => clickhouse::checked(args, &BinaryOperator::Plus, first, scope),
         (Dialect::ClickHouse, "int_subtract", [first, _]) => {
-            clickhouse::checked(args, BinaryOperator::Minus, first, scope)
+            clickhouse::checked(args, &BinaryOperator::Minus, first, scope)
         }
         (Dialect::ClickHouse, "int_multiply", [first, _]) => {
-            clickhouse::checked(args, BinaryOperator::Multiply, first, scope)
+            clickhouse::checked(args, &BinaryOperator::Multiply, first, scope)
         }
         (_, name, _) => writer.unsupported(format!("function {name}")),
     }

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
     Time64MicrosecondBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalMonthDayNano, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalMonthDayNano, IntervalUnit, TimeUnit, i256};
 
 use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
 
@@ -121,7 +121,7 @@ impl Column {
     pub(super) fn push(&mut self, value: Option<&[u8]>) -> Result<(), Unreadable> {
         match self {
             Self::Bool(builder) => {
-                builder.append_option(value.map(|value| integer(value).map(|it| it != 0)).transpose()?)
+                builder.append_option(value.map(|value| integer(value).map(|it| it != 0)).transpose()?);
             }
             Self::Int16(builder) => builder.append_option(value.map(narrow).transpose()?),
             Self::Int32(builder) => builder.append_option(value.map(narrow).transpose()?),
@@ -135,7 +135,7 @@ impl Column {
             Self::Float64(builder) => builder.append_option(value.map(float).transpose()?),
             Self::Decimal128(builder, precision, scale) => {
                 let read = value.map(|value| numeric::read(value, *precision, *scale)).transpose()?;
-                builder.append_option(read.and_then(|value| value.to_i128()));
+                builder.append_option(read.and_then(i256::to_i128));
             }
             Self::Decimal256(builder, precision, scale) => {
                 builder.append_option(value.map(|value| numeric::read(value, *precision, *scale)).transpose()?);
@@ -199,7 +199,8 @@ impl List {
         }
         if dimensions == 1 {
             let mut next = || rest.try_get_i32().map_err(|_| malformed("array"));
-            (next()?, next()?);
+            next()?;
+            next()?;
             count = next()?;
             next()?;
         }

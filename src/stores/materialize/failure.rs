@@ -10,7 +10,9 @@ use crate::stores::{StoreError, causes};
 pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
     let Some(told) = error.as_db_error() else {
         // A statement or a row that the driver itself cannot read is a defect; all else is the connection.
-        if error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>()) {
+        if error.is_closed()
+            || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        {
             return unavailable(&causes(error));
         }
         return StoreError::Failed(InternalError::new(causes(error)).report());
