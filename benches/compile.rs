@@ -42,6 +42,7 @@ fn view() -> TenantView {
         physical: vec!["flowforge".to_owned(), "raw_trades".to_owned()],
         columns: columns.into_iter().map(column).collect(),
         key: None,
+        filters_first: false,
         stale: false,
     };
     let policy = Policy::ListAttribute { column: "symbol".to_owned(), attribute: "symbols".to_owned() };

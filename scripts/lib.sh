@@ -68,14 +68,40 @@ require_test_tools() {
     export FLOWFORGE_POSTGRES_BIN
 }
 
-# Drivers of other languages, in a cache outside the checkout, named by what is asked for so that a change installs anew.
-require_clients() {
-    local wanted cache jdbc
+require_python() {
     apt_install python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || {
         as_root apt-get update -qq
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
     }
+}
+
+# The engines that the stores are tested with: Redis, and ClickHouse's engine as a Python package, in a cache outside the
+# checkout. PostgreSQL, which plays Materialize, is there already.
+require_engines() {
+    local wanted cache
+    require_python
+    if ! command -v redis-server >/dev/null; then
+        apt_install redis-server redis-server
+        # Debian starts one; the tests have their own.
+        as_root service redis-server stop >/dev/null 2>&1 || true
+    fi
+    wanted=$(sha256sum <tests/support/requirements.txt | cut -c1-16)
+    cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/flowforge/engines-$wanted
+    if [ ! -e "$cache/complete" ]; then
+        say "installing the ClickHouse engine"
+        rm -rf "$cache"
+        python3 -m venv "$cache"
+        "$cache/bin/pip" install --quiet --disable-pip-version-check -r tests/support/requirements.txt
+        touch "$cache/complete"
+    fi
+    export FLOWFORGE_CLICKHOUSE_PYTHON=$cache/bin/python
+}
+
+# Drivers of other languages, in a cache outside the checkout, named by what is asked for so that a change installs anew.
+require_clients() {
+    local wanted cache jdbc
+    require_python
     apt_install node nodejs
     apt_install npm npm
     apt_install javac default-jdk-headless

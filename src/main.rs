@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use flowforge::base::{TenantId, UserName};
 use flowforge::config::{Config, Override};
+use flowforge::demo;
 use flowforge::server::{Server, greeting};
 use flowforge::tenancy::{Authenticators, ScramVerifier};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -53,6 +54,14 @@ enum Command {
     },
     /// Read a password from standard input and print its verifier for the configuration.
     HashPassword,
+    /// Write the demo's data as files for the tools of ClickHouse, Materialize and Redis.
+    DemoData {
+        /// The same seed gives the same history.
+        #[arg(long, default_value_t = 42)]
+        seed: u64,
+        /// Where the files go.
+        folder: PathBuf,
+    },
     /// Check a configuration file and print every problem.
     CheckConfig {
         /// The file.
@@ -136,6 +145,7 @@ fn run(command: Command) -> Result<(), String> {
             print_line(&authenticators.mint_token(&tenant, &user, lifetime_seconds).map_err(text)?)
         }
         Command::HashPassword => print_line(&ScramVerifier::generate(&read_password()?).map_err(text)?.to_string()),
+        Command::DemoData { seed, folder } => demo::write_data(seed, &folder).map_err(text),
         Command::CheckConfig { file } => {
             Config::load(Some(&file), &with_environment(Vec::new())).map_err(text)?;
             print_line(&format!("{}: no problem found", file.display()))

@@ -14,14 +14,18 @@ use tokio_util::sync::CancellationToken;
 use crate::base::limits::LimitSet;
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
 use crate::catalog::system::started_at;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ConnectionSection, Problem, StoreBackend};
 use crate::demo;
 use crate::engine::{Engine, EngineParts};
 use crate::live;
 use crate::pg;
-use crate::stores::StoreError;
+use crate::stores::clickhouse::ClickHouseStore;
 use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
+use crate::stores::materialize::MaterializeStore;
+use crate::stores::redis::{RedisConnection, RedisStore, RedisTable};
+use crate::stores::resilience::ResilientStore;
+use crate::stores::{Store, StoreError};
 use crate::tenancy::{Authenticators, MintError, PolicyBook};
 
 /// How often every store is asked for its tables.
@@ -159,27 +163,93 @@ fn tls_settings(config: &Config) -> Result<Option<pg::TlsSettings>, StartError> 
     settings.map(Some).map_err(|error| StartError::Certificate(error.to_string()))
 }
 
-/// The engine over embedded stores, and the feed that goes on filling them.
+/// The engine over the configured stores, and the feed that goes on filling those that are embedded.
 fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Feed>), StartError> {
     let hub = Hub::default();
     let local = LocalExecutor::new(limits)?;
-    let rates = demo::Rates {
-        trades_per_second: f64::from(config.demo.trades_per_second),
-        quotes_per_second: f64::from(config.demo.quotes_per_second),
-    };
-    let options = demo::DemoOptions { seed: config.demo.seed, rates };
-    let embedded = demo::start(options, &hub, limits, &local)?;
+    let (mut stores, feed) = embedded_stores(config, limits, &hub, &local)?;
+    stores.extend(remote_stores(config, limits, &local)?);
     let engine = Engine::new(EngineParts {
         database: config.server.database.clone(),
         limits: limits.clone(),
-        stores: embedded.stores,
+        stores,
         policies: Arc::new(PolicyBook::from_config(&config.policies)),
         hub,
         local,
         search_path: config.session.search_path.clone(),
         statement_timeout_ms: config.session.statement_timeout_ms,
     });
-    Ok((engine, embedded.feed))
+    Ok((engine, feed))
+}
+
+type EmbeddedStores = (Vec<Arc<dyn Store>>, Option<demo::Feed>);
+
+/// The stores that this process plays. Where it plays none there is nothing to fill.
+fn embedded_stores(
+    config: &Config,
+    limits: &LimitSet,
+    hub: &Hub,
+    local: &Arc<LocalExecutor>,
+) -> Result<EmbeddedStores, StartError> {
+    let is_embedded = |kind: StoreKind| backend(config, kind) == StoreBackend::Embedded;
+    if !StoreKind::ALL.into_iter().any(is_embedded) {
+        return Ok((Vec::new(), None));
+    }
+    let rates = demo::Rates {
+        trades_per_second: f64::from(config.demo.trades_per_second),
+        quotes_per_second: f64::from(config.demo.quotes_per_second),
+    };
+    let options = demo::DemoOptions { seed: config.demo.seed, rates };
+    let embedded = demo::start(options, hub, limits, local)?;
+    let stores = embedded.stores.into_iter().filter(|store| is_embedded(store.kind())).collect();
+    Ok((stores, embedded.feed))
+}
+
+fn backend(config: &Config, kind: StoreKind) -> StoreBackend {
+    match kind {
+        StoreKind::ClickHouse => config.stores.clickhouse.kind,
+        StoreKind::Materialize => config.stores.materialize.kind,
+        StoreKind::Redis => config.stores.redis.kind,
+    }
+}
+
+/// The stores that are somewhere else.
+fn remote_stores(
+    config: &Config,
+    limits: &LimitSet,
+    local: &Arc<LocalExecutor>,
+) -> Result<Vec<Arc<dyn Store>>, StartError> {
+    let remote = StoreKind::ALL.into_iter().filter(|kind| backend(config, *kind) == StoreBackend::Remote);
+    remote.map(|kind| remote_store(config, kind, limits, local)).collect()
+}
+
+fn remote_store(
+    config: &Config,
+    kind: StoreKind,
+    limits: &LimitSet,
+    local: &Arc<LocalExecutor>,
+) -> Result<Arc<dyn Store>, StartError> {
+    let (store, connection): (Arc<dyn Store>, ConnectionSection) = match kind {
+        StoreKind::ClickHouse => {
+            let section = &config.stores.clickhouse;
+            (Arc::new(ClickHouseStore::new(section)?), section.connection)
+        }
+        StoreKind::Materialize => {
+            let section = &config.stores.materialize;
+            (Arc::new(MaterializeStore::new(section)?), section.connection)
+        }
+        StoreKind::Redis => {
+            let section = &config.stores.redis;
+            let refused = |key: &str, error: &dyn std::error::Error| {
+                ConfigError::Problems(vec![Problem::new(key, error.to_string())])
+            };
+            let connection = RedisConnection::new(section).map_err(|error| refused("stores.redis.urls", &error))?;
+            let tables = section.tables.iter().map(RedisTable::new).collect::<Result<Vec<_>, _>>();
+            let tables = tables.map_err(|error| refused("stores.redis.tables", &error))?;
+            (Arc::new(RedisStore::new(connection, tables, limits, Arc::clone(local))), section.connection)
+        }
+    };
+    Ok(Arc::new(ResilientStore::new(store, connection)))
 }
 
 /// What the side listener is given.

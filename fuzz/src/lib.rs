@@ -61,6 +61,7 @@ fn table(name: &str, store: StoreKind) -> Table {
         store,
         columns,
         key: Some("symbol".to_owned()),
+        filters_first: false,
         stale: false,
     }
 }

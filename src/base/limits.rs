@@ -45,6 +45,8 @@ limits! {
     PLAN_EXPANSION = "plan_expansion", 20_000, "nested, each level multiplies, and a short statement would be planned for hours";
     /// Rows that `generate_series` makes.
     GENERATED_ROWS = "generated_rows", 1_000_000, "they are made in memory before the query runs";
+    /// Keys of Redis that a read without a key may find.
+    REDIS_SCAN_KEYS = "redis_scan_keys", 10_000, "a scan asks for every key of the pattern and holds up the server";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.

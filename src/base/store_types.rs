@@ -47,6 +47,16 @@ pub fn clickhouse(name: &str) -> Option<StoreType> {
     Some(required(sql_type))
 }
 
+/// Whether a ClickHouse type is the one named, as it is or wrapped in `Nullable` or `LowCardinality`.
+#[must_use]
+pub fn is_clickhouse(name: &str, wanted: &str) -> bool {
+    match split(name) {
+        Some(("Nullable" | "LowCardinality", Some(inner))) => is_clickhouse(inner, wanted),
+        Some((word, None)) => word == wanted,
+        Some(_) | None => false,
+    }
+}
+
 /// Reads a PostgreSQL or Materialize type as `format_type` names it. Every column may be NULL there.
 #[must_use]
 pub fn postgresql(name: &str) -> Option<StoreType> {
@@ -144,6 +154,16 @@ mod tests {
         ];
         for (name, sql_type, nullable) in cases {
             assert_eq!(clickhouse(name), Some(StoreType { sql_type, nullable }), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_string_is_a_string() {
+        for name in ["String", "Nullable(String)", "LowCardinality(Nullable(String))"] {
+            assert!(is_clickhouse(name, "String"), "{name}");
+        }
+        for name in ["FixedString(3)", "Enum8('String' = 1)", "UUID", "Array(String)", "string"] {
+            assert!(!is_clickhouse(name, "String"), "{name}");
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The column by which the store looks a row up directly (Redis: the part of the key that `*` stands for).
     pub key: Option<String>,
+    /// The store can look at the conditions of the guard before anything else of a statement (ClickHouse: `PREWHERE`, which
+    /// not every engine has).
+    pub filters_first: bool,
     /// The store was down at the last discovery; the columns are the last known ones.
     pub stale: bool,
 }

@@ -6,6 +6,7 @@ use crate::base::limits::{self, LimitSet};
 
 use super::error::Problem;
 use super::sections::{Config, JwtAlgorithm, JwtSection, PolicyKind, PolicySection};
+use super::stores::{ConnectionSection, RedisTopology, StoreBackend};
 use super::verifier::ScramVerifier;
 
 /// A shorter secret can be guessed offline from one token.
@@ -25,6 +26,7 @@ impl Config {
         self.check_policies(&mut problems);
         self.check_limits(&mut problems);
         self.check_live(&mut problems);
+        self.check_stores(&mut problems);
         problems
     }
 
@@ -123,6 +125,34 @@ impl Config {
         }
     }
 
+    fn check_stores(&self, problems: &mut Vec<Problem>) {
+        let stores = &self.stores;
+        let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+        if stores.clickhouse.kind == StoreBackend::Remote
+            && (stores.clickhouse.urls.is_empty() || !stores.clickhouse.urls.iter().all(web))
+        {
+            let message = "it must have addresses that begin with https:// or http://";
+            problems.push(Problem::new("stores.clickhouse.urls", message));
+        }
+        if stores.materialize.kind == StoreBackend::Remote && stores.materialize.url.is_none() {
+            problems.push(Problem::new("stores.materialize.url", "a remote store needs it"));
+        }
+        if stores.redis.kind == StoreBackend::Remote && stores.redis.urls.is_empty() {
+            problems.push(Problem::new("stores.redis.urls", "a remote store needs an address"));
+        }
+        if stores.redis.topology == RedisTopology::Sentinel && stores.redis.master.is_none() {
+            problems.push(Problem::new("stores.redis.master", "Sentinel needs the name of the master"));
+        }
+        let sections = [
+            ("clickhouse", &stores.clickhouse.connection),
+            ("materialize", &stores.materialize.connection),
+            ("redis", &stores.redis.connection),
+        ];
+        for (store, connection) in sections {
+            check_connection(store, connection, problems);
+        }
+    }
+
     fn check_live(&self, problems: &mut Vec<Problem>) {
         if self.live.heartbeat_seconds == 0 {
             problems.push(Problem::new("live.heartbeat_seconds", "it must be at least 1"));
@@ -130,6 +160,22 @@ impl Config {
         if self.live.dead_after_seconds <= self.live.heartbeat_seconds {
             let message = "it must be more than live.heartbeat_seconds";
             problems.push(Problem::new("live.dead_after_seconds", message));
+        }
+    }
+}
+
+fn check_connection(store: &str, section: &ConnectionSection, problems: &mut Vec<Problem>) {
+    let values = [
+        ("connect_timeout_ms", section.connect_timeout_ms == 0),
+        ("answer_timeout_ms", section.answer_timeout_ms == 0),
+        ("concurrent_queries", section.concurrent_queries == 0),
+        ("attempts", section.attempts == 0),
+        ("breaker_failures", section.breaker_failures == 0),
+        ("breaker_pause_ms", section.breaker_pause_ms == 0),
+    ];
+    for (name, is_zero) in values {
+        if is_zero {
+            problems.push(Problem::new(format!("stores.{store}.connection.{name}"), "it must be at least 1"));
         }
     }
 }

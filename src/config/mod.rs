@@ -9,6 +9,7 @@ mod error;
 mod load;
 mod secret;
 mod sections;
+mod stores;
 mod verifier;
 
 pub use error::{ConfigError, Problem};
@@ -16,6 +17,10 @@ pub use load::Override;
 pub use secret::Secret;
 pub use sections::{
     AuthSection, Config, DemoSection, JwtAlgorithm, JwtSection, LiveSection, LogSection, PolicyKind, PolicySection,
-    ServerSection, SessionSection, StoreBackend, StoreSection, StoresSection, TenantSection, TlsSection, UserSection,
+    ServerSection, SessionSection, TenantSection, TlsSection, UserSection,
+};
+pub use stores::{
+    ClickHouseSection, ConnectionSection, MaterializeSection, RedisFieldSection, RedisSection, RedisTableSection,
+    RedisTopology, StoreBackend, StoresSection,
 };
 pub use verifier::{InvalidVerifier, ScramVerifier};

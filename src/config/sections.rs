@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::base::{TableName, TenantId, UserName};
 
 use super::secret::Secret;
+use super::stores::StoresSection;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -245,47 +246,6 @@ pub struct LiveSection {
 impl Default for LiveSection {
     fn default() -> Self {
         Self { allowed_origins: Vec::new(), heartbeat_seconds: 25, dead_after_seconds: 60 }
-    }
-}
-
-/// The three stores.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoresSection {
-    /// `[stores.clickhouse]`
-    pub clickhouse: StoreSection,
-    /// `[stores.materialize]`
-    pub materialize: StoreSection,
-    /// `[stores.redis]`
-    pub redis: StoreSection,
-}
-
-/// One store.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreSection {
-    /// What plays it.
-    pub kind: StoreBackend,
-}
-
-/// What plays a store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum StoreBackend {
-    /// Tables in the memory of this process.
-    #[default]
-    Embedded,
-}
-
-/// A backend that this version does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("store kind \"{0}\" is not supported by this version, only \"embedded\"")]
-pub struct UnsupportedBackend(String);
-
-impl TryFrom<String> for StoreBackend {
-    type Error = UnsupportedBackend;
-    fn try_from(value: String) -> Result<Self, UnsupportedBackend> {
-        if value == "embedded" { Ok(Self::Embedded) } else { Err(UnsupportedBackend(value)) }
     }
 }
 

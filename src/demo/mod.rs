@@ -7,6 +7,7 @@
 
 mod alerts;
 mod analytics;
+mod export;
 mod feed;
 mod fixed;
 mod history;
@@ -18,6 +19,7 @@ mod rows;
 mod tables;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -31,6 +33,7 @@ use crate::stores::local::LocalExecutor;
 use crate::tenancy::{PolicyBook, Tenant};
 
 pub use alerts::Thresholds;
+pub use export::ExportError;
 pub use feed::{Feed, Rates};
 pub use history::{DAYS, FIXED_END, QUOTES, SeedOptions, TRADES};
 pub use instruments::{INSTRUMENTS, Instrument, symbols_of};
@@ -73,6 +76,16 @@ pub fn start(
     let seeded = history::seed(&tables, SeedOptions { seed: options.seed, end }).map_err(InternalError::new)?;
     let feed = has_feed.then(|| Feed::new(seeded, Arc::clone(&tables), hub.clone(), options.rates, end));
     Ok(DemoStores { stores: stores(&tables, executor), tables, feed })
+}
+
+/// Writes the history as files that the stores' own tools load. It ends at [`FIXED_END`].
+///
+/// # Errors
+/// [`ExportError`]
+pub fn write_data(seed: u64, folder: &Path) -> Result<(), ExportError> {
+    let tables = DemoTables::empty(&LimitSet::default())?;
+    history::seed(&tables, SeedOptions { seed, end: FIXED_END }).map_err(InternalError::new)?;
+    export::export(&tables, folder)
 }
 
 fn stores(tables: &DemoTables, executor: &Arc<LocalExecutor>) -> Vec<Arc<dyn Store>> {

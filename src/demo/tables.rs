@@ -202,6 +202,7 @@ fn table(declaration: &Declaration, limits: &LimitSet) -> Result<Arc<EmbeddedTab
         physical: declaration.physical.iter().map(|part| (*part).to_owned()).collect(),
         columns,
         key: declaration.key.map(str::to_owned),
+        filters_first: declaration.store == StoreKind::ClickHouse,
         stale: false,
     };
     let max_age = match declaration.keep {

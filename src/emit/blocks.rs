@@ -63,6 +63,8 @@ pub(super) struct Block {
     pub(super) from: Option<Box<TableWithJoins>>,
     /// The FROM is a base table, beside which nothing may stand.
     pub(super) base: bool,
+    /// PREWHERE, joined by AND: what ClickHouse must look at before anything else of the block.
+    pub(super) first_filters: Vec<Expr>,
     /// WHERE, joined by AND.
     pub(super) filters: Vec<Expr>,
     /// GROUP BY; `Some` of nothing is one group of all rows.
@@ -89,6 +91,7 @@ impl Block {
         Self {
             from: from.map(Box::new),
             base: false,
+            first_filters: Vec::new(),
             filters: Vec::new(),
             group: None,
             having: Vec::new(),
@@ -239,6 +242,7 @@ impl Block {
             distinct,
             projection,
             from: self.from.map(|from| *from).into_iter().collect(),
+            prewhere: all_of(self.first_filters),
             selection: all_of(self.filters),
             group_by: GroupByExpr::Expressions(self.group.unwrap_or_default(), Vec::new()),
             having: all_of(self.having),

@@ -46,7 +46,7 @@ impl Writer {
         match self.rendering(call.name(), FunctionKind::Scalar)? {
             Rendering::Name(name) => Ok(ast::Expr::Function(function(name, args, Decoration::default()))),
             Rendering::Template(template) => template::instantiate(template, args),
-            Rendering::Special => special::scalar(self, call, args),
+            Rendering::Special => special::scalar(self, call, args, scope),
             Rendering::Unsupported(reason) => self.unsupported(reason),
         }
     }
@@ -61,7 +61,7 @@ impl Writer {
             over: None,
         };
         let name = call.func.name();
-        let args = self.aggregate_arguments(name, &params.args, scope)?;
+        let args = self.aggregate_arguments(name, &params.args, params.distinct, scope)?;
         let call = Call { name, kind: FunctionKind::Aggregate, typed: params.args.first() };
         self.decorated(&call, args, decoration, scope)
     }
@@ -87,7 +87,7 @@ impl Writer {
             WindowFunctionDefinition::AggregateUDF(_) => FunctionKind::Aggregate,
             WindowFunctionDefinition::WindowUDF(_) => FunctionKind::Window,
         };
-        let args = self.aggregate_arguments(name, &params.args, scope)?;
+        let args = self.aggregate_arguments(name, &params.args, params.distinct, scope)?;
         self.decorated(&Call { name, kind, typed: params.args.first() }, args, decoration, scope)
     }
 
@@ -136,10 +136,11 @@ impl Writer {
         &mut self,
         name: &str,
         args: &[Expr],
+        distinct: bool,
         scope: &Scope<'_>,
     ) -> Result<Vec<ast::Expr>, EmitError> {
         match args {
-            [Expr::Literal(value, _)] if name == "count" && !value.is_null() => Ok(vec![wildcard()]),
+            [Expr::Literal(value, _)] if name == "count" && !distinct && !value.is_null() => Ok(vec![wildcard()]),
             _ => self.arguments(args, scope),
         }
     }

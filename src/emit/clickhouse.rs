@@ -5,10 +5,12 @@ use datafusion::logical_expr::expr::BinaryExpr;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use sqlparser::ast::{self, BinaryOperator, Value};
 
+use crate::base::InternalError;
+
 use super::call::plain_call;
 use super::dialect::Dialect;
 use super::error::EmitError;
-use super::expression::{Writer, atom, binary as join_operands};
+use super::expression::{Writer, atom, binary as join_operands, operator};
 use super::scope::Scope;
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, EmitError> {
@@ -30,6 +32,7 @@ pub(super) fn binary(
             let operands = [&expr.left, &expr.right].map(|operand| operand.get_type(scope.schema).ok());
             match operands.iter().flatten().find(|data_type| data_type.is_temporal()) {
                 Some(data_type) => unsupported(format!("arithmetic on {data_type}")),
+                None if operands.iter().flatten().all(DataType::is_integer) => whole(writer, expr, scope).map(Some),
                 None => Ok(None),
             }
         }
@@ -74,6 +77,68 @@ pub(super) fn binary(
     }
 }
 
+fn whole(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
+    let Some(op) = operator(expr.op) else { return unsupported(format!("operator {}", expr.op)) };
+    let operands = vec![writer.alone(&expr.left, scope)?, writer.alone(&expr.right, scope)?];
+    checked(operands, &op, &Expr::BinaryExpr(expr.clone()), scope)
+}
+
+/// Whole numbers wrap around where PostgreSQL has an error: computed with more bits, they are narrowed with a check. The
+/// result has the type of `typed`.
+///
+/// # Errors
+/// [`EmitError::Unsupported`] for what is no whole number.
+pub(super) fn checked(
+    operands: Vec<ast::Expr>,
+    op: &BinaryOperator,
+    typed: &Expr,
+    scope: &Scope<'_>,
+) -> Result<ast::Expr, EmitError> {
+    let wide = operands.into_iter().map(|operand| plain_call("toInt128", vec![operand]));
+    let Some(result) = wide.reduce(|left, right| join_operands(left, op.clone(), right)) else {
+        return Err(InternalError::new("an operator without operands").into());
+    };
+    narrowed(result, typed, scope)
+}
+
+/// The opposite of a number. The smallest whole number has none, and ClickHouse would give it back as it is.
+///
+/// # Errors
+/// [`EmitError`] when ClickHouse cannot say the number.
+pub(super) fn negative(writer: &mut Writer, inner: &Expr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
+    let minus = |operand| ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: Box::new(operand) };
+    let is_whole = inner.get_type(scope.schema).is_ok_and(|data_type| data_type.is_integer());
+    if !is_whole || matches!(inner, Expr::Literal(..)) {
+        return Ok(minus(ast::Expr::Nested(Box::new(writer.expr(inner, scope)?))));
+    }
+    let wide = plain_call("toInt128", vec![writer.alone(inner, scope)?]);
+    narrowed(minus(wide), inner, scope)
+}
+
+/// `abs`, whose result has no sign in ClickHouse and one bit more.
+///
+/// # Errors
+/// [`EmitError`] when ClickHouse cannot say it.
+pub(super) fn absolute(mut args: Vec<ast::Expr>, inner: &Expr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
+    if !inner.get_type(scope.schema).is_ok_and(|data_type| data_type.is_integer()) {
+        return Ok(plain_call("abs", args));
+    }
+    let wide = args.drain(..).map(|arg| plain_call("toInt128", vec![arg])).collect();
+    narrowed(plain_call("abs", wide), inner, scope)
+}
+
+fn narrowed(wide: ast::Expr, typed: &Expr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
+    let target = match typed.get_type(scope.schema) {
+        Ok(DataType::Int16) => "Nullable(Int16)",
+        Ok(DataType::Int32) => "Nullable(Int32)",
+        Ok(DataType::Int64) => "Nullable(Int64)",
+        Ok(other) => return unsupported(format!("arithmetic that gives {other}")),
+        Err(_) => return unsupported("arithmetic of unknown types"),
+    };
+    let target = ast::Expr::Value(Value::SingleQuotedString(target.to_owned()).into());
+    Ok(plain_call("accurateCast", vec![wide, target]))
+}
+
 /// `/` of whole numbers is `intDiv`, which fails on zero as PostgreSQL does; of floats it would give infinity, so the
 /// divisor is checked. Of decimals it keeps the wrong scale.
 fn divide(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
@@ -96,6 +161,12 @@ fn divide(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<a
         }
         _ => unsupported(format!("{left_type} {} {right_type}", expr.op)),
     }
+}
+
+/// Whether a column of this type may come in another Arrow type than the plan's: a date as a number of days, a moment in
+/// seconds, by the type that the table has.
+pub(super) fn arrives_otherwise(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Timestamp(..) | DataType::Boolean | DataType::FixedSizeBinary(_))
 }
 
 /// Lets a cast pass that ClickHouse does as PostgreSQL does.

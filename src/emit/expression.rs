@@ -181,6 +181,7 @@ impl Writer {
             Expr::IsNotTrue(inner) => self.is_truth(inner, true, true, scope),
             Expr::IsNotFalse(inner) => self.is_truth(inner, false, true, scope),
             Expr::IsNotUnknown(inner) => Ok(ast::Expr::IsNotNull(self.boxed(inner, scope)?)),
+            Expr::Negative(inner) if self.dialect == Dialect::ClickHouse => clickhouse::negative(self, inner, scope),
             Expr::Negative(inner) => {
                 let inner = ast::Expr::Nested(Box::new(self.expr(inner, scope)?));
                 Ok(ast::Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(inner) })
@@ -197,6 +198,9 @@ impl Writer {
                 Ok(ast::Expr::Exists { subquery, negated: exists.negated })
             }
             Expr::InSubquery(membership) => {
+                if self.dialect == Dialect::ClickHouse && !membership.subquery.outer_ref_columns.is_empty() {
+                    return self.unsupported("IN with a subquery that reads outer columns");
+                }
                 let nullable_sides = self.dialect == Dialect::ClickHouse && may_be_null(&membership.expr, scope);
                 if nullable_sides || (self.dialect == Dialect::ClickHouse && membership.negated) {
                     return self.unsupported("IN (SELECT …) over what may be NULL");
@@ -385,9 +389,16 @@ impl Writer {
         if self.dialect == Dialect::ClickHouse && has_null {
             return self.unsupported("IN over a list with NULL or with expressions");
         }
-        let expr = self.boxed(&list.expr, scope)?;
+        let mut expr = self.expr(&list.expr, scope)?;
+        // ClickHouse turns the list into the type of what it is looked for in, and a column may hold seconds.
+        if self.dialect == Dialect::ClickHouse
+            && let Ok(data_type) = list.expr.get_type(scope.schema)
+            && clickhouse::arrives_otherwise(&data_type)
+        {
+            expr = types::cast(self.dialect, expr, &data_type)?;
+        }
         let items = list.list.iter().map(|item| self.expr(item, scope)).collect::<Result<_, _>>()?;
-        Ok(ast::Expr::InList { expr, list: items, negated: list.negated })
+        Ok(ast::Expr::InList { expr: Box::new(expr), list: items, negated: list.negated })
     }
 
     /// In ClickHouse a NULL is in no list and outside every one, where PostgreSQL says NULL.

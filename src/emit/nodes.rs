@@ -4,24 +4,23 @@ use std::sync::Arc;
 
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::logical_plan::{
-    Aggregate, Distinct, DistinctOn, EmptyRelation, Filter, Limit as LimitNode, Projection, Sort, TableScan, Values,
-    Window,
+    Aggregate, Distinct, DistinctOn, EmptyRelation, Filter, Limit as LimitNode, Projection, Sort, Values, Window,
 };
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, Value};
 
 use crate::base::InternalError;
 use crate::route::columns::needs;
-use crate::route::{ColumnSet, physical_name};
+use crate::route::{ColumnSet, filters_first};
 
-use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query, table_alias};
+use super::blocks::{Block, Limit, Rows, Unique, derived_table, empty_select, query};
 use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::{Writer, chain};
 use super::literal::{self, Place};
 use super::scope::{Kind, Scope, Slot};
 use super::uses::{Uses, is_plain, unnamed};
-use super::{join, quote, types};
+use super::{clickhouse, join, quote, scan, types};
 
 /// Nodes of an expression that may be said twice rather than open a derived table.
 const CHEAP: usize = 4;
@@ -54,10 +53,31 @@ pub(super) fn subquery(
     finished(writer, plan, columns, Some(scope))
 }
 
+/// What leaves ClickHouse has the type that the plan says: its own sums, dates and counts come otherwise.
+fn typed(writer: &Writer, mut block: Block, schema: &DFSchema) -> Built {
+    if writer.dialect != Dialect::ClickHouse {
+        return Ok(block);
+    }
+    if block.body.is_some() {
+        return Ok(block);
+    }
+    for (slot, field) in block.slots.iter_mut().zip(schema.fields()) {
+        if let Some(slot) = slot
+            && (slot.kind != Kind::Column || clickhouse::arrives_otherwise(field.data_type()))
+        {
+            slot.expr = types::cast(writer.dialect, slot.expr.clone(), field.data_type())?;
+        }
+    }
+    Ok(block)
+}
+
 fn finished(writer: &mut Writer, plan: &LogicalPlan, columns: bool, outer: Outer<'_>) -> Result<ast::Query, EmitError> {
     let width = plan.schema().fields().len();
     let wanted = if columns { ColumnSet::all(width) } else { ColumnSet::none(width) };
-    let block = build(writer, plan, &wanted, outer)?;
+    let mut block = build(writer, plan, &wanted, outer)?;
+    if outer.is_none() {
+        block = typed(writer, block, plan.schema())?;
+    }
     let names = block.names(plan.schema());
     Ok(block.into_query(writer.dialect, &names, Vec::new()))
 }
@@ -79,7 +99,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         None => Err(InternalError::new("a node without inputs").into()),
     };
     match plan {
-        LogicalPlan::TableScan(scan) => table_scan(writer, scan, wanted, outer),
+        LogicalPlan::TableScan(scan) => scan::table_scan(writer, scan, wanted, outer),
         LogicalPlan::Filter(node) => {
             let block = input(writer, &node.input)?;
             Ok(filter(writer, block, node, outer)?.pruned(wanted))
@@ -133,57 +153,29 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
     }
 }
 
-/// FROM table. Its own filters and its row count come from other planners; the guard leaves only plain scans behind.
-fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnSet, outer: Outer<'_>) -> Built {
-    let Some(physical) = physical_name(scan) else {
-        return Err(InternalError::new(format!("{} is no table of a store", scan.table_name)).into());
-    };
-    let dialect = writer.dialect;
-    let alias = writer.next_alias();
-    let slot = |name: &str| Slot::column(quote::column(dialect, &alias, name));
-    let fields = scan.projected_schema.fields().iter().enumerate();
-    let slots = fields.map(|(position, field)| wanted.contains(position).then(|| slot(field.name()))).collect();
-    let relation = TableFactor::Table {
-        name: quote::object_name(dialect, physical),
-        alias: Some(table_alias(dialect, &alias)),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    };
-    let mut block = Block::over(Some(TableWithJoins { relation, joins: Vec::new() }), slots);
-    block.base = true;
-    if !scan.filters.is_empty() {
-        let schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())
-            .map_err(InternalError::new)?;
-        let all: Vec<_> = schema.fields().iter().map(|field| Some(slot(field.name()))).collect();
-        let scope = Scope { schema: &schema, columns: Some(&all), outer };
-        for filter in &scan.filters {
-            block.filters.extend(writer.conditions(filter, &scope)?);
-        }
-    }
-    if let Some(rows) = scan.fetch {
-        block.limit = Some(Limit { skip: Rows::Known(0), fetch: Some(Rows::Known(rows as u64)) });
-    }
-    Ok(block)
-}
-
 /// WHERE, or HAVING above a group.
 fn filter(writer: &mut Writer, mut block: Block, node: &Filter, outer: Outer<'_>) -> Built {
     let schema = node.input.schema();
     let uses = Uses::of([&node.predicate], schema)?;
-    if !filter_fits(&block, &uses) {
+    // ClickHouse takes an outer column in HAVING for one of its own that is no key.
+    let outer_in_having = writer.dialect == Dialect::ClickHouse && uses.outer && block.group.is_some();
+    if outer_in_having || !filter_fits(&block, &uses) {
         block = block.derive(writer, schema);
     }
     if block.group.is_none() {
         let slots = std::mem::take(&mut block.slots);
         let scope = Scope { schema, columns: Some(&slots), outer };
-        let conditions = writer.conditions(&node.predicate, &scope);
-        block.filters.extend(conditions?);
+        let conditions = writer.conditions(&node.predicate, &scope)?;
+        // The guard stands on the table itself. ClickHouse orders the conditions of a WHERE as it likes, and one of the
+        // user's could fail on a row of another tenant before the guard has looked at it.
+        // (A guard has no subquery; where the table is everybody's, a condition of the user's stands in its place.)
+        let on_table =
+            matches!(node.input.as_ref(), LogicalPlan::TableScan(scan) if filters_first(scan)) && !uses.subquery;
+        if writer.dialect == Dialect::ClickHouse && on_table {
+            block.first_filters.extend(conditions);
+        } else {
+            block.filters.extend(conditions);
+        }
         block.slots = slots;
         return Ok(block);
     }

@@ -4,11 +4,12 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use sqlparser::ast;
+use sqlparser::ast::{self, BinaryOperator};
 
 use crate::functions::FunctionKind;
 
 use super::call::{Call, Decoration, function, plain_call};
+use super::clickhouse;
 use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::Writer;
@@ -23,10 +24,19 @@ pub(super) fn scalar(
     writer: &mut Writer,
     call: &ScalarFunction,
     mut args: Vec<ast::Expr>,
+    scope: &Scope<'_>,
 ) -> Result<ast::Expr, EmitError> {
     match (writer.dialect, call.name(), call.args.as_slice()) {
         (Dialect::PostgreSql | Dialect::Redis, "extract", [Expr::Literal(field, _), _]) if args.len() == 2 => {
             extract(writer, field, args.remove(1))
+        }
+        (Dialect::ClickHouse, "abs", [inner]) => clickhouse::absolute(args, inner, scope),
+        (Dialect::ClickHouse, "int_add", [first, _]) => clickhouse::checked(args, &BinaryOperator::Plus, first, scope),
+        (Dialect::ClickHouse, "int_subtract", [first, _]) => {
+            clickhouse::checked(args, &BinaryOperator::Minus, first, scope)
+        }
+        (Dialect::ClickHouse, "int_multiply", [first, _]) => {
+            clickhouse::checked(args, &BinaryOperator::Multiply, first, scope)
         }
         (_, name, _) => writer.unsupported(format!("function {name}")),
     }
@@ -75,13 +85,46 @@ fn extract(writer: &Writer, field: &ScalarValue, time: ast::Expr) -> Result<ast:
 pub(super) fn over_rows(
     writer: &mut Writer,
     call: &Call<'_>,
+    args: Vec<ast::Expr>,
+    decoration: Decoration,
+    scope: &Scope<'_>,
+) -> Result<ast::Expr, EmitError> {
+    match writer.dialect {
+        Dialect::ClickHouse => in_clickhouse(writer, call, args, decoration, scope),
+        Dialect::PostgreSql | Dialect::Redis => in_postgresql(writer, call, args, decoration, scope),
+    }
+}
+
+fn in_postgresql(
+    writer: &mut Writer,
+    call: &Call<'_>,
+    args: Vec<ast::Expr>,
+    decoration: Decoration,
+    scope: &Scope<'_>,
+) -> Result<ast::Expr, EmitError> {
+    let typed = call.typed.and_then(|argument| argument.get_type(scope.schema).ok());
+    let written = ast::Expr::Function(function(call.name, args, decoration));
+    match (call.name, typed) {
+        // The planner's sum of a whole number is a bigint; of a bigint PostgreSQL's is numeric.
+        ("sum", Some(data_type)) if data_type.is_integer() => types::cast(writer.dialect, written, &DataType::Int64),
+        ("sum", Some(_)) => Ok(written),
+        // Of numerics it has digits of its own.
+        ("stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop", Some(data_type))
+            if data_type.is_floating() =>
+        {
+            Ok(written)
+        }
+        _ => writer.unsupported(format!("function {}", call.name)),
+    }
+}
+
+fn in_clickhouse(
+    writer: &mut Writer,
+    call: &Call<'_>,
     mut args: Vec<ast::Expr>,
     decoration: Decoration,
     scope: &Scope<'_>,
 ) -> Result<ast::Expr, EmitError> {
-    if writer.dialect != Dialect::ClickHouse {
-        return writer.unsupported(format!("function {}", call.name));
-    }
     let of = |name: &str, args| ast::Expr::Function(function(name, args, decoration));
     match (call.kind, call.name) {
         // The sum of nothing is NULL, and a sum of small integers is a bigint.
@@ -99,10 +142,15 @@ pub(super) fn over_rows(
         }
         (FunctionKind::Window, "ntile") => types::cast_value(writer.dialect, of("ntile", args), &DataType::Int32),
         (FunctionKind::Window, "percent_rank" | "cume_dist") => Ok(of(call.name, args)),
-        // Outside the frame these give the type's default, unless the type has a NULL.
+        // Outside the frame these give the type's default, unless the type has a NULL; and a default of another type, such
+        // as a date with more days, is refused.
         (FunctionKind::Window, "lag" | "lead" | "first_value" | "last_value" | "nth_value") if !args.is_empty() => {
             let value = args.remove(0);
-            args.insert(0, plain_call("toNullable", vec![value]));
+            let value = match call.typed.and_then(|argument| argument.get_type(scope.schema).ok()) {
+                Some(data_type) => types::cast(writer.dialect, value, &data_type)?,
+                None => plain_call("toNullable", vec![value]),
+            };
+            args.insert(0, value);
             Ok(of(call.name, args))
         }
         _ => writer.unsupported(format!("function {}", call.name)),

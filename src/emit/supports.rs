@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
 
 use super::dialect::Dialect;
 use super::expression::Writer;
+use super::fallible;
 use super::join;
 use super::scope::Scope;
 use super::types;
@@ -93,7 +94,8 @@ fn expressions(dialect: Dialect, plan: &LogicalPlan) -> bool {
         // A join's keys read one side each; either side that can say one will do.
         said = schemas.iter().any(|schema| {
             let scope = Scope { schema, columns: None, outer: None };
-            writer.alone(expr, &scope).is_ok()
+            let harmless = dialect != Dialect::PostgreSql || fallible::cannot_fail(expr, schema);
+            harmless && writer.alone(expr, &scope).is_ok()
         });
         Ok(if said { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     }));

@@ -21,6 +21,8 @@ pub(super) struct Uses {
     pub(super) once: bool,
     /// A subquery.
     pub(super) subquery: bool,
+    /// A column of a query further out.
+    pub(super) outer: bool,
 }
 
 impl Uses {
@@ -49,6 +51,7 @@ impl Uses {
             if is_subquery(node) {
                 self.add_subquery(node, schema);
             }
+            self.outer |= matches!(node, Expr::OuterReferenceColumn(..));
             self.once |= node.is_volatile_node();
             Ok(TreeNodeRecursion::Continue)
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures::future::join_all;
 
 use crate::base::StoreKind;
 use crate::base::limits::LimitSet;
@@ -89,8 +90,9 @@ impl Engine {
         let before = self.shared.snapshot.load_full();
         let mut tables = Vec::new();
         let mut down = Vec::new();
-        for (kind, store) in &self.shared.stores {
-            match store.discover().await {
+        let asked = self.shared.stores.iter().map(async |(kind, store)| (kind, store.discover().await));
+        for (kind, found) in join_all(asked).await {
+            match found {
                 Ok(found) => tables.extend(found),
                 Err(error) => {
                     tracing::warn!(store = %kind, %error, "discovery failed; the last known tables stay, marked stale");
@@ -110,13 +112,8 @@ impl Engine {
 
     /// The stores that do not answer now.
     pub async fn unreachable_stores(&self) -> Vec<StoreKind> {
-        let mut down = Vec::new();
-        for (kind, store) in &self.shared.stores {
-            if store.ping().await.is_err() {
-                down.push(*kind);
-            }
-        }
-        down
+        let asked = self.shared.stores.iter().map(async |(kind, store)| store.ping().await.is_err().then_some(*kind));
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// What the pipeline broadcasts.

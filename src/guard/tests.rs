@@ -169,6 +169,7 @@ fn leaf(policy: Policy) -> Arc<TableLeaf> {
         physical: vec!["marts".to_owned(), "trades".to_owned()],
         columns: vec![column("tenant_id", SqlType::Text), column("symbol", SqlType::Text), column("x", SqlType::Int8)],
         key: None,
+        filters_first: false,
         stale: false,
     };
     let policies = PolicyBook::new([(table.name.clone(), policy)]);

@@ -148,16 +148,14 @@ impl<'a> Walk<'a> {
         } = select;
         must(optimizer_hints.is_empty() && select_modifiers.is_none(), "a hint or modifier of SELECT")?;
         must(top.is_none() && exclude.is_none() && into.is_none(), "TOP, EXCLUDE or INTO")?;
-        must(
-            lateral_views.is_empty() && prewhere.is_none() && connect_by.is_empty(),
-            "LATERAL VIEW, PREWHERE, CONNECT",
-        )?;
+        must(lateral_views.is_empty() && connect_by.is_empty(), "LATERAL VIEW or CONNECT")?;
         must(cluster_by.is_empty() && distribute_by.is_empty() && sort_by.is_empty(), "CLUSTER, DISTRIBUTE, SORT BY")?;
         must(named_window.is_empty() && qualify.is_none() && value_table_mode.is_none(), "WINDOW or QUALIFY")?;
         must(matches!(flavor, SelectFlavor::Standard), "a SELECT that begins with FROM")?;
-        self.from(from, selection.as_ref())?;
+        // What is looked at first is as good a place for the guard as WHERE, and a better one.
+        self.from(from, &[prewhere.as_ref(), selection.as_ref()])?;
         projection.iter().try_for_each(|item| self.item(item))?;
-        selection.iter().chain(having).try_for_each(|expr| self.expr(expr))?;
+        prewhere.iter().chain(selection).chain(having).try_for_each(|expr| self.expr(expr))?;
         match distinct {
             None | Some(Distinct::All | Distinct::Distinct) => {}
             Some(Distinct::On(on)) => self.all(on)?,
@@ -182,11 +180,11 @@ impl<'a> Walk<'a> {
     }
 
     /// A base table stands alone in its FROM; everything else there is a derived table or a common table.
-    fn from(&mut self, from: &[TableWithJoins], selection: Option<&Expr>) -> Checked {
+    fn from(&mut self, from: &[TableWithJoins], conditions: &[Option<&Expr>]) -> Checked {
         if let [TableWithJoins { relation, joins }] = from
             && joins.is_empty()
         {
-            return self.only_relation(relation, selection);
+            return self.only_relation(relation, conditions);
         }
         for TableWithJoins { relation, joins } in from {
             self.joined(relation)?;
@@ -195,9 +193,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn only_relation(&mut self, relation: &TableFactor, selection: Option<&Expr>) -> Checked {
+    fn only_relation(&mut self, relation: &TableFactor, conditions: &[Option<&Expr>]) -> Checked {
         match self.base_table(relation)? {
-            Some((name, alias)) => self.guarded(&name, &alias, selection),
+            Some((name, alias)) => self.guarded(&name, &alias, conditions),
             None => self.joined(relation),
         }
     }
@@ -272,11 +270,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn guarded(&self, name: &[String], alias: &str, selection: Option<&Expr>) -> Checked {
+    /// Every row of the table must meet all of the conditions, so the guard may be either.
+    fn guarded(&self, name: &[String], alias: &str, conditions: &[Option<&Expr>]) -> Checked {
         let mut known = false;
         for requirement in self.requirements.iter().filter(|required| required.physical == name) {
             known = true;
-            if !predicate::holds(requirement, alias, selection) {
+            if !conditions.iter().any(|condition| predicate::holds(requirement, alias, *condition)) {
                 return Err(Refusal(format!("the table {} outside its guard", name.join("."))));
             }
         }

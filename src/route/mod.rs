@@ -15,5 +15,5 @@ pub mod subqueries;
 
 pub use columns::ColumnSet;
 pub use piece::{Capability, Piece, PieceLeaf, RouteError, RoutedPlan};
-pub use place::physical_name;
+pub use place::{filters_first, physical_name, store_type};
 pub use split::route;

@@ -46,6 +46,20 @@ pub fn physical_name(scan: &TableScan) -> Option<&[String]> {
     TableLeaf::of(&scan.source).map(|leaf| leaf.table().physical.as_slice())
 }
 
+/// Whether the store can look at the guard of the table before anything else of a statement.
+#[must_use]
+pub fn filters_first(scan: &TableScan) -> bool {
+    TableLeaf::of(&scan.source).is_some_and(|leaf| leaf.table().filters_first)
+}
+
+/// A column's type in the words of its store, and which store that is; `None` for what is no table of a store.
+#[must_use]
+pub fn store_type<'a>(scan: &'a TableScan, column: &str) -> Option<(StoreKind, &'a str)> {
+    let table = TableLeaf::of(&scan.source)?.table();
+    let known = table.columns.iter().find(|known| known.name == column)?;
+    Some((table.store, known.store_type.as_str()))
+}
+
 impl Standing {
     /// How the inputs of a node stand. No dialect says LATERAL, so such a subquery runs in process and its parts on
     /// their own.

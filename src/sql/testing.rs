@@ -44,6 +44,7 @@ fn table(schema: &str, name: &str, physical: &[&str], columns: Vec<Column>) -> T
         physical: physical.iter().map(|part| (*part).to_owned()).collect(),
         columns,
         key: None,
+        filters_first: false,
         stale: false,
     }
 }

@@ -4,10 +4,17 @@
 //! Does not: plan, or know a session.
 //! Invariant: a store runs a [`VerifiedStatement`] or the piece that it was emitted from, and nothing else.
 
+mod bounded;
+pub mod clickhouse;
+mod conform;
 pub mod decorrelate;
 pub mod embedded;
 pub mod hub;
+mod leaf;
 pub mod local;
+pub mod materialize;
+pub mod redis;
+pub mod resilience;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -114,4 +121,9 @@ impl UserFacing for StoreError {
             Self::Failed(report) => report.position,
         }
     }
+}
+
+/// An error and its causes, for the log; the outermost alone says little.
+fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |inner| inner.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -19,7 +19,7 @@ fn table(name: &str, store: StoreKind, physical: &[&str], columns: &[(&str, SqlT
         name: (*name).to_owned(),
         sql_type: sql_type.clone(),
         nullable: *nullable,
-        store_type: sql_type.to_string(),
+        store_type: store_type(store, sql_type),
     });
     Table {
         name: TableName::parse(name).unwrap(),
@@ -27,8 +27,27 @@ fn table(name: &str, store: StoreKind, physical: &[&str], columns: &[(&str, SqlT
         physical: physical.iter().map(|part| (*part).to_owned()).collect(),
         columns: columns.collect(),
         key: (store == StoreKind::Redis).then(|| "symbol".to_owned()),
+        filters_first: store == StoreKind::ClickHouse,
         stale: false,
     }
+}
+
+/// A type in the words of its store.
+fn store_type(store: StoreKind, sql_type: &SqlType) -> String {
+    let name = match (store, sql_type) {
+        (StoreKind::ClickHouse, SqlType::Text) => "String",
+        (StoreKind::ClickHouse, SqlType::Int4) => "Int32",
+        (StoreKind::ClickHouse, SqlType::Int8) => "Int64",
+        (StoreKind::ClickHouse, SqlType::Float8) => "Float64",
+        (StoreKind::ClickHouse, SqlType::Date) => "Date32",
+        (StoreKind::ClickHouse, SqlType::Timestamp) => "DateTime64(6)",
+        (StoreKind::ClickHouse, SqlType::Numeric { precision, scale }) => {
+            return format!("Decimal({precision}, {scale})");
+        }
+        (StoreKind::ClickHouse, other) => panic!("no type of ClickHouse for {other}"),
+        (StoreKind::Materialize | StoreKind::Redis, other) => return other.to_string(),
+    };
+    name.to_owned()
 }
 
 /// The tables. Not all of the serving layer's, but every kind of policy and store.

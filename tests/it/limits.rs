@@ -59,6 +59,7 @@ fn case(name: &str) -> Case {
         "generated_rows" => {
             sql(10, "SELECT * FROM generate_series(1, 10)", "SELECT * FROM generate_series(1, 11)", "54000")
         }
+        "redis_scan_keys" => Case::Test("tests/it/engines.rs", "a_scan_of_redis_ends_at_its_limit"),
         "parameters" => sql(
             3,
             "PREPARE p AS SELECT $1::int, $2::int, $3::int",

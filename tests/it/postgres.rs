@@ -171,6 +171,31 @@ impl Postgres {
         panic!("PostgreSQL did not start in ten seconds");
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs a statement with psql.
+    pub fn script(&self, database: &str, statement: &str) {
+        self.psql(database, &["-c", statement]);
+    }
+
+    /// Runs a file with psql.
+    pub fn script_file(&self, database: &str, file: &Path) {
+        self.psql(database, &["-f", &file.display().to_string()]);
+    }
+
+    fn psql(&self, database: &str, arguments: &[&str]) {
+        let ran = Command::new("psql")
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-d", database, "-p"])
+            .arg(self.port.to_string())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "psql {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+
     /// A database with the tables, types and rows that `user` sees on our server, reached with the same user name.
     /// Writing to it fails as on ours.
     pub async fn mirror(&self, server: &TestServer, user: &str, database: &str) {

@@ -29,6 +29,7 @@ fn scan(name: &str, store: StoreKind) -> LogicalPlanBuilder {
         physical: vec!["s".to_owned(), name.to_owned()],
         columns: vec![column("id", SqlType::Int8), column("owner", SqlType::Text), column("x", SqlType::Int8)],
         key: None,
+        filters_first: false,
         stale: false,
     };
     let policies = PolicyBook::new([(table.name.clone(), Policy::TenantColumn { column: "owner".to_owned() })]);

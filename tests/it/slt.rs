@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
+use crate::engines::Engines;
 use crate::postgres::{self, Postgres};
 use crate::support::TestServer;
 use answer::{Heard, Outcome};
@@ -203,17 +204,38 @@ async fn every_statement() {
         check_ours(&name, &script, &server, &mut findings).await;
         report(&findings);
     }
-    conclude(&findings, update);
+    conclude(&findings, update, "known_differences.txt", &mut Known::nothing());
 }
 
-fn conclude(findings: &Findings, update: bool) {
+#[test]
+fn every_statement_gets_the_same_answer_over_the_real_stores() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all();
+    runtime.build().unwrap().block_on(every_statement_over_stores());
+}
+
+async fn every_statement_over_stores() {
+    let Some(engines) = Engines::start().await else { return };
+    let server = engines.server().await;
+    let mut findings = Findings::default();
+    for (name, script) in scripts() {
+        check_ours(&name, &script, &server, &mut findings).await;
+        report(&findings);
+    }
+    let update = std::env::var_os("FLOWFORGE_UPDATE_GOLDENS").is_some();
+    // What differs without stores may differ with them.
+    let mut without_stores = Known::read(&folder().join("known_differences.txt"));
+    conclude(&findings, update, "known_differences_stores.txt", &mut without_stores);
+}
+
+fn conclude(findings: &Findings, update: bool, list: &str, also_known: &mut Known) {
     assert!(findings.statements > 0, "no statement was run");
-    let path = folder().join("known_differences.txt");
+    let path = folder().join(list);
     let mut known = Known::read(&path);
     let new: Vec<String> = findings
         .differences
         .iter()
-        .filter(|(entry, _)| !known.expects(entry))
+        .filter(|(entry, _)| !known.expects(entry) && !also_known.expects(entry))
         .map(|(entry, detail)| format!("{entry}\n{detail}"))
         .collect();
     let everything = std::env::var_os("FLOWFORGE_SLT_ONLY").is_none();
@@ -227,5 +249,5 @@ fn conclude(findings: &Findings, update: bool) {
     assert!(findings.stale.is_empty(), "PostgreSQL answers otherwise:\n{}", findings.stale.join("\n"));
     assert!(new.is_empty(), "{} answers are not PostgreSQL's:\n{}", new.len(), new.join("\n"));
     let gone = if everything { known.gone() } else { Vec::new() };
-    assert!(gone.is_empty(), "listed in known_differences.txt, and no longer so:\n{}", gone.join("\n"));
+    assert!(gone.is_empty(), "listed in {list}, and no longer so:\n{}", gone.join("\n"));
 }

@@ -26,6 +26,7 @@ fn table(schema: &str, name: &str) -> Table {
             column("event_time", SqlType::Timestamp),
         ],
         key: None,
+        filters_first: false,
         stale: false,
     }
 }

@@ -4,13 +4,13 @@ use super::super::table::{FunctionKind, FunctionRow, Rendering};
 use super::{IN_PROCESS, NONE, OTHER_NULLS, OTHER_RESULT, row};
 
 use FunctionKind::Aggregate;
-use Rendering::{Name, Special, Template};
+use Rendering::{Name, Special};
 
 /// The rows.
 #[rustfmt::skip]
 pub(super) const ROWS: &[FunctionRow] = &[
     row("count", Aggregate, "count(any) → bigint", Special, Name("count")),
-    row("sum", Aggregate, "sum(number) → number", Special, Name("sum")),
+    row("sum", Aggregate, "sum(number) → number", Special, Special),
     row("avg", Aggregate, "avg(number) → number", OTHER_RESULT, Name("avg")),
     row("min", Aggregate, "min(any) → any", Name("min"), Name("min")),
     row("max", Aggregate, "max(any) → any", Name("max"), Name("max")),
@@ -19,12 +19,12 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("every", Aggregate, "every(boolean) → boolean", NONE, Name("every")),
     row("string_agg", Aggregate, "string_agg(text, delimiter text) → text", OTHER_NULLS, Name("string_agg")),
     row("array_agg", Aggregate, "array_agg(any) → any[]", OTHER_NULLS, Name("array_agg")),
-    row("stddev", Aggregate, "stddev(double precision) → double precision", OTHER_RESULT, Template("stddev(CAST({0} AS double precision))")),
-    row("stddev_samp", Aggregate, "stddev_samp(double precision) → double precision", OTHER_RESULT, Template("stddev_samp(CAST({0} AS double precision))")),
-    row("stddev_pop", Aggregate, "stddev_pop(double precision) → double precision", OTHER_RESULT, Template("stddev_pop(CAST({0} AS double precision))")),
-    row("variance", Aggregate, "variance(double precision) → double precision", OTHER_RESULT, Template("variance(CAST({0} AS double precision))")),
-    row("var_samp", Aggregate, "var_samp(double precision) → double precision", OTHER_RESULT, Template("var_samp(CAST({0} AS double precision))")),
-    row("var_pop", Aggregate, "var_pop(double precision) → double precision", OTHER_RESULT, Template("var_pop(CAST({0} AS double precision))")),
+    row("stddev", Aggregate, "stddev(double precision) → double precision", OTHER_RESULT, Special),
+    row("stddev_samp", Aggregate, "stddev_samp(double precision) → double precision", OTHER_RESULT, Special),
+    row("stddev_pop", Aggregate, "stddev_pop(double precision) → double precision", OTHER_RESULT, Special),
+    row("variance", Aggregate, "variance(double precision) → double precision", OTHER_RESULT, Special),
+    row("var_samp", Aggregate, "var_samp(double precision) → double precision", OTHER_RESULT, Special),
+    row("var_pop", Aggregate, "var_pop(double precision) → double precision", OTHER_RESULT, Special),
     row("corr", Aggregate, "corr(double precision, double precision) → double precision", OTHER_RESULT, Name("corr")),
     row("covar_pop", Aggregate, "covar_pop(double precision, double precision) → double precision", OTHER_RESULT, Name("covar_pop")),
     row("covar_samp", Aggregate, "covar_samp(double precision, double precision) → double precision", OTHER_RESULT, Name("covar_samp")),

@@ -4,12 +4,12 @@ use super::super::table::{FunctionKind, FunctionRow, Rendering};
 use super::{IN_PROCESS, NAN, NONE, OTHER_RESULT, row};
 
 use FunctionKind::Scalar;
-use Rendering::{Name, Template};
+use Rendering::{Name, Special, Template};
 
 /// The rows.
 #[rustfmt::skip]
 pub(super) const ROWS: &[FunctionRow] = &[
-    row("abs", Scalar, "abs(number) → number", Name("abs"), Name("abs")),
+    row("abs", Scalar, "abs(number) → number", Special, Name("abs")),
     row("round", Scalar, "round(number [, digits integer]) → number", OTHER_RESULT, Name("round")),
     row("trunc", Scalar, "trunc(number [, digits integer]) → number", OTHER_RESULT, Name("trunc")),
     row("ceil", Scalar, "ceil(number) → number", Name("ceil"), Name("ceil")),

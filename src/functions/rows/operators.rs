@@ -4,7 +4,7 @@ use super::super::table::{FunctionKind, FunctionRow, Rendering};
 use super::{IN_PROCESS, NAN, NONE, OTHER_RESULT, row};
 
 use FunctionKind::Scalar;
-use Rendering::{Name, Template};
+use Rendering::{Name, Special, Template};
 
 /// The rows.
 #[rustfmt::skip]
@@ -14,9 +14,9 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("current_timestamp", Scalar, "current_timestamp() → timestamptz", Template("now64(6)"), Template("now()")),
     row("statement_timestamp", Scalar, "statement_timestamp() → timestamptz", Template("now64(6)"), Template("now()")),
     row("clock_timestamp", Scalar, "clock_timestamp() → timestamptz", Template("now64(6)"), Template("now()")),
-    row("int_add", Scalar, "integer + integer → integer", Template("({0} + {1})"), Template("({0} + {1})")),
-    row("int_subtract", Scalar, "integer - integer → integer", Template("({0} - {1})"), Template("({0} - {1})")),
-    row("int_multiply", Scalar, "integer * integer → integer", Template("({0} * {1})"), Template("({0} * {1})")),
+    row("int_add", Scalar, "integer + integer → integer", Special, Template("({0} + {1})")),
+    row("int_subtract", Scalar, "integer - integer → integer", Special, Template("({0} - {1})")),
+    row("int_multiply", Scalar, "integer * integer → integer", Special, Template("({0} * {1})")),
     row("float_divide", Scalar, "double precision / double precision → double precision", NAN, Template("({0} / {1})")),
     row("numeric_divide", Scalar, "numeric / numeric → numeric", OTHER_RESULT, Template("({0} / {1})")),
     row("avg_of", Scalar, "sum / count → numeric or double precision", OTHER_RESULT, Template("({0} / {1})")),

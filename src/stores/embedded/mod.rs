@@ -5,7 +5,6 @@
 //! Invariant: a query sees one moment of a table, however often it names it; and no row that the piece's requirements do
 //! not admit leaves its table.
 
-mod admitted;
 mod scan;
 mod store;
 mod table;

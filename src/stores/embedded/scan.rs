@@ -1,6 +1,6 @@
 //! Reading a table in memory, as the engine wants it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
@@ -23,8 +23,8 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use parking_lot::Mutex;
 
 use crate::guard::Requirement;
+use crate::stores::leaf::{Admitted, wanted_keys};
 
-use super::admitted::Admitted;
 use super::table::{Contents, EmbeddedTable};
 
 /// The tables as one run first saw them, so that a query that names a table twice sees the same rows twice.
@@ -122,48 +122,6 @@ impl TableProvider for EmbeddedProvider {
         let batches = self.batches(&contents, filters);
         Ok(Arc::new(EmbeddedScan::new(self.table.schema(), batches, self.admitted.clone(), projection, limit)?))
     }
-}
-
-/// The values that the key can have under the filters; `None` when they do not say.
-fn wanted_keys(filters: &[Expr], key: &str) -> Option<BTreeSet<String>> {
-    filters.iter().filter_map(|filter| keys_of(filter, key)).reduce(|one, other| &one & &other)
-}
-
-fn keys_of(filter: &Expr, key: &str) -> Option<BTreeSet<String>> {
-    if let Expr::InList(list) = filter {
-        let wanted = !list.negated && is_key(&list.expr, key);
-        return wanted.then(|| list.list.iter().map(key_value).collect::<Option<Vec<_>>>())?.map(flatten);
-    }
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
-    match op {
-        Operator::Eq if is_key(left, key) => key_value(right).map(|value| flatten(vec![value])),
-        Operator::Eq if is_key(right, key) => key_value(left).map(|value| flatten(vec![value])),
-        Operator::Or => Some(&keys_of(left, key)? | &keys_of(right, key)?),
-        Operator::And => match (keys_of(left, key), keys_of(right, key)) {
-            (Some(one), Some(other)) => Some(&one & &other),
-            (one, other) => one.or(other),
-        },
-        _ => None,
-    }
-}
-
-fn is_key(expression: &Expr, key: &str) -> bool {
-    matches!(expression, Expr::Column(column) if column.name == key)
-}
-
-/// The text of a literal; the inner `None` is NULL, which equals nothing.
-fn key_value(expression: &Expr) -> Option<Option<String>> {
-    match expression {
-        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text), _) => {
-            Some(text.clone())
-        }
-        Expr::Literal(ScalarValue::Null, _) => Some(None),
-        _ => None,
-    }
-}
-
-fn flatten(values: Vec<Option<String>>) -> BTreeSet<String> {
-    values.into_iter().flatten().collect()
 }
 
 /// The batches of one snapshot, in order; of them the rows that are admitted.
@@ -285,11 +243,6 @@ fn admitted_rows(batch: &RecordBatch, admitted: &Admitted, projection: Option<&[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::logical_expr::{col, lit};
-
-    fn keys(filters: &[Expr]) -> Option<Vec<String>> {
-        wanted_keys(filters, "k").map(|keys| keys.into_iter().collect())
-    }
 
     #[tokio::test]
     async fn one_run_sees_one_moment_of_a_table() {
@@ -305,6 +258,7 @@ mod tests {
             physical: vec![],
             columns: vec![column],
             key: None,
+            filters_first: false,
             stale: false,
         };
         let table = Arc::new(EmbeddedTable::new(definition, super::super::Retention::rows(10)));
@@ -316,25 +270,5 @@ mod tests {
         table.append(&row, chrono::Utc::now()).unwrap();
         assert_eq!(run.of(&table).batches().len(), before);
         assert_eq!(next_run.of(&table).batches().len(), before + 1);
-    }
-
-    #[test]
-    fn filters_on_the_key_say_which_rows_to_look_up() {
-        assert_eq!(keys(&[col("k").eq(lit("a"))]), Some(vec!["a".into()]));
-        assert_eq!(keys(&[lit("a").eq(col("k"))]), Some(vec!["a".into()]));
-        let guarded = [col("k").eq(lit("b")), col("k").in_list(vec![lit("a"), lit("b")], false)];
-        assert_eq!(keys(&guarded), Some(vec!["b".into()]));
-        assert_eq!(keys(&[col("k").eq(lit("a")).or(col("k").eq(lit("b")))]), Some(vec!["a".into(), "b".into()]));
-        assert_eq!(keys(&[col("k").eq(lit(ScalarValue::Utf8(None)))]), Some(vec![]));
-    }
-
-    #[test]
-    fn other_filters_say_nothing() {
-        assert_eq!(keys(&[]), None);
-        assert_eq!(keys(&[col("k").gt(lit("a"))]), None);
-        assert_eq!(keys(&[col("k").eq(col("v"))]), None);
-        assert_eq!(keys(&[col("k").in_list(vec![lit("a")], true)]), None);
-        assert_eq!(keys(&[col("k").eq(lit("a")).or(col("k").gt(lit("b")))]), None);
-        assert_eq!(keys(&[col("k").eq(lit("a")).and(col("k").gt(lit("b")))]), Some(vec!["a".into()]));
     }
 }

@@ -23,6 +23,7 @@ fn definition(key: Option<&str>) -> catalog::Table {
         physical: vec!["t".into()],
         columns: vec![column("symbol", SqlType::Text), column("n", SqlType::Int8)],
         key: key.map(str::to_owned),
+        filters_first: false,
         stale: false,
     }
 }

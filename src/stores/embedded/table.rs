@@ -289,6 +289,7 @@ mod tests {
                 column("value", SqlType::Int8),
             ],
             key: key.map(str::to_owned),
+            filters_first: false,
             stale: false,
         };
         EmbeddedTable::new(definition, retention)

@@ -4,7 +4,6 @@
 //! Does not: resolve names, or guard: what it is given was guarded before.
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
-mod bounded;
 mod constants;
 mod distinct_on;
 mod not_in;
@@ -46,6 +45,7 @@ use crate::base::{InternalError, UserFacing};
 use crate::catalog::RowsLeaf;
 use crate::functions;
 
+use super::bounded;
 use super::decorrelate::decorrelate;
 use super::embedded::{EmbeddedScan, RunSnapshots};
 use super::{RunContext, StoreError};

@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
@@ -18,6 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::base::UserFacing;
 use crate::base::engine_error::wrap;
+use crate::stores::conform::conform;
 use crate::stores::{PreparedPiece, RunContext};
 
 /// A leaf that runs the piece when its rows are first asked for, with the run's own values, clock and cancellation.
@@ -92,20 +91,4 @@ impl PartitionStream for PieceRows {
         let rows = futures::stream::once(run).try_flatten().map(move |batch| conform(&batch?, &named));
         Box::pin(RecordBatchStreamAdapter::new(schema, rows))
     }
-}
-
-/// The same rows under the plan's schema. A store may say that a column can be NULL where the plan knows that it is not,
-/// and may hold text in another layout; the values are checked, not the claims.
-fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(|(column, field)| match column.data_type() == field.data_type() {
-            true => Ok(Arc::clone(column)),
-            false => cast(column, field.data_type()),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
 }

@@ -52,6 +52,7 @@ fn table(name: &str, store: StoreKind, physical: &[&str], columns: Vec<(&str, Sq
         physical: physical.iter().map(ToString::to_string).collect(),
         columns: columns.into_iter().map(column).collect(),
         key: None,
+        filters_first: false,
         stale: false,
     }
 }

@@ -18,6 +18,11 @@ impl Known {
         Self { lines: text.lines().map(str::to_owned).collect(), used: HashSet::new() }
     }
 
+    /// A list without lines.
+    pub fn nothing() -> Self {
+        Self { lines: Vec::new(), used: HashSet::new() }
+    }
+
     /// Whether this difference is listed.
     pub fn expects(&mut self, entry: &str) -> bool {
         let listed = self.lines.iter().any(|line| line == entry);

@@ -19,7 +19,7 @@ const FEW_VALUES: usize = 8;
 
 /// Which rows leave the table: those that have, in every one of these columns, one of its values.
 #[derive(Debug, Clone)]
-pub(super) struct Admitted {
+pub(in crate::stores) struct Admitted {
     columns: Vec<AdmittedColumn>,
 }
 
@@ -35,7 +35,7 @@ impl Admitted {
     ///
     /// # Errors
     /// When the table lacks a column of the requirement, or has it as something else than text.
-    pub(super) fn new(requirement: &Requirement, schema: &Schema) -> Result<Self> {
+    pub(in crate::stores) fn new(requirement: &Requirement, schema: &Schema) -> Result<Self> {
         let columns = requirement.admitted_values().into_iter();
         let columns = columns.map(|(column, values)| AdmittedColumn::new(schema, column, values));
         Ok(Self { columns: columns.collect::<Result<_>>()? })
@@ -43,30 +43,35 @@ impl Admitted {
 
     /// All rows, for comparisons in tests. There is no other way to say so than a policy of that kind.
     #[cfg(test)]
-    pub(super) fn everything() -> Self {
+    pub(in crate::stores) fn everything() -> Self {
         Self { columns: Vec::new() }
     }
 
     /// Whether every row leaves the table.
-    pub(super) fn is_all(&self) -> bool {
+    pub(in crate::stores) fn is_all(&self) -> bool {
         self.columns.is_empty()
     }
 
     /// The values that the column can have; `None` when any.
-    pub(super) fn values_of(&self, column: &str) -> Option<&BTreeSet<String>> {
+    pub(in crate::stores) fn values_of(&self, column: &str) -> Option<&BTreeSet<String>> {
         self.columns.iter().find(|admitted| admitted.name == column).map(|admitted| &admitted.values)
     }
 
     /// Whether a filter is true for every row that leaves the table anyway.
-    pub(super) fn implies(&self, filter: &Expr) -> bool {
+    pub(in crate::stores) fn implies(&self, filter: &Expr) -> bool {
         self.columns.iter().any(|column| {
             true_for(filter, &column.name)
                 .is_some_and(|values| column.values.iter().all(|value| values.contains(value.as_str())))
         })
     }
 
+    /// Whether a row leaves the table, told from the texts of its columns; what is not there is a no.
+    pub(in crate::stores) fn admits<'a>(&self, text_of: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.columns.iter().all(|column| text_of(&column.name).is_some_and(|text| column.values.contains(text)))
+    }
+
     /// Which rows of a batch leave the table; a NULL is a no.
-    pub(super) fn mask(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+    pub(in crate::stores) fn mask(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
         let mut mask: Option<BooleanArray> = None;
         for column in &self.columns {
             let own = column.mask(batch)?;

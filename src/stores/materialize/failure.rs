@@ -1,0 +1,76 @@
+//! What the store's errors mean to a client.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState as StoreState;
+
+use crate::base::{ErrorReport, InternalError, SqlState, StoreKind, UserFacing};
+use crate::stores::{StoreError, causes};
+
+/// An error of the driver or of the server.
+pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
+    let Some(told) = error.as_db_error() else {
+        // A statement or a row that the driver itself cannot read is a defect; all else is the connection.
+        if error.is_closed()
+            || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        {
+            return unavailable(&causes(error));
+        }
+        return StoreError::Failed(InternalError::new(causes(error)).report());
+    };
+    let state = told.code();
+    let class = state.code().get(..2).unwrap_or_default();
+    let going_down = [StoreState::ADMIN_SHUTDOWN, StoreState::CRASH_SHUTDOWN, StoreState::CANNOT_CONNECT_NOW];
+    if class == "08" || class == "28" || going_down.contains(state) || *state == StoreState::TOO_MANY_CONNECTIONS {
+        return unavailable(told.message());
+    }
+    StoreError::Failed(report(state, told.message()))
+}
+
+/// An error of the pool.
+pub(super) fn pool_error(error: &PoolError) -> StoreError {
+    match error {
+        PoolError::Backend(error) => match error.as_db_error() {
+            Some(_) => store_error(error),
+            None => unavailable(&causes(error)),
+        },
+        PoolError::Timeout(_) | PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+            unavailable(&error.to_string())
+        }
+    }
+}
+
+fn unavailable(words: &str) -> StoreError {
+    tracing::warn!(words, "materialize does not answer");
+    StoreError::Unavailable {
+        store: StoreKind::Materialize,
+        detail: "The connection to the store failed; the log says how.".to_owned(),
+    }
+}
+
+fn report(state: &StoreState, words: &str) -> ErrorReport {
+    let known: &[(&StoreState, SqlState, &str)] = &[
+        (&StoreState::DIVISION_BY_ZERO, SqlState::DIVISION_BY_ZERO, "division by zero"),
+        (&StoreState::NUMERIC_VALUE_OUT_OF_RANGE, SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range"),
+        (&StoreState::INVALID_TEXT_REPRESENTATION, SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax"),
+        (
+            &StoreState::INVALID_DATETIME_FORMAT,
+            SqlState::INVALID_DATETIME_FORMAT,
+            "invalid input syntax for a date or time",
+        ),
+        (&StoreState::DATETIME_FIELD_OVERFLOW, SqlState::DATETIME_FIELD_OVERFLOW, "date/time field value out of range"),
+        (
+            &StoreState::CARDINALITY_VIOLATION,
+            SqlState::CARDINALITY_VIOLATION,
+            "more than one row returned by a subquery used as an expression",
+        ),
+        (&StoreState::QUERY_CANCELED, SqlState::QUERY_CANCELED, "canceling statement due to user request"),
+        (&StoreState::OUT_OF_MEMORY, SqlState::OUT_OF_MEMORY, "out of memory"),
+    ];
+    match known.iter().find(|(theirs, _, _)| *theirs == state) {
+        Some((_, ours, message)) => {
+            tracing::debug!(code = state.code(), words, "materialize refused");
+            ErrorReport::new(*ours, *message)
+        }
+        None => InternalError::new(format!("materialize: {}: {words}", state.code())).report(),
+    }
+}

@@ -1,0 +1,16 @@
+//! Redis: hashes as rows, by their keys.
+//!
+//! Comes in: a piece whose leaf is a pattern of keys. Goes out: the rows of the hashes, filtered in process.
+//! Does not: write, or read a key that is not the tenant's when the policy names keys.
+//! Invariant: a field that cannot be read is an error of the row's own tenant only.
+
+mod connection;
+mod failure;
+mod provider;
+mod row;
+mod store;
+mod table;
+
+pub use connection::{RedisConnection, RedisConnectionError};
+pub use store::RedisStore;
+pub use table::{InvalidRedisTable, RedisTable};

@@ -1,0 +1,216 @@
+//! The store around a store.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::Result as EngineResult;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream::{self, StreamExt};
+use rand::Rng;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::base::engine_error;
+use crate::base::{ErrorReport, SqlState, StoreKind, UserFacing};
+use crate::catalog::Table;
+use crate::config::ConnectionSection;
+use crate::guard::VerifiedStatement;
+use crate::route::Piece;
+use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
+
+use super::breaker::Breaker;
+
+/// The first pause before another attempt; it doubles, and half of it is chance.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// A store with retries before the first row, a breaker, a limit on what runs there at once and one on its silence.
+#[derive(Debug)]
+pub struct ResilientStore {
+    inner: Arc<dyn Store>,
+    care: Arc<Care>,
+}
+
+#[derive(Debug)]
+struct Care {
+    store: StoreKind,
+    breaker: Breaker,
+    places: Arc<Semaphore>,
+    settings: ConnectionSection,
+}
+
+impl ResilientStore {
+    /// Takes care of a store.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, settings: ConnectionSection) -> Self {
+        let care = Care {
+            store: inner.kind(),
+            breaker: Breaker::new(settings.breaker_failures, settings.breaker_pause()),
+            places: Arc::new(Semaphore::new(settings.concurrent_queries)),
+            settings,
+        };
+        Self { inner, care: Arc::new(care) }
+    }
+}
+
+#[async_trait]
+impl Store for ResilientStore {
+    fn kind(&self) -> StoreKind {
+        self.care.store
+    }
+
+    fn prepare(
+        &self,
+        piece: &Arc<Piece>,
+        statement: &VerifiedStatement,
+        parameters: &[usize],
+    ) -> Result<Arc<dyn PreparedPiece>, StoreError> {
+        let inner = self.inner.prepare(piece, statement, parameters)?;
+        Ok(Arc::new(ResilientPiece { inner, care: Arc::clone(&self.care) }))
+    }
+
+    async fn discover(&self) -> Result<Vec<Table>, StoreError> {
+        let asked = async { self.care.in_time(self.inner.discover()).await? };
+        self.care.told(asked).await
+    }
+
+    /// Asks even while the breaker is open: that is how the store is found to be back. What has no answer in the time of a
+    /// connection is as good as down.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let asked = async { self.care.within(self.care.settings.connect_timeout(), self.inner.ping()).await? };
+        self.care.told(asked).await
+    }
+}
+
+#[derive(Debug)]
+struct ResilientPiece {
+    inner: Arc<dyn PreparedPiece>,
+    care: Arc<Care>,
+}
+
+#[async_trait]
+impl PreparedPiece for ResilientPiece {
+    async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
+        let permit = self.care.place().await?;
+        let mut attempt = 1;
+        loop {
+            self.care.admit()?;
+            match self.care.told(self.first_rows(context)).await {
+                Ok(started) => return Ok(self.care.watched(started, permit)),
+                Err(StoreError::Unavailable { detail, .. }) if attempt < self.care.settings.attempts => {
+                    tracing::info!(store = %self.care.store, attempt, %detail, "the statement is tried again");
+                    tokio::time::sleep(pause_before(attempt)).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A run whose first rows have come.
+struct Started {
+    first: Option<RecordBatch>,
+    rest: SendableRecordBatchStream,
+}
+
+impl ResilientPiece {
+    async fn first_rows(&self, context: &RunContext) -> Result<Started, StoreError> {
+        let mut rest = self.care.in_time(self.inner.run(context)).await??;
+        let first = self.care.in_time(rest.next()).await?;
+        let first = first.transpose().map_err(|error| self.care.error_of(engine_error::report(&error)))?;
+        Ok(Started { first, rest })
+    }
+}
+
+impl Care {
+    /// A place among the statements that run there. Waiting for it ends, so that statements that need two places each
+    /// cannot wait for one another for ever.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let waiting = Arc::clone(&self.places).acquire_owned();
+        match timeout(self.settings.answer_timeout(), waiting).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(StoreError::Failed(
+                ErrorReport::new(SqlState::INSUFFICIENT_RESOURCES, format!("store {} is busy", self.store))
+                    .with_detail(format!("{} statements run there.", self.settings.concurrent_queries)),
+            )),
+        }
+    }
+
+    fn admit(&self) -> Result<(), StoreError> {
+        self.breaker.admit(Instant::now()).map_err(|left| {
+            let seconds = left.as_secs_f64();
+            self.unavailable(format!("It failed several times in a row and is tried again in {seconds:.1} seconds."))
+        })
+    }
+
+    /// Tells the breaker how it went.
+    async fn told<T>(&self, doing: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let done = doing.await;
+        self.tell(done.as_ref().err());
+        done
+    }
+
+    fn tell(&self, error: Option<&StoreError>) {
+        match error {
+            Some(StoreError::Unavailable { .. }) => self.breaker.failed(Instant::now()),
+            // A store that refuses a statement is there.
+            Some(StoreError::Failed(_)) | None => self.breaker.succeeded(),
+        }
+    }
+
+    async fn in_time<T>(&self, doing: impl Future<Output = T>) -> Result<T, StoreError> {
+        self.within(self.settings.answer_timeout(), doing).await
+    }
+
+    async fn within<T>(&self, limit: Duration, doing: impl Future<Output = T>) -> Result<T, StoreError> {
+        let silent = |_| self.unavailable(format!("It was silent for {} ms.", limit.as_millis()));
+        timeout(limit, doing).await.map_err(silent)
+    }
+
+    fn unavailable(&self, detail: String) -> StoreError {
+        StoreError::Unavailable { store: self.store, detail }
+    }
+
+    /// A failure of the connection, when it came as an error among rows.
+    fn error_of(&self, report: ErrorReport) -> StoreError {
+        if report.sqlstate == SqlState::CONNECTION_FAILURE {
+            let detail = report.detail.unwrap_or_default();
+            return StoreError::Unavailable { store: self.store, detail };
+        }
+        StoreError::Failed(report)
+    }
+
+    /// The rows, with a limit on the silence between them. The place is held until they end.
+    fn watched(self: &Arc<Self>, started: Started, permit: OwnedSemaphorePermit) -> SendableRecordBatchStream {
+        let schema = started.rest.schema();
+        let first = stream::iter(started.first.map(Ok));
+        let care = Arc::clone(self);
+        let rest = stream::unfold(Some((started.rest, permit)), move |state| {
+            let care = Arc::clone(&care);
+            async move {
+                let (mut rows, permit) = state?;
+                let batch: EngineResult<RecordBatch> = match care.in_time(rows.next()).await {
+                    Ok(None) => return None,
+                    Ok(Some(batch)) => batch,
+                    Err(error) => Err(engine_error::wrap(error.report())),
+                };
+                let error = batch.as_ref().err().map(|error| care.error_of(engine_error::report(error)));
+                let goes_on = error.is_none();
+                if !goes_on {
+                    care.tell(error.as_ref());
+                }
+                Some((batch, goes_on.then_some((rows, permit))))
+            }
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, first.chain(rest)))
+    }
+}
+
+fn pause_before(attempt: u32) -> Duration {
+    let whole = FIRST_PAUSE * 2_u32.saturating_pow(attempt.saturating_sub(1).min(6));
+    whole.mul_f64(rand::rng().random_range(0.5..1.0))
+}

@@ -1,0 +1,244 @@
+//! The real engines with the demo's data: ClickHouse's engine behind HTTP, PostgreSQL as Materialize, Redis.
+//!
+//! Where a program is missing the tests that need it are skipped, or fail where `FLOWFORGE_REQUIRE_ENGINES=1`.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::postgres::{self, Postgres};
+use crate::support::{TestServer, sqlstate, value};
+
+/// The seed of the demo's history, as the configuration has it.
+const SEED: u64 = 42;
+
+/// A process that ends when its standard input does.
+struct Guarded {
+    child: Child,
+    lifeline: Option<ChildStdin>,
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// All three, running. PostgreSQL is that of the tests; the others end with this.
+pub struct Engines {
+    clickhouse_port: u16,
+    redis_port: u16,
+    postgres: Arc<Postgres>,
+    /// The database that plays Materialize.
+    materialize: String,
+    _processes: [Guarded; 2],
+    _folder: tempfile::TempDir,
+}
+
+fn required() -> bool {
+    std::env::var_os("FLOWFORGE_REQUIRE_ENGINES").is_some_and(|value| value == "1")
+}
+
+fn missing(what: &str) {
+    assert!(!required(), "{what} is missing, and FLOWFORGE_REQUIRE_ENGINES=1 says that it must be there");
+    eprintln!("skipped: no {what}");
+}
+
+fn support(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(file)
+}
+
+impl Engines {
+    /// Starts all three with the demo's data; `None` where a program is missing and need not be there.
+    pub async fn start() -> Option<Self> {
+        let Some(python) = std::env::var_os("FLOWFORGE_CLICKHOUSE_PYTHON") else {
+            missing("Python with chdb (FLOWFORGE_CLICKHOUSE_PYTHON)");
+            return None;
+        };
+        if Command::new("redis-server").arg("--version").output().is_err() {
+            missing("redis-server");
+            return None;
+        }
+        let postgres = postgres::shared().await?;
+        let folder = tempfile::tempdir().unwrap();
+        flowforge::demo::write_data(SEED, folder.path()).unwrap();
+        let (clickhouse, clickhouse_port) = start_clickhouse(Path::new(&python));
+        let (redis, redis_port) = start_redis(folder.path());
+        let materialize = format!("materialize_{}", std::process::id());
+        let processes = [clickhouse, redis];
+        let data = folder.path().to_owned();
+        let engines =
+            Self { clickhouse_port, redis_port, postgres, materialize, _processes: processes, _folder: folder };
+        engines.load(&data);
+        Some(engines)
+    }
+
+    fn load(&self, data: &Path) {
+        for statement in std::fs::read_to_string(data.join("clickhouse/schema.sql")).unwrap().split(";\n") {
+            if !statement.trim().is_empty() {
+                self.clickhouse_run(statement);
+            }
+        }
+        for file in std::fs::read_dir(data.join("clickhouse")).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "tsv") {
+                let table = path.file_stem().unwrap().to_str().unwrap();
+                let rows = std::fs::read_to_string(&path).unwrap();
+                self.clickhouse_run(&format!("INSERT INTO {table} FORMAT TabSeparated\n{rows}"));
+            }
+        }
+        let commands = std::fs::File::open(data.join("redis.txt")).unwrap();
+        let loaded =
+            Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).stdin(commands).output().unwrap();
+        assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+        self.postgres.script("postgres", &format!("CREATE DATABASE {}", self.materialize));
+        self.postgres.script_file(&self.materialize, &support("materialize_catalog.sql"));
+        self.postgres.script_file(&self.materialize, &data.join("materialize.sql"));
+    }
+
+    /// What the front of ClickHouse's engine answers under a path: `/running` has the statements that run, `/kills` how
+    /// often one was to be stopped.
+    pub fn clickhouse_tells(&self, path: &str) -> String {
+        let url = format!("http://127.0.0.1:{}{path}", self.clickhouse_port);
+        ureq::get(&url).call().unwrap().into_body().read_to_string().unwrap()
+    }
+
+    /// Statements of ours that run in Materialize.
+    pub async fn materialize_runs(&self) -> i64 {
+        let client = self.postgres.connect("postgres", &self.materialize).await;
+        let statement =
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'flowforge'";
+        client.query_one(statement, &[]).await.unwrap().get(0)
+    }
+
+    fn clickhouse_run(&self, statement: &str) {
+        let url = format!("http://127.0.0.1:{}/", self.clickhouse_port);
+        let answer = ureq::post(&url).config().http_status_as_error(false).build().send(statement).unwrap();
+        let status = answer.status();
+        let text = answer.into_body().read_to_string().unwrap();
+        assert!(status.is_success(), "{text}");
+    }
+
+    /// Where ClickHouse's engine listens.
+    pub fn clickhouse_port(&self) -> u16 {
+        self.clickhouse_port
+    }
+
+    /// Where PostgreSQL, as Materialize, listens.
+    pub fn materialize_port(&self) -> u16 {
+        self.postgres.port()
+    }
+
+    /// Where Redis listens.
+    pub fn redis_port(&self) -> u16 {
+        self.redis_port
+    }
+
+    /// A server of ours over them.
+    pub async fn server(&self) -> TestServer {
+        self.server_with(&[]).await
+    }
+
+    /// A server of ours over them, with keys of the configuration changed.
+    pub async fn server_with(&self, changes: &[(&str, &str)]) -> TestServer {
+        let addresses = self.addresses(self.clickhouse_port(), self.materialize_port(), self.redis_port());
+        let mut all: Vec<_> = addresses.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        all.extend_from_slice(changes);
+        TestServer::start_with(&all).await
+    }
+
+    /// The keys of the configuration that name the stores, at these ports.
+    pub fn addresses(&self, clickhouse: u16, materialize: u16, redis: u16) -> Vec<(String, String)> {
+        let tables = std::fs::read_to_string(support("redis_tables.toml")).unwrap();
+        let database = &self.materialize;
+        [
+            ("clickhouse.kind", "remote".to_owned()),
+            ("clickhouse.urls", format!("[\"http://127.0.0.1:{clickhouse}\"]")),
+            ("materialize.kind", "remote".to_owned()),
+            ("materialize.url", format!("postgres://postgres@127.0.0.1:{materialize}/{database}")),
+            ("redis.kind", "remote".to_owned()),
+            ("redis.urls", format!("[\"redis://127.0.0.1:{redis}/0\"]")),
+            ("redis.tables", tables.trim().to_owned()),
+        ]
+        .map(|(key, value)| (format!("stores.{key}"), value))
+        .to_vec()
+    }
+}
+
+fn start_clickhouse(python: &Path) -> (Guarded, u16) {
+    let mut child = Command::new(python)
+        .arg(support("clickhouse_front.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lifeline = child.stdin.take();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().rsplit(' ').next().and_then(|port| port.parse().ok());
+    (Guarded { child, lifeline }, port.unwrap_or_else(|| panic!("the front said {line:?}")))
+}
+
+/// Ends with its standard input, however the test process ends.
+const GUARDIAN: &str = r#""$@" >/dev/null & child=$!; cat >/dev/null; kill -TERM "$child"; wait "$child""#;
+
+fn start_redis(folder: &Path) -> (Guarded, u16) {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let mut child = Command::new("sh")
+        .args(["-c", GUARDIAN, "sh", "redis-server", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--port", &port.to_string(), "--dir"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lifeline = child.stdin.take();
+    for _ in 0..200 {
+        if std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    (Guarded { child, lifeline }, port)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_of_redis_ends_at_its_limit() {
+    let Some(engines) = Engines::start().await else { return };
+    // Everybody's, so that no key of the tenant's stands in the place of the scan. The demo has ten symbols.
+    let policies = r#"[{ table = "latest.vwap", kind = "shared" }]"#;
+    let at = engines.server_with(&[("policies", policies), ("limits.redis_scan_keys", "10")]).await;
+    assert_eq!(value(&at.connect("acme").await, "SELECT count(*) FROM latest.vwap").await, "10");
+    let past = engines.server_with(&[("policies", policies), ("limits.redis_scan_keys", "9")]).await;
+    let client = past.connect("acme").await;
+    let error = client.simple_query("SELECT count(*) FROM latest.vwap").await.unwrap_err();
+    let report = error.as_db_error().unwrap();
+    assert_eq!((report.code().code(), report.detail()), ("54000", Some("limit redis_scan_keys of 9 exceeded")));
+    assert_eq!(value(&client, "SELECT count(*) FROM latest.vwap WHERE symbol IN ('AAPL', 'TSLA', 'NONE')").await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clickhouse_cannot_filter_first_is_guarded_all_the_same() {
+    let Some(engines) = Engines::start().await else { return };
+    let rows = "SELECT symbol, lot_size, if(symbol = 'TSLA', 'x', '1') AS word FROM marts.dim_instruments";
+    engines.clickhouse_run(&format!("CREATE VIEW marts.seen AS {rows}"));
+    engines.clickhouse_run(&format!("CREATE TABLE marts.kept ENGINE = Memory AS {rows}"));
+    let policy = |table| {
+        format!(
+            "{{ table = \"marts.{table}\", kind = \"list_attribute\", column = \"symbol\", attribute = \"symbols\" }}"
+        )
+    };
+    let policies = format!("[{}, {}]", policy("seen"), policy("kept"));
+    let server = engines.server_with(&[("policies", &policies)]).await;
+    let (acme, globex) = (server.connect("acme").await, server.connect("globex").await);
+    for table in ["seen", "kept"] {
+        assert_eq!(value(&acme, &format!("SELECT count(*) FROM {table}")).await, "5");
+        // What fails on a row of the other tenant tells nothing of it.
+        let failing = format!("SELECT count(*) FROM {table} WHERE 10 / (CASE word WHEN 'x' THEN 0 ELSE 1 END) > 1");
+        assert_eq!(value(&acme, &failing).await, "5");
+        assert_eq!(sqlstate(&globex, &failing).await, "22012");
+    }
+}

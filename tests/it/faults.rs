@@ -1,0 +1,208 @@
+//! Stores that fail: each behind a proxy that refuses, hangs, is late, cuts or talks nonsense.
+//!
+//! Whatever happens to a store, its queries fail with `08006` and its name, never with a part of the rows; those of the
+//! others go on; and it comes back without a restart.
+
+mod proxy;
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio_postgres::Client;
+
+use crate::engines::Engines;
+use crate::support::{TestServer, rows};
+use proxy::{Mood, Proxy};
+
+/// A store, a query that it answers alone, and one of many rows.
+struct Store {
+    name: &'static str,
+    proxy: Proxy,
+    query: &'static str,
+    many: &'static str,
+    /// Bytes of the store that end in the middle of the answer to `many`.
+    cut: usize,
+}
+
+impl Store {
+    async fn all(engines: &Engines) -> [Self; 3] {
+        [
+            Self {
+                name: "clickhouse",
+                proxy: Proxy::before(engines.clickhouse_port()).await,
+                query: "SELECT symbol, name FROM dim_instruments ORDER BY symbol",
+                many: "SELECT event_time, symbol, bid, ask FROM raw_quotes",
+                cut: 100_000,
+            },
+            Self {
+                name: "materialize",
+                proxy: Proxy::before(engines.materialize_port()).await,
+                query: "SELECT symbol, net_qty FROM live_positions ORDER BY symbol",
+                many: "SELECT a.symbol, b.symbol, c.symbol FROM live_quotes a, live_quotes b, live_quotes c, live_quotes d",
+                cut: 4_000,
+            },
+            Self {
+                name: "redis",
+                proxy: Proxy::before(engines.redis_port()).await,
+                query: "SELECT symbol, vwap FROM latest.vwap ORDER BY symbol",
+                many: "SELECT * FROM latest.vwap",
+                cut: 150,
+            },
+        ]
+    }
+}
+
+/// A server over the proxies that gives up soon.
+async fn server(engines: &Engines, stores: &[Store; 3]) -> TestServer {
+    let [clickhouse, materialize, redis] = stores;
+    let mut changes = engines.addresses(clickhouse.proxy.port(), materialize.proxy.port(), redis.proxy.port());
+    for store in stores {
+        for (key, value) in [
+            ("connect_timeout_ms", "500"),
+            ("answer_timeout_ms", "3000"),
+            ("attempts", "2"),
+            ("breaker_failures", "3"),
+            ("breaker_pause_ms", "100"),
+        ] {
+            changes.push((format!("stores.{}.connection.{key}", store.name), value.to_owned()));
+        }
+    }
+    let changes: Vec<_> = changes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    TestServer::start_with(&changes).await
+}
+
+/// The query fails as one of a store that is not there.
+async fn fails(client: &Client, query: &str, store: &str, mood: Mood) {
+    let error = match rows(client, query).await {
+        Ok(rows) => panic!("{store}, {mood:?}: {} rows of {query}", rows.len()),
+        Err(error) => error,
+    };
+    let report = error.as_db_error().unwrap_or_else(|| panic!("{store}, {mood:?}: {error:?}"));
+    let told = (report.code().code(), report.message().to_owned());
+    assert_eq!(told, ("08006", format!("store {store} is not available")), "{mood:?}: {query}: {report:?}");
+}
+
+/// The rows, as soon as the store is there again.
+async fn recovered(client: &Client, store: &Store) -> crate::support::TextRows {
+    for _ in 0..200 {
+        if let Ok(found) = rows(client, store.query).await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    rows(client, store.query).await.unwrap_or_else(|error| panic!("{} did not come back: {error:?}", store.name))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_fails_alone_and_comes_back() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    let server = server(&engines, &stores).await;
+    let client = server.connect("acme").await;
+    let mut answers = Vec::new();
+    for store in &stores {
+        let answer = rows(&client, store.query).await.unwrap_or_else(|error| panic!("{}: {error:?}", store.name));
+        assert!(!answer.is_empty(), "{}", store.name);
+        answers.push(answer);
+    }
+    for broken in 0..stores.len() {
+        for mood in [Mood::Refused, Mood::Hanging, Mood::Silent, Mood::Garbage, Mood::Cut(stores[broken].cut)] {
+            stores[broken].proxy.set(mood).await;
+            let query = if matches!(mood, Mood::Cut(_)) { stores[broken].many } else { stores[broken].query };
+            fails(&client, query, stores[broken].name, mood).await;
+            for other in (0..stores.len()).filter(|other| *other != broken) {
+                let answer = rows(&client, stores[other].query).await;
+                assert_eq!(answer.unwrap(), answers[other], "{}: {mood:?}", stores[broken].name);
+            }
+            stores[broken].proxy.set(Mood::Honest).await;
+            assert_eq!(recovered(&client, &stores[broken]).await, answers[broken], "{}: {mood:?}", stores[broken].name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_whose_first_byte_is_late_is_waited_for() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    let server = server(&engines, &stores).await;
+    let client = server.connect("acme").await;
+    for store in &mut stores {
+        let answer = rows(&client, store.query).await.unwrap();
+        store.proxy.set(Mood::Slow(Duration::from_millis(150))).await;
+        assert_eq!(rows(&client, store.query).await.unwrap(), answer, "{}", store.name);
+    }
+}
+
+/// The status of `/readyz` and the stores that it names.
+async fn readiness(server: &TestServer) -> (u16, serde_json::Value) {
+    let url = format!("http://{}/readyz", server.server.http_address());
+    let asked = tokio::task::spawn_blocking(move || {
+        let answer = ureq::get(&url).config().http_status_as_error(false).build().call().unwrap();
+        (answer.status().as_u16(), answer.into_body().read_to_string().unwrap())
+    });
+    let (status, body) = asked.await.unwrap();
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    (status, body["unreachable"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_names_the_store_that_is_down_and_no_other() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    let server = server(&engines, &stores).await;
+    assert_eq!(readiness(&server).await, (200, serde_json::json!([])));
+    for store in &mut stores {
+        for mood in [Mood::Refused, Mood::Hanging, Mood::Silent] {
+            store.proxy.set(mood).await;
+            assert_eq!(readiness(&server).await, (503, serde_json::json!([store.name])), "{mood:?}");
+            store.proxy.set(Mood::Honest).await;
+            assert_eq!(readiness(&server).await, (200, serde_json::json!([])), "after {mood:?}");
+        }
+    }
+}
+
+/// Reads the first row, cancels, and reads on to the error.
+async fn cancel_after_a_row(client: &Client, query: &str) {
+    let rows = client.simple_query_raw(query).await.unwrap();
+    let mut rows = std::pin::pin!(rows);
+    for _ in 0..2 {
+        // The description comes before the first row.
+        rows.next().await.unwrap().unwrap();
+    }
+    client.cancel_token().cancel_query(tokio_postgres::NoTls).await.unwrap();
+    let error = loop {
+        match rows.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error,
+            None => panic!("{query} ended before it was cancelled"),
+        }
+    };
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("57014"), "{query}: {error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_statement_ends_on_its_store_too() {
+    let Some(engines) = Engines::start().await else { return };
+    let server = engines.server().await;
+    let client = server.connect("acme").await;
+    cancel_after_a_row(&client, "SELECT a.symbol, b.bid FROM raw_quotes a, raw_quotes b").await;
+    let mut idle = false;
+    for _ in 0..400 {
+        idle = engines.clickhouse_tells("/running").is_empty() && engines.clickhouse_tells("/kills") == "1";
+        if idle {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(idle, "running: {}; killed: {}", engines.clickhouse_tells("/running"), engines.clickhouse_tells("/kills"));
+
+    let from: Vec<String> = (0..12).map(|number| format!("live_quotes q{number}")).collect();
+    cancel_after_a_row(&client, &format!("SELECT q0.symbol FROM {}", from.join(", "))).await;
+    for _ in 0..400 {
+        if engines.materialize_runs().await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(engines.materialize_runs().await, 0);
+}
