@@ -1,9 +1,11 @@
 //! Whether a dialect can say a node: the same code that would write it is asked, without its inputs.
 
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::logical_plan::Distinct;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
+
+use crate::route::filters_first;
 
 use super::dialect::Dialect;
 use super::expression::Writer;
@@ -89,17 +91,29 @@ fn expressions(dialect: Dialect, plan: &LogicalPlan) -> bool {
     let mut writer = Writer::new(dialect);
     let schemas = inputs(plan);
     let mut said = true;
+    let only_harmless = evaluates_early(dialect, plan);
     // The closure never fails.
     drop(plan.apply_expressions(|expr| {
         // A join's keys read one side each; either side that can say one will do.
         said = schemas.iter().any(|schema| {
             let scope = Scope { schema, columns: None, outer: None };
-            let harmless = dialect != Dialect::PostgreSql || fallible::cannot_fail(expr, schema);
-            harmless && writer.alone(expr, &scope).is_ok()
+            (!only_harmless || fallible::cannot_fail(expr, schema)) && writer.alone(expr, &scope).is_ok()
         });
         Ok(if said { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     }));
     said
+}
+
+/// Whether the store may evaluate an expression for a row that the guard drops: Materialize as it likes, and ClickHouse
+/// where the guard cannot stand in PREWHERE.
+fn evaluates_early(dialect: Dialect, plan: &LogicalPlan) -> bool {
+    let is_late = |node: &LogicalPlan| matches!(node, LogicalPlan::TableScan(scan) if !filters_first(scan));
+    match dialect {
+        Dialect::PostgreSql => true,
+        // The closure never fails.
+        Dialect::ClickHouse => plan.exists(|node| Ok(is_late(node))).unwrap_or(true),
+        Dialect::Redis => false,
+    }
 }
 
 /// The schemas that the node's expressions are read in.

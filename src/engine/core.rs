@@ -57,6 +57,8 @@ struct Shared {
     statement_timeout_ms: u64,
     functions: FunctionRegistry,
     snapshot: ArcSwap<Snapshot>,
+    /// Whoever holds it makes the next snapshot: an older one must not come after a newer one.
+    discovering: tokio::sync::Mutex<()>,
     sessions: Arc<SessionRegistry>,
     metrics: Metrics,
 }
@@ -78,6 +80,7 @@ impl Engine {
                 search_path: parts.search_path,
                 statement_timeout_ms: parts.statement_timeout_ms,
                 snapshot: ArcSwap::from_pointee(snapshot),
+                discovering: tokio::sync::Mutex::new(()),
                 sessions: Arc::new(SessionRegistry::default()),
                 metrics: Metrics::default(),
             }),
@@ -87,7 +90,22 @@ impl Engine {
     /// Asks every store for its tables and puts the new snapshot in force. A store that is down keeps its last known
     /// tables, marked stale; the names of such stores are returned.
     pub async fn discover(&self) -> Vec<StoreKind> {
+        self.discover_unless(|_| false).await
+    }
+
+    /// The version of the catalog that is in force.
+    #[must_use]
+    pub fn catalog_version(&self) -> u64 {
+        self.shared.snapshot.load().version()
+    }
+
+    /// [`Self::discover`], one at a time, unless the version in force when the turn comes is good enough.
+    pub(super) async fn discover_unless(&self, is_enough: impl FnOnce(u64) -> bool) -> Vec<StoreKind> {
+        let _turn = self.shared.discovering.lock().await;
         let before = self.shared.snapshot.load_full();
+        if is_enough(before.version()) {
+            return Vec::new();
+        }
         let mut tables = Vec::new();
         let mut down = Vec::new();
         let asked = self.shared.stores.iter().map(async |(kind, store)| (kind, store.discover().await));

@@ -17,6 +17,7 @@ mod open_rows;
 mod outcome;
 mod portals;
 mod prepare;
+mod refresh;
 mod rows;
 mod run;
 mod session;

@@ -284,7 +284,8 @@ async fn measured(mut stream: RowStream, started: Instant) -> Result<Measured, E
     Ok(Measured { rows, bytes, first, all: started.elapsed() })
 }
 
-fn canceled_by_user() -> ErrorReport {
+/// The report for what a cancel request stopped.
+pub(super) fn canceled_by_user() -> ErrorReport {
     ErrorReport::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
 }
 

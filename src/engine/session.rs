@@ -27,7 +27,7 @@ use super::transaction::{Transaction, TransactionStatus};
 pub struct Session {
     pub(super) engine: Engine,
     identity: Identity,
-    place: SessionPlace,
+    pub(super) place: SessionPlace,
     pub(super) settings: SharedSettings,
     pub(super) transaction: Transaction,
     pub(super) statements: Statements<Prepared>,
@@ -238,7 +238,7 @@ impl Session {
         self.refuse_in_failed_block(&bound.prepared.statement.kind)?;
         self.enter_transaction();
         match &bound.prepared.work {
-            Work::Session(statement) => self.run_session_statement(statement),
+            Work::Session(statement) => self.run_session_statement(statement).await,
             Work::Upkeep(upkeep) => self.run_upkeep(upkeep),
             Work::Write(word) => Err(read_only(word).into()),
             Work::Prepare { name, types, statement } => self.keep_prepared(name, types, statement),

@@ -5,12 +5,13 @@ use crate::sql::{SessionStatement, TransactionModes, Upkeep};
 
 use super::error::EngineError;
 use super::outcome::{Notice, Outcome, OutputColumn, RowsTag, text_rows};
+use super::refresh::refresh_columns;
 use super::session::{Session, read_only};
 use super::settings::display_name;
 use super::transaction::TransactionStatus;
 
 impl Session {
-    pub(super) fn run_session_statement(&mut self, statement: &SessionStatement) -> Result<Outcome, EngineError> {
+    pub(super) async fn run_session_statement(&mut self, statement: &SessionStatement) -> Result<Outcome, EngineError> {
         match statement {
             SessionStatement::Begin { word, modes } => self.begin(word, *modes),
             SessionStatement::Commit { chain } => self.end_block(true, *chain),
@@ -36,6 +37,7 @@ impl Session {
             }
             SessionStatement::Show(name) => self.show(name),
             SessionStatement::ShowAll => self.show_all(),
+            SessionStatement::CatalogRefresh => self.refresh_catalog().await,
             SessionStatement::Discard { all, what } => self.discard(*all, what),
             SessionStatement::Deallocate(Some(name)) => {
                 self.statements.deallocate(name)?;
@@ -300,6 +302,7 @@ fn text_column(name: &str) -> OutputColumn {
 pub(super) fn session_columns(statement: &SessionStatement) -> Option<Vec<OutputColumn>> {
     match statement {
         SessionStatement::Show(name) => Some(show_columns(name)),
+        SessionStatement::CatalogRefresh => Some(refresh_columns()),
         SessionStatement::ShowAll => Some(["name", "setting", "description"].map(text_column).to_vec()),
         SessionStatement::Begin { .. }
         | SessionStatement::Commit { .. }

@@ -37,6 +37,7 @@ pub(super) fn parse(piece: &Piece) -> Result<Option<SessionStatement>, ErrorRepo
             SessionStatement::Release(words.name()?)
         }
         "set" => words.set()?,
+        "select" if words.is_catalog_refresh() => return Ok(Some(SessionStatement::CatalogRefresh)),
         "show" => words.show()?,
         "reset" => words.reset()?,
         "discard" => words.discard()?,
@@ -262,6 +263,14 @@ impl Words<'_> {
             }
         }
         Ok(SessionStatement::Set { name, value: Some(value), local })
+    }
+
+    /// The whole rest of the statement. Anything else that calls it is a query, which has no such function.
+    fn is_catalog_refresh(&mut self) -> bool {
+        self.accept("catalog_refresh")
+            && self.accept_token(&Token::LParen)
+            && self.accept_token(&Token::RParen)
+            && self.peek().is_none()
     }
 
     fn show(&mut self) -> Result<SessionStatement, ErrorReport> {

@@ -140,6 +140,8 @@ pub enum SessionStatement {
     },
     /// `SHOW name`.
     Show(String),
+    /// `SELECT catalog_refresh()`.
+    CatalogRefresh,
     /// `SHOW ALL`.
     ShowAll,
     /// `RESET name`.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::postgres::{self, Postgres};
-use crate::support::{TestServer, sqlstate, value};
+use crate::support::{self, TestServer, sqlstate, value};
 
 /// The seed of the demo's history, as the configuration has it.
 const SEED: u64 = 42;
@@ -221,6 +221,25 @@ async fn a_scan_of_redis_ends_at_its_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_finds_what_was_made_since_the_start() {
+    let Some(engines) = Engines::start().await else { return };
+    let policies = r#"[{ table = "marts.new", kind = "shared" }]"#;
+    let server = engines.server_with(&[("policies", policies)]).await;
+    let client = server.connect("acme").await;
+    engines.clickhouse_run("CREATE TABLE marts.new ENGINE = Memory AS SELECT toInt32(7) AS n");
+    assert_eq!(sqlstate(&client, "SELECT n FROM marts.new").await, "42P01");
+    let version = |text: String| text.parse::<i64>().unwrap();
+    let first = version(value(&client, "SELECT catalog_refresh()").await);
+    assert_eq!(value(&client, "SELECT n FROM marts.new").await, "7");
+    // Those who ask at once share what is found.
+    let ask = async || version(value(&server.connect("globex").await, "select catalog_refresh ( );").await);
+    let (second, third, fourth) = tokio::join!(ask(), ask(), ask());
+    assert!([second, third, fourth].iter().all(|version| *version > first));
+    let typed = client.prepare("SELECT catalog_refresh()").await.unwrap();
+    assert_eq!(typed.columns()[0].type_().name(), "int8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_clickhouse_cannot_filter_first_is_guarded_all_the_same() {
     let Some(engines) = Engines::start().await else { return };
     let rows = "SELECT symbol, lot_size, if(symbol = 'TSLA', 'x', '1') AS word FROM marts.dim_instruments";
@@ -240,5 +259,8 @@ async fn what_clickhouse_cannot_filter_first_is_guarded_all_the_same() {
         let failing = format!("SELECT count(*) FROM {table} WHERE 10 / (CASE word WHEN 'x' THEN 0 ELSE 1 END) > 1");
         assert_eq!(value(&acme, &failing).await, "5");
         assert_eq!(sqlstate(&globex, &failing).await, "22012");
+        // Nor is it left to ClickHouse in which order it looks at the two conditions.
+        let explained = format!("{:?}", support::rows(&acme, &format!("EXPLAIN {failing}")).await.unwrap());
+        assert!(explained.contains("FROM") && !explained.contains("intDiv"), "{explained}");
     }
 }
