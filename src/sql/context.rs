@@ -206,7 +206,8 @@ impl ContextProvider for Provider<'_> {
         }
         let functions = self.context.functions;
         let planner_knows = ["unnest", "make_map", "map", "unnest_outer"].contains(&name);
-        if planner_knows || functions.aggregates.contains_key(name) || functions.windows.contains_key(name) {
+        let is_of_rows = || self.get_aggregate_meta(name).is_some() || self.get_window_meta(name).is_some();
+        if planner_knows || is_of_rows() {
             return None;
         }
         Some(Arc::new(unknown_function(name)))

@@ -27,6 +27,7 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             .or_else(|| empty_list(rest))
             .or_else(|| interval_digits(rest))
             .or_else(|| similar_part(tokens, index))
+            .or_else(|| only(tokens, index))
             .or_else(|| double_equal(token))
             .unwrap_or_else(|| (vec![token.token.clone()], 1));
         done.extend(written.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
@@ -59,6 +60,17 @@ fn table_statement(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
     let is_table = keyword(tokens.get(index)) == Some(Keyword::TABLE);
     let words = || vec![Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
     (begins && is_name && is_table).then(|| (words(), 1))
+}
+
+/// `FROM ONLY t` is `FROM t`: no table here has children.
+fn only(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
+    if keyword(tokens.get(index)) != Some(Keyword::ONLY) {
+        return None;
+    }
+    let before = tokens.get(index.checked_sub(1)?)?;
+    let is_table = before.token == Token::Comma || matches!(keyword(Some(before)), Some(Keyword::FROM | Keyword::JOIN));
+    let is_name = matches!(tokens.get(index + 1)?.token, Token::Word(_));
+    (is_table && is_name).then(|| (Vec::new(), 1))
 }
 
 /// `ORDER BY x USING <` is `ORDER BY x ASC`.

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 use num_bigint::BigInt;
 
 use crate::base::engine_error::wrap;
-use crate::base::{ErrorReport, InternalError, UserFacing};
+use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
 
 use super::super::function::{Function, by_arrays};
 use super::big::{Big, division_by_zero};
@@ -23,6 +23,7 @@ type Found = Result<Big, ErrorReport>;
 
 pub(in crate::functions) fn functions() -> Vec<ScalarUDF> {
     vec![
+        Function::strict("exact_read", text, |args| of_written(&args)),
         Function::strict("exact_text", text, |args| of_rows(&args, as_text)),
         Function::strict("exact_add", text, |args| of_pairs(&args, |a, b| Ok(a.add(b)))),
         Function::strict("exact_subtract", text, |args| of_pairs(&args, |a, b| Ok(a.subtract(b)))),
@@ -42,6 +43,43 @@ fn text(_types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataT
 
 fn divide(a: &Big, b: &Big) -> Found {
     if b.is_zero() { Err(division_by_zero()) } else { Ok(a.divide(b, a.quotient_scale(b))) }
+}
+
+/// The texts that somebody cast to numeric, with the digits that they have.
+fn of_written(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+    by_arrays(arguments, |arrays| {
+        let [texts] = arrays else {
+            return Err(wrap(InternalError::new("a function of one text has not one argument").report()));
+        };
+        let texts = cast(texts, &DataType::Utf8)?;
+        let one = |text: Option<&str>| text.map(|text| written(text).map(|number| number.shown())).transpose();
+        let shown = texts.as_string::<i32>().iter().map(one).collect::<Result<StringArray, ErrorReport>>();
+        Ok(Arc::new(shown.map_err(wrap)?) as ArrayRef)
+    })
+}
+
+/// The longest shift of the point that is computed. A decimal holds far less.
+const MOST_SHIFTED: i64 = 1_000;
+
+/// `12`, `-.5`, `1.50e3`, with blanks around it.
+fn written(text: &str) -> Found {
+    let invalid = || {
+        let message = format!("invalid input syntax for type numeric: \"{text}\"");
+        ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
+    };
+    let (mantissa, exponent) = match text.trim_ascii().split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().map_err(|_| invalid())?),
+        None => (text.trim_ascii(), 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = format!("{whole}{fraction}").parse::<BigInt>().ok().filter(|_| is_fraction).ok_or_else(invalid)?;
+    if exponent.abs() > MOST_SHIFTED {
+        return Err(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format"));
+    }
+    let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX) - exponent;
+    let shift = u32::try_from(-scale).unwrap_or_default();
+    Ok(Big::new(digits * BigInt::from(10).pow(shift), scale.max(0)))
 }
 
 /// With a second argument: with so many digits after the point.
@@ -153,6 +191,24 @@ impl Big {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_cast_keeps_its_digits() {
+        let shown = |text| written(text).map(|number| number.shown()).map_err(|report| report.sqlstate);
+        for (text, expected) in [
+            (" 12.50 ", "12.50"),
+            ("+.5", "0.5"),
+            ("-1.", "-1"),
+            ("1.25e1", "12.5"),
+            ("1e3", "1000"),
+            ("2E-3", "0.002"),
+        ] {
+            assert_eq!(shown(text).unwrap(), expected, "{text}");
+        }
+        for text in ["", "-", "one", "1.-5", "1e", "1.5.2", "1 2"] {
+            assert_eq!(shown(text).unwrap_err(), SqlState::INVALID_TEXT_REPRESENTATION, "{text}");
+        }
+    }
 
     #[test]
     fn texts_are_read_as_they_were_written() {

@@ -41,7 +41,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("bit_or", Aggregate, "bit_or(integer) → integer", OTHER_NULLS, Name("bit_or")),
     row("bit_xor", Aggregate, "bit_xor(integer) → integer", OTHER_NULLS, Name("bit_xor")),
     row("percentile_cont", Aggregate, "percentile_cont(fraction) WITHIN GROUP (ORDER BY number) → double precision", OTHER_RESULT, IN_PROCESS),
-    row("median", Aggregate, "median(number) → number", OTHER_RESULT, IN_PROCESS),
+    row("median", Aggregate, "median of number → number", OTHER_RESULT, IN_PROCESS),
     row("first_value", Aggregate, "first_value(any ORDER BY …) → any", NONE, IN_PROCESS),
     row("last_value", Aggregate, "last_value(any ORDER BY …) → any", NONE, IN_PROCESS),
     row("grouping", Aggregate, "grouping(any, …) → integer", OTHER_RESULT, Special),

@@ -44,6 +44,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),
     row("interval_field", "CAST(interval AS interval field) → interval", IN_PROCESS),
     // Numbers with digits of their own.
+    row("exact_read", "text as a number with its own digits → text", IN_PROCESS),
     row("exact_text", "number with its own digits → text", IN_PROCESS),
     row("exact_add", "exact + exact → text", IN_PROCESS),
     row("exact_subtract", "exact - exact → text", IN_PROCESS),

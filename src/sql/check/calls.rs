@@ -268,6 +268,11 @@ impl Checker<'_> {
         if name == "sum" && chosen.result == Type::FLOAT4 {
             self.findings.real_sums.insert(place);
         }
+        // A mean is made of a sum.
+        let adds_up = ["sum", "avg"].contains(&name) && chosen.result == Type::NUMERIC;
+        if adds_up && typed.first().is_some_and(|one| one.data_type == Type::INT8) {
+            self.findings.big_sums.insert(place);
+        }
         // A scalar call is as far to the left as its first argument.
         Ok(Typed::new(chosen.result, place))
     }

@@ -51,6 +51,8 @@ pub(super) struct Findings {
     pub(super) rows: HashSet<usize>,
     /// Calls of `sum` whose result is a `real`.
     pub(super) real_sums: HashSet<usize>,
+    /// Calls of `sum` and `avg` over bigints, whose result is a numeric.
+    pub(super) big_sums: HashSet<usize>,
 }
 
 /// Checks a query.

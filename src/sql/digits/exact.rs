@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
     BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Subquery, lit,
 };
 
+use crate::base::types::DEFAULT_NUMERIC;
 use crate::sql::operators::Operators;
 
 use super::carry::Carry;
@@ -44,6 +45,14 @@ pub(super) enum Casts {
     Met,
     /// It brings the columns of several inputs to one type.
     Inputs,
+}
+
+/// Whether a cast makes a numeric of a text that has digits of its own: nobody said how many it is to have.
+fn is_open_cast_of_text(cast: &Cast, schema: &DFSchema) -> Result<bool, DataFusionError> {
+    let (precision, scale) = DEFAULT_NUMERIC;
+    Ok(*cast.field.data_type() == DataType::Decimal128(precision, scale)
+        && !matches!(*cast.expr, Expr::Literal(..) | Expr::Placeholder(_))
+        && matches!(cast.expr.get_type(schema)?, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
 }
 
 /// Reads expressions over one schema.
@@ -117,6 +126,7 @@ impl Reader<'_> {
                     found => Ok(found),
                 }
             }
+            (None, _) if is_open_cast_of_text(cast, self.schema)? => self.own("exact_read", vec![(*cast.expr).clone()]),
             _ => self.fixed(expr),
         }
     }

@@ -32,6 +32,19 @@ fn subsets(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
     (0..1_u32 << steps.len()).rev().map(of).collect()
 }
 
+/// `GROUP BY (a, b)` is `GROUP BY a, b`.
+pub(super) fn of_rows(select: &mut Select) {
+    let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
+    if !keys.iter().any(|key| matches!(key, Expr::Tuple(values) if !values.is_empty())) {
+        return;
+    }
+    let flat = std::mem::take(keys).into_iter().flat_map(|key| match key {
+        Expr::Tuple(values) if !values.is_empty() => values,
+        key => vec![key],
+    });
+    *keys = flat.collect();
+}
+
 /// Takes empty sets of keys away. Where no key is left, a condition that always holds makes one group of all rows.
 pub(super) fn of_all_rows(select: &mut Select) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };

@@ -110,6 +110,7 @@ impl VisitorMut for Normaliser<'_> {
         flow(whole_rows::expand(select, &self.shapes, &self.findings.rows))?;
         series::in_list(select);
         grouping::of_tuples(select);
+        grouping::of_rows(select);
         grouping::of_all_rows(select);
         if let Some(condition) = &mut select.selection {
             rows::simplify_condition(condition);
@@ -130,6 +131,12 @@ impl VisitorMut for Normaliser<'_> {
             // The library sums in double precision.
             *expr = forms::cast(forms::take(expr), ast::DataType::Real);
             return ControlFlow::Continue(());
+        }
+        if let ast::Expr::Function(function) = expr
+            && self.findings.big_sums.contains(&begin(&function.name))
+        {
+            // The planner says what queries around this one may do with it before it says that a sum is wider.
+            numbers::widen_argument(function);
         }
         flow(forms::rewrite(expr, self.context))
     }

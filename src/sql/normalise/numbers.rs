@@ -10,6 +10,14 @@ use sqlparser::ast::{
 const INTEGER: DataType = DataType::Int4(Some(0));
 const BIGINT: DataType = DataType::Int8(Some(0));
 
+/// The argument of a call becomes a whole number of any size.
+pub(super) fn widen_argument(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))) = list.args.first_mut() {
+        wrap(argument, DataType::Numeric(ExactNumberInfo::PrecisionAndScale(38, 0)));
+    }
+}
+
 /// Puts a number constant under a cast to its type.
 pub(super) fn type_number(expr: &mut Expr) {
     match expr {
