@@ -204,7 +204,6 @@ impl ContextProvider for Provider<'_> {
         if is_system_function(name) {
             return self.system().scalar(name);
         }
-        let functions = self.context.functions;
         let planner_knows = ["unnest", "make_map", "map", "unnest_outer"].contains(&name);
         let is_of_rows = || self.get_aggregate_meta(name).is_some() || self.get_window_meta(name).is_some();
         if planner_knows || is_of_rows() {

@@ -613,6 +613,14 @@ pub(super) fn no_operator(symbol: &str, a: &DataType, b: &DataType) -> DataFusio
     )
 }
 
+/// What was made a whole number of any size for its sum: to count it, that makes no difference.
+fn unwidened(argument: Expr) -> Expr {
+    match argument {
+        Expr::Cast(cast) if *cast.field.data_type() == DataType::Decimal128(38, 0) => *cast.expr,
+        argument => argument,
+    }
+}
+
 impl ExprPlanner for Operators {
     fn plan_binary_op(
         &self,
@@ -662,17 +670,18 @@ impl ExprPlanner for Operators {
         let (true, Some(sum), Some(count)) = (raw.func.name() == "avg", &self.sum, &self.count) else {
             return Ok(PlannerResult::Original(raw));
         };
-        let of = |function: &Arc<_>| {
+        let of = |function: &Arc<_>, args: Vec<Expr>| {
             Expr::AggregateFunction(AggregateFunction::new_udf(
                 Arc::clone(function),
-                raw.args.clone(),
+                args,
                 raw.distinct,
                 raw.filter.clone(),
                 Vec::new(),
                 None,
             ))
         };
-        self.call("avg_of", vec![of(sum), of(count)]).map(PlannerResult::Planned)
+        let counted = raw.args.iter().cloned().map(unwidened).collect();
+        self.call("avg_of", vec![of(sum, raw.args.clone()), of(count, counted)]).map(PlannerResult::Planned)
     }
 
     #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
