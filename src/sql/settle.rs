@@ -410,7 +410,8 @@ pub(super) fn fit(
     }
 }
 
-/// The result has the type of the first argument, also where both are compared as values of another.
+/// The result has the type of the operator's left side: for two integers, floats or times of different types, which are
+/// compared as they are, that of the first argument.
 fn settle_nullif(
     function: Arc<ScalarUDF>,
     arguments: Vec<Expr>,
@@ -420,19 +421,26 @@ fn settle_nullif(
     let Ok([first, second]) = <[Expr; 2]>::try_from(arguments) else {
         return internal_err!("nullif has two arguments");
     };
-    let own = known_type(&first, schema)?;
+    let types = (known_type(&first, schema)?, known_type(&second, schema)?);
     let (left, right) = operators.comparable("=", first.clone(), second, schema)?;
     let compared = left.get_type(schema)?;
-    let is_own = own.as_ref().is_none_or(|own| *own == compared);
+    let keeps_own = matches!(&types, (Some(own), Some(other)) if own != &compared && is_compared_as_is(own, other));
     // The library's function takes -0 and 0 for different values; its operator does not.
-    if is_own && !compared.is_floating() {
+    if !keeps_own && !compared.is_floating() {
         let call = ScalarFunction::new_udf(function, vec![left, right]);
         return Ok(Transformed::yes(Expr::ScalarFunction(call)));
     }
-    let value = if is_own { left.clone() } else { first };
+    let value = if keeps_own { first } else { left.clone() };
     let equal = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::Eq, Box::new(right)));
     let arms = vec![(Box::new(equal), Box::new(Expr::Literal(ScalarValue::Null, None)))];
     Ok(Transformed::yes(Expr::Case(Case::new(None, arms, Some(Box::new(value))))))
+}
+
+fn is_compared_as_is(left: &DataType, right: &DataType) -> bool {
+    let is_time = |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(_, _));
+    (left.is_integer() && right.is_integer())
+        || (left.is_floating() && right.is_floating())
+        || (is_time(left) && is_time(right))
 }
 
 fn settle_list(list: InList, schema: &DFSchema, operators: &Operators) -> Rewritten {

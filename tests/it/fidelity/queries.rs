@@ -57,21 +57,17 @@ impl Generator {
         let operator = *self.one(operators);
         let (left, right) = (self.select(kinds, depth - 1, around), self.select(kinds, depth - 1, around));
         let end = self.end(30, 80);
-        Node::new(Role::Query, &format!("({{}}) {operator} ({{}}){{}}{{}}"), [vec![left, right], end].concat())
+        Node::new(Role::Query, &format!("({{}}) {operator} ({{}}){{}}"), vec![left, right, end])
     }
 
     /// ORDER BY all columns, and LIMIT only with it.
-    fn end(&mut self, limited: u32, ordered: u32) -> Vec<Node> {
+    fn end(&mut self, limited: u32, ordered: u32) -> Node {
         if self.chance(limited) {
             let (count, skipped) = (self.between(0, 8), self.between(0, 3));
             let offset = if self.chance(30) { format!(" OFFSET {skipped}") } else { String::new() };
-            return vec![self.order(), Node::clause(&format!(" LIMIT {count}{offset}"), Vec::new())];
+            return Node::order(self.one(DIRECTIONS).to_vec(), &format!(" LIMIT {count}{offset}"));
         }
-        if self.chance(ordered) { vec![self.order(), Node::nothing()] } else { vec![Node::nothing(), Node::nothing()] }
-    }
-
-    fn order(&mut self) -> Node {
-        Node::order(self.one(DIRECTIONS).to_vec())
+        if self.chance(ordered) { Node::order(self.one(DIRECTIONS).to_vec(), "") } else { Node::nothing() }
     }
 
     /// A SELECT with columns of these types. At depth 0 it has one source and no subqueries.
@@ -89,8 +85,8 @@ impl Generator {
         );
         let items = self.items(kinds, depth, &scope);
         let end = if depth == 2 { self.end(25, 70) } else { self.end(15, 5) };
-        let parts = [vec![distinct, items, from, filter, grouping, having], end].concat();
-        Node::new(Role::Query, "SELECT {}{} FROM {}{}{}{}{}{}", parts)
+        let parts = vec![distinct, items, from, filter, grouping, having, end];
+        Node::new(Role::Query, "SELECT {}{} FROM {}{}{}{}{}", parts)
     }
 
     fn items(&mut self, kinds: &[Kind], depth: usize, scope: &Scope) -> Node {
@@ -244,8 +240,8 @@ impl Generator {
         let (from, scope) = self.from(0, &around);
         let items = self.items(&[kind], 0, &scope);
         let filter = self.filter(" WHERE {}", 80, 1, &scope);
-        let order = self.order();
-        Node::new(Role::Query, "SELECT {} FROM {}{}{} LIMIT 1", vec![items, from, filter, order])
+        let order = Node::order(self.one(DIRECTIONS).to_vec(), " LIMIT 1");
+        Node::new(Role::Query, "SELECT {} FROM {}{}{}", vec![items, from, filter, order])
     }
 
     fn source(&mut self, depth: usize, around: &[Leaf]) -> Source {

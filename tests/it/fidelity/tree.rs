@@ -78,9 +78,9 @@ impl Node {
         Self::clause("", Vec::new())
     }
 
-    /// All columns in order.
-    pub fn order(words: Vec<&'static str>) -> Self {
-        Self { role: Role::Clause, parts: vec![Part::Order(words)] }
+    /// All columns in order, and a limit: without the order it would take any rows.
+    pub fn order(words: Vec<&'static str>, limit: &str) -> Self {
+        Self { role: Role::Clause, parts: vec![Part::Order(words), Part::Child(Self::clause(limit, Vec::new()))] }
     }
 
     fn children(&self) -> impl Iterator<Item = &Node> {
@@ -234,18 +234,19 @@ fn a_tree_gets_smaller_in_every_part() {
         vec![
             items,
             Node::clause(" WHERE {}", vec![Node::value(Kind::Bool, "t.c", Vec::new())]),
-            Node::order(vec![" DESC", ""]),
+            Node::order(vec![" DESC", ""], " LIMIT 5"),
         ],
     );
-    assert_eq!(query.sql(), "SELECT upper(t.a), t.b FROM t WHERE t.c ORDER BY 1 DESC, 2");
+    assert_eq!(query.sql(), "SELECT upper(t.a), t.b FROM t WHERE t.c ORDER BY 1 DESC, 2 LIMIT 5");
     assert!(query.ordered());
     let smaller: Vec<String> = query.smaller().iter().map(Node::sql).collect();
     for expected in [
-        "SELECT t.b FROM t WHERE t.c ORDER BY 1 DESC",
-        "SELECT t.a, t.b FROM t WHERE t.c ORDER BY 1 DESC, 2",
-        "SELECT upper(t.a), t.b FROM t ORDER BY 1 DESC, 2",
+        "SELECT t.b FROM t WHERE t.c ORDER BY 1 DESC LIMIT 5",
+        "SELECT t.a, t.b FROM t WHERE t.c ORDER BY 1 DESC, 2 LIMIT 5",
+        "SELECT upper(t.a), t.b FROM t ORDER BY 1 DESC, 2 LIMIT 5",
         "SELECT upper(t.a), t.b FROM t WHERE t.c",
-        "SELECT upper(t.a), t.b FROM t WHERE true ORDER BY 1 DESC, 2",
+        "SELECT upper(t.a), t.b FROM t WHERE t.c ORDER BY 1 DESC, 2",
+        "SELECT upper(t.a), t.b FROM t WHERE true ORDER BY 1 DESC, 2 LIMIT 5",
     ] {
         assert!(smaller.iter().any(|sql| sql == expected), "{expected} is not in {smaller:#?}");
     }
