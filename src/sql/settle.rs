@@ -439,7 +439,7 @@ fn settle_nullif(
 fn is_compared_as_is(left: &DataType, right: &DataType) -> bool {
     let is_time = |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(_, _));
     (left.is_integer() && right.is_integer())
-        || (left.is_floating() && right.is_floating())
+        || (left.is_floating() && right.is_numeric())
         || (is_time(left) && is_time(right))
 }
 

@@ -138,7 +138,9 @@ impl Generator {
         };
         let list = Node::list(", ", keys.into_iter().map(|key| key.node).collect());
         let grouping = if template.is_empty() { Node::nothing() } else { Node::clause(template, vec![list]) };
-        let having = self.filter(" HAVING {}", 30, depth, &grouped);
+        // See `known`, "having".
+        let percent = if depth == 0 { 0 } else { 30 };
+        let having = self.filter(" HAVING {}", percent, depth, &grouped);
         (grouping, having, grouped)
     }
 
@@ -159,7 +161,7 @@ impl Generator {
     }
 
     fn from(&mut self, depth: usize, around: &[Leaf]) -> (Node, Scope) {
-        let first = self.source(depth, around);
+        let first = self.source(depth);
         let mut scope = Scope { leaves: first.leaves, outer: around.to_vec(), key: first.key, rows: first.rows };
         let mut joins = Vec::new();
         let most = if depth == 0 { usize::from(self.chance(15)) } else { self.between(0, 2) };
@@ -178,7 +180,7 @@ impl Generator {
         if depth > 0 && self.chance(12) {
             return self.lateral(scope);
         }
-        let right = self.source(depth, &[]);
+        let right = self.source(depth);
         let mut both = scope.clone();
         both.leaves.extend(right.leaves.iter().cloned());
         // A join without a key of one side has none.
@@ -226,28 +228,28 @@ impl Generator {
         (Node::clause(&format!("{template}{name}{end}"), vec![query]), both)
     }
 
-    /// A query with one row: an aggregate where the type has one.
+    /// A query with one row: an aggregate where the type has one. It has no subqueries: see `known`, "nested".
     pub fn aggregate_query(&mut self, kind: Kind, around: Vec<Leaf>) -> Node {
         let (from, scope) = self.from(0, &around);
         let Some(value) = self.aggregate(kind, &scope) else { return self.first_row_query(kind, around) };
-        let filter = self.filter(" WHERE {}", 80, 1, &scope);
+        let filter = self.filter(" WHERE {}", 80, 0, &scope);
         let items = Node::items(vec![Node::list("", vec![value, Node::clause(" AS c1", Vec::new())])]);
         Node::new(Role::Query, "SELECT {} FROM {}{}", vec![items, from, filter])
     }
 
-    /// A query with at most one row: the first in an order.
+    /// A query with at most one row: the first in an order. It has no subqueries either.
     pub fn first_row_query(&mut self, kind: Kind, around: Vec<Leaf>) -> Node {
         let (from, scope) = self.from(0, &around);
         let items = self.items(&[kind], 0, &scope);
-        let filter = self.filter(" WHERE {}", 80, 1, &scope);
+        let filter = self.filter(" WHERE {}", 80, 0, &scope);
         let order = Node::order(self.one(DIRECTIONS).to_vec(), " LIMIT 1");
         Node::new(Role::Query, "SELECT {} FROM {}{}{}", vec![items, from, filter, order])
     }
 
-    fn source(&mut self, depth: usize, around: &[Leaf]) -> Source {
+    fn source(&mut self, depth: usize) -> Source {
         match self.between(0, 99) {
             0..20 => self.values(),
-            20..35 if depth > 0 => self.derived(depth, around),
+            20..35 if depth > 0 => self.derived(depth),
             35..70 if !self.tables.is_empty() => self.common_table(),
             _ => self.table(),
         }
@@ -278,9 +280,8 @@ impl Generator {
         }
     }
 
-    fn derived(&mut self, depth: usize, around: &[Leaf]) -> Source {
+    fn derived(&mut self, depth: usize) -> Source {
         let kinds = self.kinds(1, 4);
-        let _ = around;
         let query = self.query(&kinds, depth - 1, &[]);
         let name = self.name("d");
         let node = Node::new(Role::List(""), &format!("({{}}) {name}"), vec![query]);

@@ -136,7 +136,11 @@ impl Generator {
 
     /// The order of a window. With positions no two rows are equal in it; without, its frame ends with equal rows.
     fn window_order(&mut self, positions: bool, scope: &Scope) -> Node {
-        let by = self.compared();
+        // See `known`, "interval": of a window it is no refusal but an internal error.
+        let by = match self.compared() {
+            Kind::Interval => Kind::Int,
+            kind => kind,
+        };
         let by = self.value(by, 1, scope);
         let direction = *self.one(&["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]);
         let frames: &[&str] = if positions {
