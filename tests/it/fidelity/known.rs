@@ -6,6 +6,8 @@
 //!   which then gives its row although the condition does not hold: `WHERE EXISTS (SELECT 1 FROM t HAVING NULL::boolean)`.
 //! - "nested": a subquery in the condition of a scalar subquery. With `'a' NOT IN (SELECT outer.x FROM t)` there, an
 //!   aggregate around it is NULL.
+//! - "mean": the mean of a constant over a window in the order of an expression is an internal error:
+//!   `SELECT avg(0.33) OVER (ORDER BY abs(trade_count)) FROM live_positions`.
 //! - "interval": a window in the order of an interval with a frame by RANGE is an internal error.
 //! - "scale": constants have two digits after the point, and the text of a numeric is taken of a rounded one.
 //! - "sums": a sum of floats depends on the order of the rows, so its last digits are free.
