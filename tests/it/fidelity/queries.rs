@@ -216,9 +216,9 @@ impl Generator {
     fn lateral(&mut self, scope: &Scope) -> (Node, Scope) {
         let kinds = self.kinds(1, 2);
         let query = if self.chance(50) {
-            self.aggregate_query(kinds[0], scope.around())
+            self.aggregate_query(kinds[0], &scope.around())
         } else {
-            self.first_row_query(kinds[0], scope.around())
+            self.first_row_query(kinds[0], &scope.around())
         };
         let name = self.name("l");
         let mut both = scope.clone();
@@ -229,8 +229,8 @@ impl Generator {
     }
 
     /// A query with one row: an aggregate where the type has one. It has no subqueries: see `known`, "nested".
-    pub fn aggregate_query(&mut self, kind: Kind, around: Vec<Leaf>) -> Node {
-        let (from, scope) = self.from(0, &around);
+    pub fn aggregate_query(&mut self, kind: Kind, around: &[Leaf]) -> Node {
+        let (from, scope) = self.from(0, around);
         let Some(value) = self.aggregate(kind, &scope) else { return self.first_row_query(kind, around) };
         let filter = self.filter(" WHERE {}", 80, 0, &scope);
         let items = Node::items(vec![Node::list("", vec![value, Node::clause(" AS c1", Vec::new())])]);
@@ -238,8 +238,8 @@ impl Generator {
     }
 
     /// A query with at most one row: the first in an order. It has no subqueries either.
-    pub fn first_row_query(&mut self, kind: Kind, around: Vec<Leaf>) -> Node {
-        let (from, scope) = self.from(0, &around);
+    pub fn first_row_query(&mut self, kind: Kind, around: &[Leaf]) -> Node {
+        let (from, scope) = self.from(0, around);
         let items = self.items(&[kind], 0, &scope);
         let filter = self.filter(" WHERE {}", 80, 0, &scope);
         let order = Node::order(self.one(DIRECTIONS).to_vec(), " LIMIT 1");

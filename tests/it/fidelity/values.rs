@@ -67,9 +67,9 @@ impl Generator {
 
     fn scalar_subquery(&mut self, kind: Kind, scope: &Scope) -> Node {
         let query = if self.chance(60) {
-            self.aggregate_query(kind, scope.around())
+            self.aggregate_query(kind, &scope.around())
         } else {
-            self.first_row_query(kind, scope.around())
+            self.first_row_query(kind, &scope.around())
         };
         Node::value(kind, "({})", vec![query])
     }
