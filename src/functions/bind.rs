@@ -26,13 +26,18 @@ fn bind_plan(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) ->
     }
     let bound = plan.clone().transform_up_with_subqueries(|node| {
         let names = NamePreserver::new(&node);
-        node.map_expressions(|expr| {
+        let change = |expr: Expr| {
             if !mentions(&expr)? {
                 return Ok(Transformed::no(expr));
             }
             let name = names.save(&expr);
             let bound = expr.transform_up(|expr| replace(expr, values, clock))?;
             Ok(bound.update_data(|expr| name.restore(expr)))
+        };
+        // The keys of grouping sets have names of their own.
+        node.map_expressions(|expr| match expr {
+            Expr::GroupingSet(_) => expr.map_children(change),
+            expr => change(expr),
         })
     })?;
     Ok(bound.data)

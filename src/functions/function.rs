@@ -39,10 +39,18 @@ impl Function {
         Self::build(name, returns, invoke, false)
     }
 
-    fn build(name: &'static str, returns: Returns, invoke: Invoke, strict: bool) -> ScalarUDF {
-        let any = TypeSignature::OneOf(vec![TypeSignature::VariadicAny, TypeSignature::Nullary]);
-        ScalarUDF::from(Self { name, returns, invoke, strict, signature: Signature::new(any, Volatility::Immutable) })
+    /// A lenient function whose calls stay where they are, also over constants.
+    pub(super) fn kept(name: &'static str, returns: Returns, invoke: Invoke) -> ScalarUDF {
+        ScalarUDF::from(Self { name, returns, invoke, strict: false, signature: any(Volatility::Volatile) })
     }
+
+    fn build(name: &'static str, returns: Returns, invoke: Invoke, strict: bool) -> ScalarUDF {
+        ScalarUDF::from(Self { name, returns, invoke, strict, signature: any(Volatility::Immutable) })
+    }
+}
+
+fn any(volatility: Volatility) -> Signature {
+    Signature::new(TypeSignature::OneOf(vec![TypeSignature::VariadicAny, TypeSignature::Nullary]), volatility)
 }
 
 impl PartialEq for Function {

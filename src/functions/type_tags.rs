@@ -38,10 +38,11 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     ]
 }
 
-/// A call that gives its argument and does not say that it is never NULL. It is made in process only.
+/// A call that gives its argument and does not say that it is never NULL. It is made in process only. Over a constant it
+/// is not worked out beforehand: the constant would say that it is never NULL.
 #[must_use]
 pub fn as_nullable() -> Arc<ScalarUDF> {
-    Arc::new(Function::lenient(
+    Arc::new(Function::kept(
         "as_nullable",
         |types, _| types.first().cloned(),
         |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),

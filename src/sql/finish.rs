@@ -17,6 +17,7 @@ use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::type_name;
 
 use super::operators::{Operators, crosses_zones};
+use super::settle::each_key;
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
 
@@ -34,14 +35,15 @@ fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     }
     let is_sort = matches!(node, LogicalPlan::Sort(_));
     let names = NamePreserver::new(&node);
-    let finished = node.map_expressions(|expr| {
+    let finish = |expr: Expr| {
         let name = names.save(&expr);
         let done = expr.transform_up(|expr| finish_one(expr, &schema, operators))?;
         if is_sort {
             return done.transform_data(|expr| ordered(expr, &schema, operators));
         }
         Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
-    })?;
+    };
+    let finished = node.map_expressions(|expr| each_key(expr, finish))?;
     if !finished.transformed {
         return Ok(finished);
     }

@@ -2,14 +2,16 @@
 //!
 //! It runs on every operand while the planner resolves operators, and once more over the finished plan.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
-use datafusion::logical_expr::expr::{InList, Placeholder};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
+use datafusion::logical_expr::expr::{InList, Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF,
     WindowFunctionDefinition,
 };
 
@@ -30,6 +32,12 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
     Ok(plan.transform_up_with_subqueries(|node| settle_node(node, operators))?.data)
 }
 
+/// The keys of ROLLUP, CUBE and GROUPING SETS have names of their own; what is around them has none.
+pub(super) fn each_key(expr: Expr, change: impl FnMut(Expr) -> Rewritten) -> Rewritten {
+    let mut change = change;
+    if matches!(expr, Expr::GroupingSet(_)) { expr.map_children(change) } else { change(expr) }
+}
+
 fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
     let mut schema = merge_schema(&node.inputs());
     if let LogicalPlan::TableScan(scan) = &node {
@@ -38,7 +46,7 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     let limit = matches!(node, LogicalPlan::Limit(_));
     let is_values = matches!(node, LogicalPlan::Values(_));
     let names = NamePreserver::new(&node);
-    let settled = node.map_expressions(|expr| {
+    let settle = |expr: Expr| {
         if is_values && is_met_constant(&expr) {
             return Ok(Transformed::no(expr));
         }
@@ -46,7 +54,8 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         let expr = if limit { operators.adopt_parameter(expr, &DataType::Int64)? } else { expr };
         let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
         Ok(if settled.transformed { settled.update_data(|expr| name.restore(expr)) } else { settled })
-    })?;
+    };
+    let settled = node.map_expressions(|expr| each_key(expr, settle))?;
     if let LogicalPlan::Values(values) = settled.data {
         // Their schema says what the rows were before.
         return Ok(Transformed::yes(LogicalPlanBuilder::values(values.values)?.build()?));
@@ -141,8 +150,8 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             "array_part" => operators.array_part(call.args, schema).map(Transformed::yes),
             "overlaps" => operators.overlaps(call.args, schema).map(Transformed::yes),
             "nullif" if call.args.len() == 2 => {
-                call.args = unify_nullif(call.args, schema, operators)?;
-                Ok(Transformed::yes(Expr::ScalarFunction(call)))
+                let (name, args) = (call.func, call.args);
+                settle_nullif(name, args, schema, operators)
             }
             _ => super::calls::settle(call, schema, operators),
         },
@@ -401,12 +410,37 @@ pub(super) fn fit(
     }
 }
 
-/// The result has the type of the first argument.
-fn unify_nullif(arguments: Vec<Expr>, schema: &DFSchema, operators: &Operators) -> Result<Vec<Expr>, DataFusionError> {
-    let mut arguments = arguments.into_iter();
-    let (Some(first), Some(second)) = (arguments.next(), arguments.next()) else { return Ok(Vec::new()) };
-    let (first, second) = operators.comparable("=", first, second, schema)?;
-    Ok(vec![first, second])
+/// The result has the type of the operator's left side: for two integers, floats or times of different types, which are
+/// compared as they are, that of the first argument.
+fn settle_nullif(
+    function: Arc<ScalarUDF>,
+    arguments: Vec<Expr>,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Rewritten {
+    let Ok([first, second]) = <[Expr; 2]>::try_from(arguments) else {
+        return internal_err!("nullif has two arguments");
+    };
+    let types = (known_type(&first, schema)?, known_type(&second, schema)?);
+    let (left, right) = operators.comparable("=", first.clone(), second, schema)?;
+    let compared = left.get_type(schema)?;
+    let keeps_own = matches!(&types, (Some(own), Some(other)) if own != &compared && is_compared_as_is(own, other));
+    // The library's function takes -0 and 0 for different values; its operator does not.
+    if !keeps_own && !compared.is_floating() {
+        let call = ScalarFunction::new_udf(function, vec![left, right]);
+        return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+    }
+    let value = if keeps_own { first } else { left.clone() };
+    let equal = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::Eq, Box::new(right)));
+    let arms = vec![(Box::new(equal), Box::new(Expr::Literal(ScalarValue::Null, None)))];
+    Ok(Transformed::yes(Expr::Case(Case::new(None, arms, Some(Box::new(value))))))
+}
+
+fn is_compared_as_is(left: &DataType, right: &DataType) -> bool {
+    let is_time = |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(_, _));
+    (left.is_integer() && right.is_integer())
+        || (left.is_floating() && right.is_numeric())
+        || (is_time(left) && is_time(right))
 }
 
 fn settle_list(list: InList, schema: &DFSchema, operators: &Operators) -> Rewritten {

@@ -15,6 +15,7 @@ mod differential;
 mod engines;
 mod explain;
 mod faults;
+mod fidelity;
 mod fixture;
 mod golden;
 mod house;

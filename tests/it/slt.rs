@@ -8,8 +8,8 @@
 //! list of differences. `FLOWFORGE_SLT_REPORT=file` writes every difference with both answers to a file, and
 //! `FLOWFORGE_SLT_ONLY=word` runs only the files whose name has the word.
 
-mod answer;
-mod compare;
+pub mod answer;
+pub mod compare;
 mod decode;
 mod known;
 mod script;

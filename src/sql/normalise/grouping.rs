@@ -1,27 +1,45 @@
 //! `GROUP BY ()`: all rows are one group.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select, Visitor,
 };
+
+use crate::base::syntax_walk::walk;
+use crate::functions::{self, FunctionKind};
 
 use super::forms::{binary, call, nested, number, take};
 
-/// Writes ROLLUP and CUBE that take several columns in one step as the sets that they are.
+/// Writes ROLLUP and CUBE that take several columns in one step, or one column in several, as the sets that they are. A
+/// set has a column once.
 pub(super) fn of_tuples(select: &mut Select) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
     for key in keys {
-        let sets = match key {
-            Expr::Rollup(steps) if has_tuple(steps) => (0..=steps.len()).rev().map(|n| steps[..n].concat()).collect(),
-            Expr::Cube(steps) if has_tuple(steps) => subsets(steps),
+        let sets: Vec<Vec<Expr>> = match key {
+            Expr::Rollup(steps) if is_many(steps) => (0..=steps.len()).rev().map(|n| steps[..n].concat()).collect(),
+            Expr::Cube(steps) if is_many(steps) => subsets(steps),
+            Expr::GroupingSets(sets) => std::mem::take(sets),
             _ => continue,
         };
-        *key = Expr::GroupingSets(sets);
+        *key = Expr::GroupingSets(sets.into_iter().map(without_repeats).collect());
     }
 }
 
-fn has_tuple(steps: &[Vec<Expr>]) -> bool {
+fn is_many(steps: &[Vec<Expr>]) -> bool {
+    let repeats = || steps.iter().enumerate().any(|(place, step)| steps[..place].contains(step));
     // More columns have more sets than a statement may have: the planner says so.
-    steps.iter().any(|step| step.len() > 1) && steps.len() <= 12
+    steps.len() <= 12 && (steps.iter().any(|step| step.len() > 1) || repeats())
+}
+
+fn without_repeats(set: Vec<Expr>) -> Vec<Expr> {
+    let mut kept: Vec<Expr> = Vec::with_capacity(set.len());
+    for key in set {
+        if !kept.contains(&key) {
+            kept.push(key);
+        }
+    }
+    kept
 }
 
 fn subsets(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
@@ -45,12 +63,14 @@ pub(super) fn of_rows(select: &mut Select) {
     *keys = flat.collect();
 }
 
-/// Takes empty sets of keys away. Where no key is left, a condition that always holds makes one group of all rows.
+/// Takes empty sets of keys away. Where no key is left, a condition that always holds makes one group of all rows. So it
+/// does where a HAVING has no keys: the planner knows an aggregation by its aggregates only.
 pub(super) fn of_all_rows(select: &mut Select) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
     let before = keys.len();
     keys.retain(|key| !matches!(key, Expr::Tuple(values) if values.is_empty()));
-    if keys.len() == before || !keys.is_empty() {
+    let has_bare_condition = before == 0 && select.having.as_ref().is_some_and(|condition| !calls(condition));
+    if !keys.is_empty() || (before == 0 && !has_bare_condition) {
         return;
     }
     let always = binary(count_rows(), BinaryOperator::GtEq, number("0"));
@@ -58,6 +78,23 @@ pub(super) fn of_all_rows(select: &mut Select) {
         Some(condition) => binary(nested(take(condition)), BinaryOperator::And, always),
         None => always,
     });
+}
+
+/// Whether an expression calls an aggregate, as far as names tell.
+fn calls(condition: &Expr) -> bool {
+    struct Calls;
+    impl Visitor for Calls {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+            let name = function.name.to_string().to_lowercase();
+            match functions::find(&name, FunctionKind::Aggregate) {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        }
+    }
+    walk(condition, &mut Calls).is_break()
 }
 
 fn count_rows() -> Expr {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
-use datafusion::logical_expr::expr::{AggregateFunction, Exists};
+use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Projection, SortExpr, SubqueryAlias, Window, lit,
@@ -16,6 +16,17 @@ use super::free::{self, subquery_of};
 use super::push::conditions_as_filter;
 use super::single_value::single_value;
 use super::{Decorrelator, quantified, shared, simple};
+
+/// `NOT x IN (subquery)` as `x NOT IN (subquery)`, which is what the engine makes of it later.
+fn negated_within(part: Expr) -> Expr {
+    match part {
+        Expr::Not(inner) => match *inner {
+            Expr::InSubquery(within) => Expr::InSubquery(InSubquery { negated: !within.negated, ..within }),
+            inner => Expr::Not(Box::new(inner)),
+        },
+        part => part,
+    }
+}
 
 impl Decorrelator {
     /// Takes the subqueries of this node out, where the engine does not do it itself.
@@ -150,6 +161,7 @@ impl Decorrelator {
     fn attach(&mut self, expression: Expr, outer: &mut Attached, place: Place) -> Result<Expr> {
         expression
             .transform_down(|part| {
+                let part = negated_within(part);
                 if subquery_of(&part).is_none() || simple::is_left_to_the_engine(&part, outer.rows(), place)? {
                     return Ok(Transformed::no(part));
                 }

@@ -13,6 +13,9 @@ const PLAIN_AGGREGATES: [&str; 5] = ["count", "sum", "min", "max", "avg"];
 /// Whether a subquery expression over these outer rows can stay as it is.
 pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place: Place) -> Result<bool> {
     let Some(subquery) = subquery_of(expression) else { return Ok(true) };
+    if is_outside_of_value(expression) {
+        return Ok(false);
+    }
     let free = free::columns(&subquery.subquery)?;
     let bound_here = free.iter().all(|column| rows.schema().has_column(column));
     let is_scalar = matches!(expression, Expr::ScalarSubquery(_));
@@ -29,6 +32,11 @@ pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place
     Ok(place == Place::Filter
         && !matches!(expression, Expr::SetComparison(_))
         && is_filtered(&subquery.subquery, false)?)
+}
+
+/// `x NOT IN (subquery)` where `x` is no column: the engine's join keeps the rows in which such an `x` is NULL.
+fn is_outside_of_value(expression: &Expr) -> bool {
+    matches!(expression, Expr::InSubquery(within) if within.negated && !matches!(*within.expr, Expr::Column(_)))
 }
 
 /// Filters and projections over a plan without outer references; only the filters have some.

@@ -36,7 +36,24 @@ fn reads_subquery(node: &LogicalPlan) -> Result<bool> {
 fn is_too_sure(subquery: &Subquery) -> bool {
     let schema = subquery.subquery.schema();
     let is_never_null = schema.fields().first().is_some_and(|field| !field.is_nullable());
-    is_never_null && subquery.outer_ref_columns.is_empty() && !is_one_row(&subquery.subquery)
+    (is_never_null || is_worked_out(&subquery.subquery))
+        && subquery.outer_ref_columns.is_empty()
+        && !is_one_row(&subquery.subquery)
+}
+
+/// What is no column may turn out to be a constant, which is never NULL.
+fn is_worked_out(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            projection.expr.first().is_some_and(|expr| !matches!(expr.clone().unalias(), Expr::Column(_)))
+        }
+        LogicalPlan::SubqueryAlias(alias) => is_worked_out(&alias.input),
+        LogicalPlan::Limit(limit) => is_worked_out(&limit.input),
+        LogicalPlan::Sort(sort) => is_worked_out(&sort.input),
+        LogicalPlan::Filter(filter) => is_worked_out(&filter.input),
+        LogicalPlan::Distinct(distinct) => is_worked_out(distinct.input()),
+        _ => false,
+    }
 }
 
 fn is_one_row(plan: &LogicalPlan) -> bool {

@@ -1,23 +1,26 @@
-//! An aggregate without keys gives one row whatever it reads.
+//! An aggregate without keys gives one row whatever it reads, and so does the empty one of several grouping sets.
 //!
 //! The optimizer (`push_down_filter` in DataFusion 55.2) moves a condition without columns below such an aggregate: the
-//! row then comes although the condition is false. A limit of one row changes nothing above it, and no condition passes it.
+//! row then comes although the condition is false. A limit of one row, or of more than there are, changes nothing above it,
+//! and no condition passes it.
 
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::{Limit, LogicalPlan, lit};
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, lit};
 
-/// The plan, in which every aggregate without keys stands under a limit of one row. Subqueries in expressions stay as they
+/// The plan, in which every aggregate without keys, or with grouping sets, stands under a limit. Subqueries in expressions stay as they
 /// are: there the optimizer looks for the aggregate itself.
 pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up(|node| {
         let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
-        if !aggregate.group_expr.is_empty() {
-            return Ok(Transformed::no(node));
-        }
-        let fetch = Some(Box::new(lit(1_i64)));
+        let most = match aggregate.group_expr.as_slice() {
+            [] => 1_i64,
+            [Expr::GroupingSet(_)] => i64::MAX,
+            _ => return Ok(Transformed::no(node)),
+        };
+        let fetch = Some(Box::new(lit(most)));
         Ok(Transformed::yes(LogicalPlan::Limit(Limit { skip: None, fetch, input: Arc::new(node) })))
     })
     .map(|shielded| shielded.data)
