@@ -11,6 +11,15 @@
 //! - "interval": a window in the order of an interval with a frame by RANGE is an internal error.
 //! - "scale": constants have two digits after the point, and the text of a numeric is taken of a rounded one.
 //! - "sums": a sum of floats depends on the order of the rows, so its last digits are free.
+//!
+//! What a long run finds and the normal one does not come across, to be mended:
+//!
+//! - `SELECT max(x::timestamp), max(x) FROM t`, for a date `x`: 42701, both calls get one name;
+//! - `round(x, -2)` of a rounded sum of a common table expression: 42883, the sum is taken for a float;
+//! - `SELECT 1 FROM t HAVING 0 = max(x) # max(x)` over no rows: a row, and PostgreSQL gives none;
+//! - `(SELECT outer.x FROM t ORDER BY 1 LIMIT 1)` and `nullif(x::numeric(18, 4), 1.50)`: numerics without their digits;
+//! - `string_agg(DISTINCT 'a', '' ORDER BY 'a' DESC)`: answered, and 42P10 in PostgreSQL;
+//! - a branch of UNION ALL over a common table expression whose HAVING has no columns: an internal error.
 
 /// A kind of difference (see `slt::compare`), words that the answer has, and why it is so.
 struct Known {
