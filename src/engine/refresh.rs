@@ -1,6 +1,7 @@
 //! `SELECT catalog_refresh()`: what the stores hold is looked up now, and not at the next turn.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use datafusion::arrow::array::{Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -11,7 +12,7 @@ use super::core::Engine;
 use super::error::EngineError;
 use super::outcome::{Outcome, OutputColumn, RowsTag};
 use super::rows::plain_rows;
-use super::run::canceled_by_user;
+use super::run::{canceled_by_user, timed_out, until};
 use super::session::Session;
 
 /// The name of the call, and of its column.
@@ -26,9 +27,11 @@ impl Session {
     /// Asks every store for its tables. A store that is down keeps its last known ones.
     pub(super) async fn refresh_catalog(&mut self) -> Result<Outcome, EngineError> {
         let cancel = self.place.begin_statement();
+        let deadline = self.statement_timeout().map(|timeout| Instant::now() + timeout);
         let version = tokio::select! {
             version = self.engine.refresh() => version,
             () = cancel.cancelled() => return Err(canceled_by_user().into()),
+            () = until(deadline) => return Err(timed_out().into()),
         };
         let values = Arc::new(Int64Array::from(vec![i64::try_from(version).unwrap_or(i64::MAX)]));
         let schema = Arc::new(Schema::new(vec![Field::new(NAME, DataType::Int64, false)]));

@@ -133,7 +133,7 @@ impl Engine {
 }
 
 /// Sleeps until the deadline; for ever where there is none.
-async fn until(deadline: Option<Instant>) {
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
@@ -289,6 +289,7 @@ pub(super) fn canceled_by_user() -> ErrorReport {
     ErrorReport::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
 }
 
-fn timed_out() -> ErrorReport {
+/// The report for what took longer than the session allows.
+pub(super) fn timed_out() -> ErrorReport {
     ErrorReport::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout")
 }

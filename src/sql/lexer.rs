@@ -197,6 +197,7 @@ pub(super) fn slice(text: &str, start: usize, end: usize) -> &str {
 /// Refuses what would cost the parser and the planner too much stack or time.
 fn check_shape(piece: &Piece, limits: &LimitSet) -> Result<(), ErrorReport> {
     let allowed_depth = limits.of(limits::STATEMENT_DEPTH);
+    let (allowed_links, allowed_operators) = (limits.of(limits::STATEMENT_CHAIN), limits.of(limits::OPERATOR_CHAIN));
     let mut shape = Shape::default();
     for token in &piece.tokens {
         shape.take(&token.token);
@@ -204,8 +205,12 @@ fn check_shape(piece: &Piece, limits: &LimitSet) -> Result<(), ErrorReport> {
             return Err(too_complex(column(token.span.start)));
         }
         let Chain { links, operators } = *shape.chain();
-        limits.check(limits::STATEMENT_CHAIN, links)?;
-        limits.check(limits::OPERATOR_CHAIN, operators)?;
+        if links > allowed_links {
+            return Err(limits::exceeded(limits::STATEMENT_CHAIN, allowed_links, links));
+        }
+        if operators > allowed_operators {
+            return Err(limits::exceeded(limits::OPERATOR_CHAIN, allowed_operators, operators));
+        }
     }
     Ok(())
 }

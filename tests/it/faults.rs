@@ -11,7 +11,7 @@ use futures::StreamExt;
 use tokio_postgres::Client;
 
 use crate::engines::Engines;
-use crate::support::{TestServer, rows};
+use crate::support::{TestServer, rows, sqlstate};
 use proxy::{Mood, Proxy};
 
 /// A store, a query that it answers alone, and one of many rows.
@@ -205,4 +205,18 @@ async fn a_cancelled_statement_ends_on_its_store_too() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(engines.materialize_runs().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_waits_no_longer_than_the_session_allows() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    let server = server(&engines, &stores).await;
+    let client = server.connect("acme").await;
+    stores[0].proxy.set(Mood::Silent).await;
+    assert_eq!(sqlstate(&client, "SET statement_timeout = 100; SELECT catalog_refresh()").await, "57014");
+    // Without that limit a store that says nothing keeps the tables that it had.
+    assert_eq!(sqlstate(&client, "SET statement_timeout = 0; SELECT catalog_refresh()").await, "00000");
+    stores[0].proxy.set(Mood::Honest).await;
+    assert!(!recovered(&client, &stores[0]).await.is_empty());
 }
