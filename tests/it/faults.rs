@@ -214,9 +214,11 @@ async fn a_refresh_waits_no_longer_than_the_session_allows() {
     let server = server(&engines, &stores).await;
     let client = server.connect("acme").await;
     stores[0].proxy.set(Mood::Silent).await;
+    // Without that limit a store that says nothing keeps the tables that it had. This comes first: a connection that the
+    // proxy has just cut may fail at once, and then there is nothing to wait for.
+    assert_eq!(sqlstate(&client, "SELECT catalog_refresh()").await, "00000");
     assert_eq!(sqlstate(&client, "SET statement_timeout = 100; SELECT catalog_refresh()").await, "57014");
-    // Without that limit a store that says nothing keeps the tables that it had.
-    assert_eq!(sqlstate(&client, "SET statement_timeout = 0; SELECT catalog_refresh()").await, "00000");
+    assert_eq!(sqlstate(&client, "SET statement_timeout = 0").await, "00000");
     stores[0].proxy.set(Mood::Honest).await;
     assert!(!recovered(&client, &stores[0]).await.is_empty());
 }

@@ -73,14 +73,16 @@ impl Store for ResilientStore {
     }
 
     async fn discover(&self) -> Result<Vec<Table>, StoreError> {
-        let asked = async { self.care.in_time(self.inner.discover()).await? };
+        let asked = self.care.repeated(|| self.inner.discover());
+        let asked = async { self.care.in_time(asked).await? };
         self.care.told(asked).await
     }
 
     /// Asks even while the breaker is open: that is how the store is found to be back. What has no answer in the time of a
     /// connection is as good as down.
     async fn ping(&self) -> Result<(), StoreError> {
-        let asked = async { self.care.within(self.care.settings.connect_timeout(), self.inner.ping()).await? };
+        let asked = self.care.repeated(|| self.inner.ping());
+        let asked = async { self.care.within(self.care.settings.connect_timeout(), asked).await? };
         self.care.told(asked).await
     }
 }
@@ -145,6 +147,24 @@ impl Care {
             let seconds = left.as_secs_f64();
             self.unavailable(format!("It failed several times in a row and is tried again in {seconds:.1} seconds."))
         })
+    }
+
+    /// Tries again when the store was not reached: a connection that stood since the last time may be a dead one, and
+    /// says nothing of the store.
+    async fn repeated<T, Once>(&self, once: impl Fn() -> Once) -> Result<T, StoreError>
+    where
+        Once: Future<Output = Result<T, StoreError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match once().await {
+                Err(StoreError::Unavailable { .. }) if attempt < self.settings.attempts => {
+                    tokio::time::sleep(pause_before(attempt)).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Tells the breaker how it went.

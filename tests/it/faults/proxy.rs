@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// How connections go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,21 +97,21 @@ async fn serve(
     }
 }
 
-/// Takes connections until the mood changes; `false` when there are no more moods.
+/// Takes connections until the mood changes, and cuts them then; `false` when there are no more moods.
 async fn accept(listener: &TcpListener, store: u16, mood: Mood, moods: &mut watch::Receiver<Mood>) -> bool {
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            changed = moods.changed() => return changed.is_ok(),
+            changed = moods.changed() => {
+                // None of them may carry another byte once the new mood is said to be taken up.
+                connections.shutdown().await;
+                return changed.is_ok();
+            }
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
-                let mut ends = moods.clone();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        _ = ends.changed() => {}
-                        () = connection(client, store, mood) => {}
-                    }
-                });
+                connections.spawn(connection(client, store, mood));
             }
+            Some(_) = connections.join_next() => {}
         }
     }
 }
