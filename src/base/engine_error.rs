@@ -144,7 +144,7 @@ fn cast_report(text: &str) -> ErrorReport {
     if text.contains("too large to store in a Decimal") {
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
     }
-    if text.contains("overflow") || text.contains("out of range") || text.contains("too large to store") {
+    if text.contains("verflow") || text.contains("out of range") || text.contains("too large to store") {
         let name = ["smallint", "integer", "bigint"].into_iter().find(|name| cast_type(text) == Some(*name));
         let message = format!("{} out of range", name.unwrap_or("value"));
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).with_detail(first_line(text));

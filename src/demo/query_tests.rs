@@ -71,6 +71,7 @@ const QUERIES: &[&str] = &[
 pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
     let now = Utc::now();
     RunContext {
+        observations: None,
         tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },

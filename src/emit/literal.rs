@@ -27,7 +27,12 @@ pub(super) fn write(dialect: Dialect, value: &ScalarValue, place: Place) -> Resu
     let data_type = value.data_type();
     if value.is_null() {
         let null = Expr::Value(Value::Null.into());
-        return if data_type == DataType::Null { Ok(null) } else { types::cast(dialect, null, &data_type) };
+        return match (&data_type, dialect, place) {
+            // Its rows have no type in Arrow.
+            (DataType::Null, Dialect::ClickHouse, Place::Alone) => types::cast(dialect, null, &DataType::Utf8),
+            (DataType::Null, ..) => Ok(null),
+            _ => types::cast(dialect, null, &data_type),
+        };
     }
     match value {
         ScalarValue::Boolean(Some(value)) => Ok(Expr::Value(Value::Boolean(*value).into())),

@@ -406,13 +406,17 @@ fn aggregate(writer: &mut Writer, mut block: Block, node: &Aggregate, wanted: &C
     let scope = Scope { schema, columns: Some(&block.slots), outer };
     let mut slots = Vec::with_capacity(wanted.positions().count());
     let mut group = Vec::with_capacity(node.group_expr.len());
-    for key in &node.group_expr {
+    let distinct = distinct_keys(&node.group_expr);
+    if distinct.len() + node.aggr_expr.len() != node.schema.fields().len() {
+        return writer.unsupported("keys of a group that are not its columns");
+    }
+    for key in distinct {
         let key = group_key(writer, key, &scope)?;
         let weight = if matches!(key, ast::Expr::CompoundIdentifier(_)) { 0 } else { 1 };
         group.push(key.clone());
         slots.push(wanted.contains(slots.len()).then_some(Slot { expr: key, kind: Kind::Key, weight }));
     }
-    let first = node.group_expr.len();
+    let first = slots.len();
     for call in &node.aggr_expr {
         // One group without a key is only a group because something aggregates it.
         let forced = group.is_empty() && slots.len() == first && wanted.positions().next().is_none();
@@ -427,6 +431,17 @@ fn aggregate(writer: &mut Writer, mut block: Block, node: &Aggregate, wanted: &C
     block.group = Some(group);
     block.slots = slots;
     Ok(block)
+}
+
+/// The same key twice is one column.
+fn distinct_keys(keys: &[Expr]) -> Vec<&Expr> {
+    let mut distinct: Vec<&Expr> = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !distinct.contains(&key) {
+            distinct.push(key);
+        }
+    }
+    distinct
 }
 
 /// A literal key would be read as a column's position.

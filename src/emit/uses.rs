@@ -127,6 +127,11 @@ pub(super) fn is_plain(expr: &Expr) -> bool {
     matches!(unnamed(expr), Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_))
 }
 
+/// Whether a subquery of the expression reads what stands outside of it.
+pub(super) fn has_correlated_subquery(expr: &Expr) -> bool {
+    subqueries::of_expr(expr).iter().any(|subquery| !subquery.outer_ref_columns.is_empty())
+}
+
 /// Whether a subquery stands in the expression.
 pub(super) fn has_subquery(expr: &Expr) -> bool {
     !subqueries::of_expr(expr).is_empty()

@@ -5,8 +5,9 @@ use std::time::Duration;
 use datafusion::logical_expr::LogicalPlan;
 use serde_json::{Value, json};
 
-use crate::base::SqlType;
+use crate::base::{SqlType, StoreKind};
 use crate::sql::{ExplainFormat, ExplainOptions};
+use crate::stores::Observed;
 
 use super::outcome::OutputColumn;
 use super::prepare::{PieceStatement, Stages};
@@ -48,15 +49,39 @@ impl Explained {
         }
     }
 
-    /// Adds what a run gave.
-    pub(super) fn measured(&mut self, run: &Measured) {
-        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+    /// Adds what the runs of a piece took.
+    pub(super) fn piece_observed(&mut self, piece: usize, store: StoreKind, observed: &Observed) {
+        let Observed { runs, retries, rows, bytes, first, all } = observed;
         match self {
             Self::Text(lines) => {
-                let first = run.first.map_or("none".to_owned(), |first| format!("{:.3} ms", milliseconds(first)));
+                let title = format!("  piece {piece} ({store})");
+                if *runs == 0 {
+                    lines.push(format!("{title}: never asked"));
+                    return;
+                }
+                lines
+                    .push(format!("{title}: rows: {rows}, bytes in memory: {bytes}, runs: {runs}, retries: {retries}"));
+                lines.push(format!("    {}", times(*first, *all)));
+            }
+            Self::Json(document) => {
+                let Some(statement) = document["Statements"].get_mut(piece) else { return };
+                statement["Actual Rows"] = json!(rows);
+                statement["Bytes in Memory"] = json!(bytes);
+                statement["Actual Loops"] = json!(runs);
+                statement["Retries"] = json!(retries);
+                statement["First Rows Time"] = json!(first.map(milliseconds));
+                statement["Execution Time"] = json!(milliseconds(*all));
+            }
+        }
+    }
+
+    /// Adds what a run gave.
+    pub(super) fn measured(&mut self, run: &Measured) {
+        match self {
+            Self::Text(lines) => {
                 lines.push("Run".to_owned());
                 lines.push(format!("  rows: {}, bytes in memory: {}", run.rows, run.bytes));
-                lines.push(format!("  first rows after: {first}, all after: {:.3} ms", milliseconds(run.all)));
+                lines.push(format!("  {}", times(run.first, run.all)));
             }
             Self::Json(document) => {
                 document["Actual Rows"] = json!(run.rows);
@@ -66,6 +91,15 @@ impl Explained {
             }
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+fn times(first: Option<Duration>, all: Duration) -> String {
+    let first = first.map_or("none".to_owned(), |first| format!("{:.3} ms", milliseconds(first)));
+    format!("first rows after: {first}, all after: {:.3} ms", milliseconds(all))
 }
 
 /// The one column of `EXPLAIN`, as PostgreSQL names and types it.

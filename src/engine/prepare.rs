@@ -17,8 +17,8 @@ use crate::sql::{
     Announced, CopyOut, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
     SessionStatement, Statement, StatementKind, Upkeep, parameter_count, plan_query,
 };
-use crate::stores::PreparedPiece;
 use crate::stores::local::{PreparedLocal, piece_provider};
+use crate::stores::{PreparedPiece, observed};
 use crate::tenancy::Tenant;
 
 use super::calls::WorkflowCalls;
@@ -64,13 +64,21 @@ impl Environment {
     }
 }
 
+/// A query that `EXPLAIN ANALYZE` runs.
+#[derive(Debug)]
+pub(super) struct Analyzed {
+    pub(super) query: QueryWork,
+    /// Its pieces, by number, and their stores.
+    pub(super) pieces: Vec<(usize, StoreKind)>,
+}
+
 /// What running it means.
 #[derive(Debug)]
 pub(super) enum Work {
     /// A query, ready to run.
     Query(Box<QueryWork>),
     /// The stages of a query; with ANALYZE, the query too.
-    Explain { explained: Explained, analyze: Option<Box<QueryWork>> },
+    Explain { explained: Explained, analyze: Option<Box<Analyzed>> },
     /// Keeps a statement under a name.
     Prepare { name: String, types: Vec<Option<SqlType>>, statement: Box<Statement> },
     /// Runs a prepared statement, or with options explains it.
@@ -322,7 +330,14 @@ impl Engine {
         let columns = output_columns(&planned.query, self.limits())?;
         let stages = compile(planned.query.plan, session.identity().tenant())?;
         let explained = session.with_settings(|settings| explain::explain(&stages, &columns, settings, options));
-        let analyze = if options.analyze { Some(Box::new(self.ready(&stages, planned.is_preview)?)) } else { None };
+        let analyze = if options.analyze {
+            let query = self.ready(&stages, planned.is_preview)?;
+            let pieces =
+                stages.statements.iter().map(|statement| (statement.piece.id, statement.piece.store)).collect();
+            Some(Box::new(Analyzed { query, pieces }))
+        } else {
+            None
+        };
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
             columns: Ok(Some(explain::columns(options.format))),
@@ -397,7 +412,8 @@ impl Engine {
     fn ready_piece(&self, statement: &PieceStatement) -> Result<Arc<dyn PreparedPiece>, EngineError> {
         let kind = statement.piece.store;
         let store = self.store(kind).ok_or_else(|| InternalError::new(format!("no store {kind} is configured")))?;
-        Ok(store.prepare(&statement.piece, &statement.verified, &statement.parameters)?)
+        let prepared = store.prepare(&statement.piece, &statement.verified, &statement.parameters)?;
+        Ok(observed(statement.piece.id, prepared))
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, SessionId, SqlState, TenantId, UserFacing, engine_error};
-use crate::stores::RunContext;
+use crate::stores::{Observations, RunContext};
 
 use super::core::Engine;
 use super::error::EngineError;
@@ -25,6 +25,15 @@ use super::prepare::{Bound, QueryWork, Rows, Work};
 use super::rows::{RowStream, RunningRows};
 use super::session::Session;
 use super::sessions::SessionRegistry;
+
+/// What is particular to one run.
+struct How {
+    started: Instant,
+    /// The client may take some rows, and the others later.
+    may_pause: bool,
+    /// Where the pieces tell what they took.
+    observations: Option<Arc<Observations>>,
+}
 
 impl Engine {
     /// Runs a query or an `EXPLAIN` for a session.
@@ -39,14 +48,20 @@ impl Engine {
         match &bound.prepared.work {
             Work::Query(query) => {
                 let columns = bound.columns.clone().unwrap_or_default();
-                let stream = self.start(session, bound, query, cancel, started, may_pause).await?;
+                let how = How { started, may_pause, observations: None };
+                let stream = self.start(session, bound, query, cancel, how).await?;
                 Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream, binary: false })
             }
             Work::Explain { explained, analyze } => {
                 let mut explained = explained.clone();
-                if let Some(query) = analyze {
-                    let stream = self.start(session, bound, query, cancel, started, false).await?;
+                if let Some(analyzed) = analyze {
+                    let observations = Arc::new(Observations::default());
+                    let how = How { started, may_pause: false, observations: Some(Arc::clone(&observations)) };
+                    let stream = self.start(session, bound, &analyzed.query, cancel, how).await?;
                     explained.measured(&measured(stream, started).await?);
+                    for (piece, store) in &analyzed.pieces {
+                        explained.piece_observed(*piece, *store, &observations.of(*piece));
+                    }
                 }
                 Ok(text_rows(RowsTag::Explain, &explained.columns(), &explained.rows())?)
             }
@@ -69,9 +84,9 @@ impl Engine {
         bound: &Bound,
         query: &QueryWork,
         cancel: CancellationToken,
-        started: Instant,
-        may_pause: bool,
+        how: How,
     ) -> Result<RowStream, EngineError> {
+        let How { started, may_pause, observations } = how;
         let cap = query.is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
         let deadline = earlier(session.statement_timeout(), cap).map(|timeout| started + timeout);
         let tenant = &session.identity().tenant().id;
@@ -82,6 +97,7 @@ impl Engine {
             // A store cannot stop its clock while the client thinks.
             deadline: deadline.filter(|_| !may_pause),
             cancel: cancel.clone(),
+            observations,
         };
         let place = Place {
             sessions: Arc::clone(self.sessions()),

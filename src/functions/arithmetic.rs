@@ -180,7 +180,9 @@ fn scale_interval(arguments: &ScalarFunctionArgs, divide: bool) -> Result<Column
         for (span, number) in intervals.iter().zip(numbers.as_primitive::<Float64Type>().iter()) {
             rows.push(match (span, number) {
                 (Some(_), Some(0.0)) if divide => return Err(division_by_zero()),
-                (Some(span), Some(number)) => Some(scaled(span, if divide { 1.0 / number } else { number })),
+                (Some(span), Some(number)) => {
+                    Some(scaled(span, |value| if divide { value / number } else { value * number }))
+                }
                 (None, _) | (_, None) => None,
             });
         }
@@ -189,13 +191,19 @@ fn scale_interval(arguments: &ScalarFunctionArgs, divide: bool) -> Result<Column
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, which is the range of an interval")]
-fn scaled(span: IntervalMonthDayNano, factor: f64) -> IntervalMonthDayNano {
-    let months = f64::from(span.months) * factor;
-    let days = f64::from(span.days) * factor + months.fract() * 30.0;
-    let nanos = span.nanoseconds as f64 * factor + days.fract() * 86_400e9;
-    // Only microseconds exist in PostgreSQL.
-    let nanos = (nanos / 1_000.0).round() as i64 * 1_000;
-    IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, nanos)
+fn scaled(span: IntervalMonthDayNano, scale: impl Fn(f64) -> f64) -> IntervalMonthDayNano {
+    // `interval_mul` rounds what is left of months and days to millionths in between, and so does this.
+    let millionths = |value: f64| (value * 1e6).round_ties_even() / 1e6;
+    let (months, days) = (scale(f64::from(span.months)), scale(f64::from(span.days)));
+    let month_days = millionths(months.fract() * 30.0);
+    let mut whole_days = days.trunc() + month_days.trunc();
+    let mut seconds = millionths((days.fract() + month_days.fract()) * 86_400.0);
+    if seconds.abs() >= 86_400.0 {
+        whole_days += (seconds / 86_400.0).trunc();
+        seconds %= 86_400.0;
+    }
+    let micros = (scale(span.nanoseconds as f64 / 1_000.0) + seconds * 1e6).round_ties_even() as i64;
+    IntervalMonthDayNano::new(months.trunc() as i32, whole_days as i32, micros.saturating_mul(1_000))
 }
 
 /// The arithmetic of time units needs this type in one place.

@@ -1,6 +1,8 @@
 //! Values for parameters, and the request's clock for the functions that tell the time.
 
-use datafusion::arrow::datatypes::DataType;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::Placeholder;
@@ -8,14 +10,23 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::base::engine_error::{report, wrap};
-use crate::base::{ErrorReport, RequestClock, SqlState};
+use crate::base::{ErrorReport, InternalError, RequestClock, SqlState, UserFacing};
 
 use super::clock;
+
+/// What an expression that nobody may read is called.
+const UNREAD: &str = "unread ";
+
+/// Stands for a column that its store was not asked for. A plan that reads it cannot be bound.
+#[must_use]
+pub fn unread(field: &FieldRef) -> Expr {
+    Expr::Placeholder(Placeholder::new_with_field(format!("{UNREAD}{}", field.name()), Some(Arc::clone(field))))
+}
 
 /// Puts values for the parameters and for the clock's functions into a plan. The schema stays the same.
 ///
 /// # Errors
-/// `08P01` when a value is missing, `42804` when one does not fit.
+/// `08P01` when a value is missing, `42804` when one does not fit, `XX000` when the plan reads what is [`unread`].
 pub fn bind(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> Result<LogicalPlan, ErrorReport> {
     bind_plan(plan, values, clock).map_err(|error| report(&error))
 }
@@ -55,6 +66,10 @@ fn replace(expr: Expr, values: &[ScalarValue], clock: RequestClock) -> Result<Tr
 }
 
 fn value_of(placeholder: &Placeholder, values: &[ScalarValue]) -> Result<Expr, DataFusionError> {
+    if let Some(column) = placeholder.id.strip_prefix(UNREAD) {
+        let defect = format!("column {column} is read, and was not asked of its store");
+        return Err(wrap(InternalError::new(defect).report()));
+    }
     let number = placeholder.id.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok()).unwrap_or_default();
     let value = number.checked_sub(1).and_then(|index| values.get(index)).ok_or_else(|| {
         wrap(ErrorReport::new(
@@ -100,4 +115,23 @@ fn mentions(expr: &Expr) -> Result<bool, DataFusionError> {
 
 fn is_clock(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(call) if clock::is_clock(call.func.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::Field;
+    use datafusion::logical_expr::LogicalPlanBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_that_reads_what_was_not_asked_for_cannot_be_bound() {
+        let field = Arc::new(Field::new("price", DataType::Int64, false));
+        let plan = LogicalPlanBuilder::empty(true).project([unread(&field).alias("price")]).unwrap().build().unwrap();
+        assert_eq!(plan.schema().field(0).data_type(), &DataType::Int64);
+        let start = chrono::DateTime::UNIX_EPOCH;
+        let clock = RequestClock { transaction_start: start, statement_start: start };
+        let report = bind(&plan, &[ScalarValue::Int64(Some(1))], clock).unwrap_err();
+        assert_eq!(report.sqlstate, SqlState::INTERNAL_ERROR);
+    }
 }

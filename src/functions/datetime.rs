@@ -352,9 +352,17 @@ fn truncate_date(micros: i64, field: &str) -> Option<i64> {
 /// A zone by its name.
 pub(super) fn zone_named(name: &str) -> Result<Tz, ErrorReport> {
     let any_case = || chrono_tz::TZ_VARIANTS.iter().copied().find(|zone| zone.name().eq_ignore_ascii_case(name));
-    name.parse::<Tz>().ok().or_else(any_case).ok_or_else(|| {
+    name.parse::<Tz>().ok().or_else(any_case).or_else(|| offset_zone(name)).ok_or_else(|| {
         ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
     })
+}
+
+/// `+02` is west of Greenwich, as POSIX has it. Only whole hours have a zone of their own here.
+fn offset_zone(name: &str) -> Option<Tz> {
+    let digits = name.strip_prefix(['+', '-'])?;
+    let hours: u32 = digits.strip_suffix(":00").unwrap_or(digits).parse().ok()?;
+    let sign = if hours == 0 { "+" } else { name.get(..1)? };
+    format!("Etc/GMT{sign}{hours}").parse().ok()
 }
 
 fn zone_of(name: &str) -> Result<Tz, DataFusionError> {

@@ -26,6 +26,7 @@ mod misc;
 mod numeric;
 mod operators;
 mod overload;
+mod read_as;
 mod regex;
 mod registry;
 mod rounding;
@@ -40,7 +41,7 @@ mod type_tags;
 mod value;
 
 pub use aggregates::aggregate_argument_types;
-pub use bind::bind;
+pub use bind::{bind, unread};
 pub use function::{type_name, unknown_function};
 pub use misc::check_window_arguments;
 pub use overload::{Settled, argument_types, is_open, settled};

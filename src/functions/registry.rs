@@ -12,7 +12,7 @@ use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
     aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
-    regex, rounding, sets, shifts, text, texts, type_tags,
+    read_as, regex, rounding, sets, shifts, text, texts, type_tags,
 };
 
 /// Every signature of the functions that have their own.
@@ -81,6 +81,7 @@ impl FunctionRegistry {
             overload::functions(),
             operators::functions(),
             sets::functions(),
+            read_as::functions(),
             type_tags::functions(),
             numeric::exact_functions(),
         ];

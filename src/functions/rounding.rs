@@ -3,31 +3,33 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Decimal128Array, Float64Array, PrimitiveArray,
+};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
+use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
 
 use super::function::by_arrays;
 use super::overload::{Call, Overload, columns, strict};
-use super::value::fail;
+use super::value::{fail, overflow};
 
 pub(super) fn functions() -> Vec<Overload> {
     let mut all = vec![
-        columns("round", "(numeric, int4) numeric", |args| run(&args, half_away, f64::round_ties_even))
-            .returning(rounded_type),
-        columns("trunc", "(numeric, int4) numeric", |args| run(&args, toward_zero, f64::trunc)).returning(rounded_type),
+        columns("round", "(numeric, int4) numeric", |args| run(&args, Direction::HalfAway)).returning(rounded_type),
+        columns("trunc", "(numeric, int4) numeric", |args| run(&args, Direction::TowardZero)).returning(rounded_type),
     ];
     for signature in ["(float8) float8", "(numeric) numeric"] {
         all.extend([
-            columns("round", signature, |args| run(&args, half_away, f64::round_ties_even)).returning(whole_type),
-            columns("trunc", signature, |args| run(&args, toward_zero, f64::trunc)).returning(whole_type),
-            columns("ceil", signature, |args| run(&args, upward, f64::ceil)).returning(whole_type),
-            columns("ceiling", signature, |args| run(&args, upward, f64::ceil)).returning(whole_type),
-            columns("floor", signature, |args| run(&args, downward, f64::floor)).returning(whole_type),
+            columns("round", signature, |args| run(&args, Direction::HalfAway)).returning(whole_type),
+            columns("trunc", signature, |args| run(&args, Direction::TowardZero)).returning(whole_type),
+            columns("ceil", signature, |args| run(&args, Direction::Upward)).returning(whole_type),
+            columns("ceiling", signature, |args| run(&args, Direction::Upward)).returning(whole_type),
+            columns("floor", signature, |args| run(&args, Direction::Downward)).returning(whole_type),
             columns("sign", signature, |args| sign(&args)).returning(whole_type),
         ]);
     }
@@ -55,6 +57,9 @@ fn absolute(call: &Call<'_>) -> Result<ScalarValue, ErrorReport> {
         ScalarValue::Decimal128(Some(value), precision, scale) => {
             ScalarValue::Decimal128(Some(value.abs()), *precision, *scale)
         }
+        ScalarValue::Decimal256(Some(value), precision, scale) => {
+            ScalarValue::Decimal256(Some(value.wrapping_abs()), *precision, *scale)
+        }
         other => other.clone(),
     })
 }
@@ -65,7 +70,9 @@ fn rounded_type(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option
         [one] => whole_type(std::slice::from_ref(one), literals),
         [one, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Null] => {
             let scale = match one {
-                DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
+                DataType::Decimal128(_, scale) => *scale,
+                // Some of the digits of the result stand before the point.
+                DataType::Decimal256(_, scale) => (*scale).min(30),
                 DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Null => 0,
                 _ => return None,
             };
@@ -91,79 +98,115 @@ fn whole_type(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<
     }
 }
 
-type Decimals = fn(i128, i128) -> i128;
-
-fn half_away(value: i128, unit: i128) -> i128 {
-    let (quotient, rest) = (value / unit, value % unit);
-    if rest.abs() * 2 >= unit { quotient + value.signum() } else { quotient }
+/// Where a number goes that is not whole.
+#[derive(Debug, Clone, Copy)]
+enum Direction {
+    HalfAway,
+    TowardZero,
+    Upward,
+    Downward,
 }
 
-fn toward_zero(value: i128, unit: i128) -> i128 {
-    value / unit
+impl Direction {
+    fn of_float(self, value: f64) -> f64 {
+        match self {
+            Self::HalfAway => value.round_ties_even(),
+            Self::TowardZero => value.trunc(),
+            Self::Upward => value.ceil(),
+            Self::Downward => value.floor(),
+        }
+    }
+
+    /// How many whole units a value has.
+    fn of_units<T: ArrowNativeTypeOp>(self, value: T, unit: T) -> T {
+        let (quotient, rest) = (value.div_wrapping(unit), value.mod_wrapping(unit));
+        let positive = rest.is_gt(T::ZERO);
+        let size = if positive { rest } else { rest.neg_wrapping() };
+        let away = match self {
+            Self::HalfAway => size.is_ge(unit.sub_wrapping(size)),
+            Self::TowardZero => false,
+            Self::Upward => positive,
+            Self::Downward => rest.is_lt(T::ZERO),
+        };
+        match (away, positive) {
+            (false, _) => quotient,
+            (true, true) => quotient.add_wrapping(T::ONE),
+            (true, false) => quotient.sub_wrapping(T::ONE),
+        }
+    }
 }
 
-fn upward(value: i128, unit: i128) -> i128 {
-    value.div_euclid(unit) + i128::from(value.rem_euclid(unit) != 0)
-}
-
-fn downward(value: i128, unit: i128) -> i128 {
-    value.div_euclid(unit)
-}
-
-fn run(
-    arguments: &ScalarFunctionArgs,
-    decimals: Decimals,
-    floats: fn(f64) -> f64,
-) -> Result<ColumnarValue, DataFusionError> {
+fn run(arguments: &ScalarFunctionArgs, direction: Direction) -> Result<ColumnarValue, DataFusionError> {
     let result = arguments.return_type().clone();
-    by_arrays(arguments, |arrays| match &result {
-        DataType::Decimal128(_, scale) => round_decimals(arrays, *scale, decimals),
+    by_arrays(arguments, |arrays| match (&result, arrays[0].data_type()) {
+        (DataType::Decimal128(_, to), DataType::Decimal256(_, scale)) => {
+            let rows = rounded::<Decimal256Type>(arrays[0].as_primitive(), *scale, arrays.get(1), *to, direction)?;
+            decimals(rows.into_iter().map(|row| row.map_or(Some(None), |row| row.to_i128().map(Some))), *to)
+        }
+        (DataType::Decimal128(_, to), found) => {
+            let scale = if let DataType::Decimal128(_, scale) = found { *scale } else { 0 };
+            let values = cast(&arrays[0], &DataType::Decimal128(38, scale))?;
+            let rows = rounded::<Decimal128Type>(values.as_primitive(), scale, arrays.get(1), *to, direction)?;
+            decimals(rows.into_iter().map(Some), *to)
+        }
         _ => {
             let values = cast(&arrays[0], &DataType::Float64)?;
-            Ok(Arc::new(
-                values.as_primitive::<Float64Type>().iter().map(|value| value.map(floats)).collect::<Float64Array>(),
-            ))
+            let values = values.as_primitive::<Float64Type>().iter();
+            Ok(Arc::new(values.map(|value| value.map(|value| direction.of_float(value))).collect::<Float64Array>()))
         }
     })
 }
 
-fn round_decimals(arrays: &[ArrayRef], result_scale: i8, how: Decimals) -> Result<ArrayRef, DataFusionError> {
-    let scale = match arrays[0].data_type() {
-        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale,
-        _ => 0,
-    };
-    let values = cast(&arrays[0], &DataType::Decimal128(38, scale))?;
-    let values = values.as_primitive::<Decimal128Type>();
-    let digits = match arrays.get(1) {
-        Some(digits) => Some(cast(digits, &DataType::Int64)?),
-        None => None,
-    };
-    let mut rows = Vec::with_capacity(values.len());
-    for row in 0..values.len() {
-        let digits = match &digits {
-            Some(digits) if digits.is_null(row) => None,
-            Some(digits) => Some(digits.as_primitive::<Int64Type>().value(row)),
-            None => Some(0),
-        };
-        rows.push(match digits {
-            Some(digits) if values.is_valid(row) => {
-                Some(round_one(values.value(row), scale, digits, result_scale, how))
-            }
-            Some(_) | None => None,
-        });
-    }
-    Ok(Arc::new(Decimal128Array::from(rows).with_precision_and_scale(38, result_scale)?))
+/// The rows as a column; one that is too large for it is an error.
+fn decimals(rows: impl Iterator<Item = Option<Option<i128>>>, scale: i8) -> Result<ArrayRef, DataFusionError> {
+    let rows = rows.map(|row| row.ok_or_else(|| wrap(overflow()))).collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(Decimal128Array::from(rows).with_precision_and_scale(38, scale)?))
 }
 
-fn round_one(value: i128, scale: i8, digits: i64, result_scale: i8, how: Decimals) -> i128 {
-    let digits = digits.clamp(-38, i64::from(scale));
-    let drop = u32::try_from(i64::from(scale) - digits).unwrap_or_default();
-    let Some(unit) = 10_i128.checked_pow(drop) else { return 0 };
+/// Every value rounded to its number of digits after the point, and brought to the scale of the result.
+fn rounded<T: ArrowPrimitiveType>(
+    values: &PrimitiveArray<T>,
+    scale: i8,
+    digits: Option<&ArrayRef>,
+    result_scale: i8,
+    direction: Direction,
+) -> Result<Vec<Option<T::Native>>, DataFusionError> {
+    let digits = digits.map(|digits| cast(digits, &DataType::Int64)).transpose()?;
+    let digits = |row: usize| match &digits {
+        Some(digits) if digits.is_null(row) => None,
+        Some(digits) => Some(digits.as_primitive::<Int64Type>().value(row)),
+        None => Some(0),
+    };
+    let one = |row: usize| match digits(row) {
+        Some(digits) if values.is_valid(row) => {
+            let value = round_one(values.value(row), scale, digits, result_scale, direction);
+            value.map(Some).ok_or_else(|| wrap(overflow()))
+        }
+        Some(_) | None => Ok(None),
+    };
+    (0..values.len()).map(one).collect()
+}
+
+/// `None` when the result does not fit.
+fn round_one<T: ArrowNativeTypeOp>(
+    value: T,
+    scale: i8,
+    digits: i64,
+    result_scale: i8,
+    direction: Direction,
+) -> Option<T> {
+    let digits = digits.clamp(-76, i64::from(scale));
+    let ten = T::usize_as(10);
+    let power = |power: i64| ten.pow_checked(u32::try_from(power).ok()?).ok();
+    // A unit that is too large for the type is larger than any value.
+    let Some(unit) = power(i64::from(scale) - digits) else { return Some(T::ZERO) };
     // The value has `digits` digits after the point now.
-    let rounded = how(value, unit);
+    let rounded = direction.of_units(value, unit);
     let shift = i64::from(result_scale) - digits;
-    let factor = 10_i128.pow(u32::try_from(shift.unsigned_abs().min(38)).unwrap_or_default());
-    if shift >= 0 { rounded.saturating_mul(factor) } else { rounded / factor }
+    if shift < 0 {
+        return power(-shift).map(|factor| rounded.div_wrapping(factor));
+    }
+    if rounded.is_zero() { Some(rounded) } else { rounded.mul_checked(power(shift)?).ok() }
 }
 
 fn sign(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
@@ -180,16 +223,35 @@ fn sign(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::datatypes::i256;
+
     use super::*;
 
     #[test]
     fn decimals_round_in_every_direction() {
-        assert_eq!(round_one(-2_500, 3, 0, 0, half_away), -3);
-        assert_eq!(round_one(2_499, 3, 0, 0, half_away), 2);
-        assert_eq!(round_one(2_345, 3, 2, 2, half_away), 235);
-        assert_eq!(round_one(123_456, 3, -2, 0, half_away), 100);
-        assert_eq!(round_one(-2_500, 3, 0, 0, upward), -2);
-        assert_eq!(round_one(-2_500, 3, 0, 0, downward), -3);
-        assert_eq!(round_one(15, 1, 3, 3, half_away), 1_500);
+        use Direction::{Downward, HalfAway, TowardZero, Upward};
+        let round = |value: i128, scale, digits, to, direction| {
+            let wide = round_one(i256::from_i128(value), scale, digits, to, direction).and_then(i256::to_i128);
+            let narrow = round_one(value, scale, digits, to, direction);
+            assert_eq!(narrow, wide, "{value} {direction:?}");
+            narrow
+        };
+        assert_eq!(round(-2_500, 3, 0, 0, HalfAway), Some(-3));
+        assert_eq!(round(2_499, 3, 0, 0, HalfAway), Some(2));
+        assert_eq!(round(2_345, 3, 2, 2, HalfAway), Some(235));
+        assert_eq!(round(-2_345, 3, 2, 2, TowardZero), Some(-234));
+        assert_eq!(round(123_456, 3, -2, 0, HalfAway), Some(100));
+        assert_eq!(round(-2_500, 3, 0, 0, Upward), Some(-2));
+        assert_eq!(round(-2_500, 3, 0, 0, Downward), Some(-3));
+        assert_eq!(round(15, 1, 3, 3, HalfAway), Some(1_500));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        let large = 10_i128.pow(37) * 9;
+        assert_eq!(round_one(large, 0, 0, 2, Direction::HalfAway), None);
+        assert_eq!(round_one(large, 38, 0, 0, Direction::HalfAway), Some(1));
+        assert_eq!(round_one(0_i128, 0, 0, 38, Direction::HalfAway), Some(0));
+        assert_eq!(round_one(large, 38, -60, 0, Direction::HalfAway), Some(0));
     }
 }

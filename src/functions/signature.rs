@@ -129,7 +129,9 @@ fn common(before: Option<DataType>, now: &DataType) -> Option<DataType> {
     }
     if is_exact_number(&before) && is_exact_number(now) && (is_decimal(&before) || is_decimal(now)) {
         let (a, b) = (numeric_type(Some(&before)), numeric_type(Some(now)));
-        return Some(DataType::Decimal128(38, scale_of(&a).max(scale_of(&b))));
+        let scale = scale_of(&a).max(scale_of(&b));
+        let is_wide = [&a, &b].iter().any(|one| matches!(one, DataType::Decimal256(_, _)));
+        return Some(if is_wide { DataType::Decimal256(76, scale) } else { DataType::Decimal128(38, scale) });
     }
     let (a, b) = (SqlType::from_arrow(&before).ok()?, SqlType::from_arrow(now).ok()?);
     if casts(&a, &b) { Some(now.clone()) } else { casts(&b, &a).then_some(before) }
@@ -154,8 +156,7 @@ pub(super) fn scale_of(data_type: &DataType) -> i8 {
 /// The numeric that holds every value of a type.
 pub(super) fn numeric_type(argument: Option<&DataType>) -> DataType {
     match argument {
-        Some(decimal @ DataType::Decimal128(_, _)) => decimal.clone(),
-        Some(DataType::Decimal256(_, scale)) => DataType::Decimal128(38, *scale),
+        Some(decimal @ (DataType::Decimal128(_, _) | DataType::Decimal256(_, _))) => decimal.clone(),
         Some(DataType::Int8 | DataType::UInt8 | DataType::Int16) => DataType::Decimal128(5, 0),
         Some(DataType::Int32 | DataType::UInt16) => DataType::Decimal128(10, 0),
         Some(integer) if integer.is_integer() => DataType::Decimal128(20, 0),

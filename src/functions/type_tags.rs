@@ -24,6 +24,11 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("as_character", text, |args| by_arrays(&args, |arrays| texts(arrays, without_blanks))),
         Function::strict("padded", text, |args| by_arrays(&args, |arrays| texts(arrays, padded))),
         Function::strict("as_name", text, |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0])))),
+        Function::strict(
+            "as_written",
+            |types, _| types.first().cloned(),
+            |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),
+        ),
         Function::lenient(
             "with_ties",
             |_, _| Some(DataType::Int64),

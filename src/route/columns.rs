@@ -234,7 +234,7 @@ fn join_needs(join: &Join, wanted: &ColumnSet) -> Result<Vec<ColumnSet>, Interna
         add_columns(left_key, join.left.schema(), &mut left)?;
         add_columns(right_key, join.right.schema(), &mut right)?;
     }
-    add_outer(lateral(&join.right), join.left.schema(), &mut left);
+    add_lateral(&join.right, join.left.schema(), &mut left)?;
     if let Some(filter) = &join.filter {
         for column in filter.column_refs() {
             let at_left = position_of(join.left.schema(), column, 0);
@@ -249,13 +249,17 @@ fn join_needs(join: &Join, wanted: &ColumnSet) -> Result<Vec<ColumnSet>, Interna
     Ok(vec![left, right])
 }
 
-/// What a LATERAL right side reads of the left one.
-fn lateral(plan: &LogicalPlan) -> &[Expr] {
-    match plan {
-        LogicalPlan::Subquery(subquery) => &subquery.outer_ref_columns,
-        LogicalPlan::SubqueryAlias(alias) => lateral(&alias.input),
-        _ => &[],
-    }
+/// Adds what LATERAL parts of the right side, at whatever depth, read of the left one.
+fn add_lateral(right: &LogicalPlan, schema: &DFSchema, set: &mut ColumnSet) -> Result<(), InternalError> {
+    right
+        .apply(|node| {
+            if let LogicalPlan::Subquery(subquery) = node {
+                add_outer(&subquery.outer_ref_columns, schema, set);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .map(|_| ())
+        .map_err(InternalError::new)
 }
 
 /// Outer references of subqueries in a join's condition may read either side.

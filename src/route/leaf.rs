@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
+use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::logical_plan::{Projection, TableScanBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use crate::base::{InternalError, StoreKind};
 use crate::catalog::TableLeaf;
+use crate::functions;
 use crate::guard::{GuardedPlan, Requirement};
 
 use super::columns::ColumnSet;
@@ -42,7 +43,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// Makes a piece of a plan's wanted columns, and gives back what stands in the plan's place: a plan with the very
-    /// same schema, in which the columns that nobody wants are constants.
+    /// same schema, in which nobody can read the columns that nobody wants.
     pub(super) fn cut(
         &mut self,
         store: StoreKind,
@@ -109,22 +110,13 @@ fn stand_in(
             let read = wanted.contains(position).then(|| names.next()).flatten();
             let expr = match read {
                 Some(name) => Expr::Column(Column::new(Some(scan_name.clone()), name)),
-                None => Expr::Literal(unwanted(field)?, None),
+                None => functions::unread(field),
             };
             Ok(Expr::Alias(Alias::new(expr, qualifier.cloned(), field.name())))
         })
         .collect::<Result<Vec<_>, DataFusionError>>()?;
     let input = Arc::new(LogicalPlan::TableScan(scan));
     Ok(LogicalPlan::Projection(Projection::try_new_with_schema(exprs, input, Arc::clone(schema))?))
-}
-
-/// Some value of the field's type. Nobody reads it.
-fn unwanted(field: &Field) -> Result<ScalarValue, DataFusionError> {
-    if field.is_nullable() {
-        ScalarValue::try_from(field.data_type())
-    } else {
-        ScalarValue::new_default(field.data_type())
-    }
 }
 
 /// What verification must find: one requirement a table, whether the table stands in the plan or in a subquery.

@@ -170,19 +170,13 @@ fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Anno
                 }
             }
         },
-        LogicalPlan::Union(union) => {
-            let mut all = union.inputs.iter().map(|input| origin(input, index, outer));
-            let first = all.next().unwrap_or(Announced::plain(NONE));
-            if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
-        }
+        LogicalPlan::Union(union) => all_same(union.inputs.iter().map(|input| origin(input, index, outer))),
         LogicalPlan::Values(values) => {
             let of_row = |row: &Vec<Expr>| match row.get(index) {
                 Some(outside @ Expr::OuterReferenceColumn(..)) => of_expr(Some(outside), plan, outer),
                 Some(_) | None => Announced::plain(NONE),
             };
-            let mut all = values.values.iter().map(of_row);
-            let first = all.next().unwrap_or(Announced::plain(NONE));
-            if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
+            all_same(values.values.iter().map(of_row))
         }
         LogicalPlan::EmptyRelation(_)
         | LogicalPlan::Statement(_)
@@ -193,8 +187,9 @@ fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Anno
         | LogicalPlan::Ddl(_)
         | LogicalPlan::Copy(_)
         | LogicalPlan::DescribeTable(_)
-        | LogicalPlan::Unnest(_)
-        | LogicalPlan::RecursiveQuery(_) => Announced::plain(NONE),
+        | LogicalPlan::Unnest(_) => Announced::plain(NONE),
+        // The later rows may not have other digits than the first.
+        LogicalPlan::RecursiveQuery(query) => origin(&query.static_term, index, outer),
     }
 }
 
@@ -212,9 +207,31 @@ fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>
         (Some(Expr::Alias(alias)), _) => of_expr(Some(&alias.expr), input, outer),
         (Some(Expr::Column(column)), _) => of_column(column, input, outer),
         (Some(Expr::OuterReferenceColumn(_, column)), Some(outer)) => of_column(column, outer, None),
-        (Some(Expr::ScalarFunction(call)), _) => of_call(call),
+        (Some(Expr::Case(case)), _) => {
+            let Some(last) = &case.else_expr else { return Announced::plain(NONE) };
+            of_branches(case.when_then_expr.iter().map(|(_, then)| then).chain([last]).map(Box::as_ref), input, outer)
+        }
+        (Some(Expr::ScalarFunction(call)), _) => match call.func.name() {
+            "coalesce" | "greatest" | "least" => of_branches(call.args.iter(), input, outer),
+            "nullif" => of_expr(call.args.first(), input, outer),
+            _ => of_call(call),
+        },
         (Some(_) | None, _) => Announced::plain(NONE),
     }
+}
+
+/// What all say that one value may be taken from (`exprTypmod`).
+fn of_branches<'a>(
+    branches: impl Iterator<Item = &'a Expr>,
+    input: &LogicalPlan,
+    outer: Option<&LogicalPlan>,
+) -> Announced {
+    all_same(branches.map(|branch| of_expr(Some(branch), input, outer)))
+}
+
+fn all_same(mut all: impl Iterator<Item = Announced>) -> Announced {
+    let first = all.next().unwrap_or(Announced::plain(NONE));
+    if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
 }
 
 /// The calls that casts become.

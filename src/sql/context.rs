@@ -158,6 +158,7 @@ impl ContextProvider for Provider<'_> {
             .map(|arg| self.operators.settle(arg, &DFSchema::empty()))
             .collect::<Result<Vec<_>, _>>()?;
         if name == "generate_series" {
+            let args = self.operators.series_arguments(args, &DFSchema::empty())?;
             return table_functions::generate_series(&args, self.context.limits);
         }
         if let Some(leaf) = self.system().table_function(&name).map_err(|error| wrap(error.report()))? {

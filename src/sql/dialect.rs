@@ -7,11 +7,11 @@
 use std::any::TypeId;
 use std::cell::Cell;
 
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, UnaryOperator};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::TokenWithSpan;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
 
@@ -60,8 +60,34 @@ impl Dialect for Postgres {
         PostgreSqlDialect {}.dialect()
     }
 
-    fn parse_prefix(&self, _: &mut Parser) -> Option<Result<Expr, ParserError>> {
-        self.step().err().map(Err)
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        if let Err(spent) = self.step() {
+            return Some(Err(spent));
+        }
+        // `-2 ^ 2` is 4: only casts, subscripts and fields bind closer than a sign. The library has signs below `^`.
+        let op = match parser.peek_token_ref().token {
+            Token::Minus => UnaryOperator::Minus,
+            Token::Plus => UnaryOperator::Plus,
+            _ => return None,
+        };
+        parser.advance_token();
+        let operand = parser.parse_subexpr(self.prec_value(Precedence::AtTz));
+        Some(operand.map(|operand| Expr::UnaryOp { op, expr: Box::new(operand) }))
+    }
+
+    /// `a IS DISTINCT FROM b AND c`: the library reads all that follows as the second operand.
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
+        let is_not = match parser.peek_keyword(Keyword::IS) {
+            true if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) => false,
+            true if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) => true,
+            _ => return None,
+        };
+        let left = Box::new(expr.clone());
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is)).map(Box::new);
+        Some(right.map(|right| match is_not {
+            true => Expr::IsNotDistinctFrom(left, right),
+            false => Expr::IsDistinctFrom(left, right),
+        }))
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
@@ -159,8 +185,10 @@ mod tests {
             let dialect = Postgres { steps_left: Cell::new(allowed) };
             let parsed = dialect.parser(tokens, &LimitSet::default()).parse_statements();
             let parsed = parsed.unwrap_or_else(|error| panic!("{statement}: {error}"));
-            // Their arguments have names here, and expressions for names there.
-            if !statement.contains("=>") {
+            // Their arguments have names here, and expressions for names there; and signs and IS DISTINCT FROM bind as in
+            // PostgreSQL.
+            let differs = ["=>", "DISTINCT FROM", "distinct from", "^"].iter().any(|form| statement.contains(form));
+            if !differs {
                 assert_eq!(parsed, expected, "{statement}");
             }
         }

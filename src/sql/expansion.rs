@@ -16,6 +16,8 @@ use crate::base::limits::{self, LimitSet};
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 
+use super::grouping_sets::{self, Kind, nested_steps};
+
 /// PostgreSQL's bound on what ROLLUP, CUBE and GROUPING SETS multiply to.
 const MOST_GROUPING_SETS: u64 = 4_096;
 
@@ -135,9 +137,12 @@ fn grouping_sets(select: &Select) -> u64 {
     let GroupByExpr::Expressions(keys, _) = &select.group_by else { return 1 };
     keys.iter().fold(1, |product: u64, key| {
         let sets = match key {
-            Expr::Rollup(steps) => steps.len() as u64 + 1,
-            Expr::Cube(steps) => 1_u64.checked_shl(u32::try_from(steps.len()).unwrap_or(u32::MAX)).unwrap_or(u64::MAX),
-            Expr::GroupingSets(sets) => sets.len() as u64,
+            Expr::Rollup(steps) => grouping_sets::count(Kind::Rollup, steps.len()),
+            Expr::Cube(steps) => grouping_sets::count(Kind::Cube, steps.len()),
+            Expr::GroupingSets(sets) => sets.iter().fold(0, |sum: u64, set| {
+                let sets = nested_steps(set).map_or(1, |(kind, steps)| grouping_sets::count(kind, steps.len()));
+                sum.saturating_add(sets)
+            }),
             _ => 1,
         };
         product.saturating_mul(sets)

@@ -154,6 +154,9 @@ fn refuse_growing_digits(node: &LogicalPlan) -> Result<(), DataFusionError> {
 
 /// Intervals are compared by their length: a month has 30 days, a day 24 hours.
 fn ordered(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    if expr.get_type(schema)? == DataType::LargeBinary {
+        return Err(refused("ORDER BY is not supported on values of type jsonb".into(), "Order by a field of it."));
+    }
     if !is_interval(&expr, schema)? {
         return Ok(Transformed::no(expr));
     }
@@ -202,6 +205,12 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         }
         _ => {}
     }
+    let is_text = matches!(cast.expr.get_type(schema)?, DataType::Utf8 | DataType::Utf8View);
+    if is_text && !matches!(*cast.expr, Expr::Literal(..)) && is_read_here(&wanted) {
+        let wanted = Expr::Literal(ScalarValue::try_from(&wanted)?, None);
+        let arguments = vec![*cast.expr, lit(operators.zone().name()), wanted];
+        return Ok(Transformed::yes(operators.call("read_as", arguments)?));
+    }
     if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
         return Ok(Transformed::no(Expr::Cast(cast)));
     }
@@ -215,12 +224,6 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         return Ok(Transformed::no(Expr::Cast(cast)));
     }
     let to_moment = matches!(wanted, DataType::Timestamp(_, Some(_)));
-    if to_moment && matches!(from, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
-        return Err(refused(
-            "a cast of text that is no constant to timestamp with time zone is not supported in this time zone".into(),
-            "Cast to timestamp without time zone first, or SET TIME ZONE 'UTC'.",
-        ));
-    }
     if !crosses_zones(&from, &wanted) {
         return Ok(Transformed::no(Expr::Cast(cast)));
     }
@@ -231,6 +234,23 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         as_type(in_zone(*cast.expr, operators)?, &plain, &wanted)
     };
     Ok(Transformed::yes(shifted))
+}
+
+/// Types whose texts the library reads in another way than PostgreSQL, or only some of them.
+fn is_read_here(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Date32
+            | DataType::Timestamp(_, _)
+            | DataType::Time64(_)
+            | DataType::Interval(_)
+            | DataType::Boolean
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::Float32
+            | DataType::Float64
+    )
 }
 
 fn as_type(expr: Expr, from: &DataType, wanted: &DataType) -> Expr {

@@ -145,9 +145,17 @@ impl Operators {
                 let (left, right) = (self.as_type(left, &DataType::Utf8)?, self.as_type(right, &DataType::Utf8)?);
                 self.call("starts_with", vec![left, right])
             }
-            BinaryOperator::BitwiseAnd => self.integers(Operator::BitwiseAnd, left, right, "&"),
-            BinaryOperator::BitwiseOr => self.integers(Operator::BitwiseOr, left, right, "|"),
-            BinaryOperator::PGBitwiseXor => self.integers(Operator::BitwiseXor, left, right, "#"),
+            BinaryOperator::BitwiseAnd => {
+                self.integers(left, right, "&").map(|(left, right)| binary(left, Operator::BitwiseAnd, right))
+            }
+            BinaryOperator::BitwiseOr => {
+                self.integers(left, right, "|").map(|(left, right)| binary(left, Operator::BitwiseOr, right))
+            }
+            BinaryOperator::PGBitwiseXor => {
+                let (left, right) = self.integers(left, right, "#")?;
+                // The library makes 0 of `x # x`, also where x is NULL.
+                self.call("int_xor", vec![left, right])
+            }
             BinaryOperator::PGBitwiseShiftLeft => self.shifted(Operator::BitwiseShiftLeft, left, right, "<<"),
             BinaryOperator::PGBitwiseShiftRight => self.shifted(Operator::BitwiseShiftRight, left, right, ">>"),
             // What no type here has, or what the library knows how to plan.
@@ -421,13 +429,14 @@ impl Operators {
         self.call(function, vec![left, right])
     }
 
-    fn integers(&self, op: Operator, left: Operand, right: Operand, symbol: &str) -> Planned {
+    /// Both operands as integers of one type.
+    fn integers(&self, left: Operand, right: Operand, symbol: &str) -> Result<(Expr, Expr), DataFusionError> {
         let (left, a, right, b) = self.pair(symbol, left, right, DataType::clone)?;
         if !is_integer(&a) || !is_integer(&b) {
             return Err(no_operator(symbol, &a, &b));
         }
         let common = common_number(&a, &b);
-        Ok(binary(widened(left, &a, &common), op, widened(right, &b, &common)))
+        Ok((widened(left, &a, &common), widened(right, &b, &common)))
     }
 
     /// The result has the type of what is shifted.

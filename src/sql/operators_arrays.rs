@@ -206,8 +206,17 @@ impl Operators {
         }
     }
 
-    /// `generate_series(start, stop [, step])`: a constant without type has that of the others.
+    /// `generate_series(start, stop [, step])` as an array.
     pub(super) fn series(&self, arguments: Vec<Expr>, schema: &DFSchema) -> Planned {
+        self.call("series_of", self.series_arguments(arguments, schema)?)
+    }
+
+    /// The arguments of `generate_series`: a constant without type has that of the others.
+    pub(super) fn series_arguments(
+        &self,
+        arguments: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> Result<Vec<Expr>, DataFusionError> {
         let operands =
             arguments.into_iter().map(|argument| self.operand(argument, schema)).collect::<Result<Vec<_>, _>>()?;
         let is_time = |known: &DataType| matches!(known, DataType::Date32 | DataType::Timestamp(_, _));
@@ -226,7 +235,7 @@ impl Operators {
             Some(_) if place < 2 && is_time(&bound) => self.as_type(operand, &bound),
             Some(_) => Ok(operand.expr),
         });
-        self.call("series_of", typed.collect::<Result<Vec<_>, _>>()?)
+        typed.collect()
     }
 
     /// `(a, b) OVERLAPS (c, d)`, where the second end of a span may be its length.

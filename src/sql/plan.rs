@@ -18,7 +18,9 @@ use crate::functions::FunctionRegistry;
 use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
-use super::{check, digits, errors, expansion, finish, normalise, parameters, row_limits, set_operations, settle};
+use super::{
+    check, digits, errors, expansion, finish, normalise, parameters, recursion, row_limits, set_operations, settle,
+};
 
 /// Table functions that another folder brings, such as `workflow_preview`.
 pub trait TableFunctions: Send + Sync {
@@ -159,7 +161,7 @@ fn typed_plan(
     context: &PlanContext<'_>,
 ) -> Result<(LogicalPlan, Vec<SqlType>), DataFusionError> {
     let raw = raw_plan(query, provider, context)?;
-    let settled = settle::plan(raw, provider.operators())?;
+    let settled = settle::plan(recursion::plan(raw, provider.operators())?, provider.operators())?;
     let settled = row_limits::plan(set_operations::plan(settled)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
     Ok((finish::plan(coerce(filled)?, provider.operators())?, types))

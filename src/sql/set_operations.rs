@@ -75,7 +75,7 @@ fn one_type(left: LogicalPlan, right: LogicalPlan, word: &str) -> Result<(Logica
 }
 
 /// A plan whose columns have these types.
-fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPlan> {
+pub(super) fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPlan> {
     if plan.schema().fields().iter().zip(wanted).all(|(field, wanted)| field.data_type() == wanted) {
         return Ok(plan);
     }

@@ -11,7 +11,7 @@ use datafusion::logical_expr::expr::{InList, Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF,
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union,
     WindowFunctionDefinition,
 };
 
@@ -59,6 +59,10 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     if let LogicalPlan::Values(values) = settled.data {
         // Their schema says what the rows were before.
         return Ok(Transformed::yes(LogicalPlanBuilder::values(values.values)?.build()?));
+    }
+    if let LogicalPlan::Union(union) = settled.data {
+        // So does theirs: what they have in common is found from what the branches are now.
+        return Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?)));
     }
     if !settled.transformed && !matches!(settled.data, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) {
         return Ok(settled);
@@ -186,12 +190,33 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 WindowFunctionDefinition::AggregateUDF(function) => {
                     super::calls::settle_arguments(function, &mut call.params.args, schema, operators)?
                 }
-                WindowFunctionDefinition::WindowUDF(_) => false,
+                WindowFunctionDefinition::WindowUDF(function) => {
+                    let has_rows = matches!(function.name(), "lag" | "lead" | "nth_value");
+                    if let [value, _, default @ Expr::Literal(ScalarValue::Utf8(Some(_)), _)] =
+                        call.params.args.as_mut_slice()
+                        && has_rows
+                    {
+                        let wanted = value.get_type(schema)?;
+                        // A store wants the very type, digits and all.
+                        *default = match operators.adopt(std::mem::take(default), &wanted)? {
+                            Expr::Literal(value, metadata) => Expr::Literal(value.cast_to(&wanted)?, metadata),
+                            other => other,
+                        };
+                    }
+                    adopt_number(call.params.args.get_mut(1).filter(|_| has_rows), operators)?
+                }
             };
             Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// A constant in quotes where a number of rows is due.
+fn adopt_number(argument: Option<&mut Expr>, operators: &Operators) -> Result<bool, DataFusionError> {
+    let Some(argument @ Expr::Literal(ScalarValue::Utf8(Some(_)), _)) = argument else { return Ok(false) };
+    *argument = operators.adopt(std::mem::take(argument), &DataType::Int64)?;
+    Ok(true)
 }
 
 fn is_interval(arguments: &[Expr], schema: &DFSchema) -> Result<bool, DataFusionError> {
@@ -229,6 +254,10 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
             let value = literal::parse(text, &sql_type, operators.zone()).map_err(wrap)?;
             return Ok(Transformed::yes(Expr::Literal(value, None)));
         }
+        // The type is all that tells it from a NULL that has none.
+        Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) if wanted == DataType::Utf8 => {
+            return Ok(Transformed::no(Expr::Cast(Cast::new(Box::new(expr), wanted))));
+        }
         Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) => {
             return Ok(Transformed::yes(Expr::Literal(ScalarValue::try_from(&wanted)?, None)));
         }
@@ -240,10 +269,18 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
     let from = expr.get_type(schema)?;
     if is_default_numeric(&wanted) && rank_is_exact(&from) {
         let digits = plain_numeric(&from);
-        return Ok(Transformed::yes(if digits == from { expr } else { convert(expr, &digits) }));
+        if digits != from {
+            return Ok(Transformed::yes(convert(expr, &digits)));
+        }
+        // It has the same values, and no modifier any more.
+        let may_have_one = matches!(expr, Expr::Column(_) | Expr::Case(_) | Expr::ScalarFunction(_));
+        return Ok(Transformed::yes(if may_have_one { operators.call("as_written", vec![expr])? } else { expr }));
     }
     if from == wanted {
-        return Ok(Transformed::yes(expr));
+        // A text that was a varchar is one no more.
+        let was_kept =
+            matches!(&expr, Expr::ScalarFunction(call) if matches!(call.func.name(), "as_varchar" | "as_name"));
+        return Ok(Transformed::yes(if was_kept { operators.call("as_written", vec![expr])? } else { expr }));
     }
     if wanted == DataType::Utf8 {
         return Ok(Transformed::yes(operators.text_cast(expr, &from)?));
@@ -255,6 +292,14 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         // The library would cut the digits off, PostgreSQL rounds.
         let rounded = operators.call("round", vec![expr])?;
         return Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(rounded), wanted))));
+    }
+    if let (DataType::List(from), DataType::List(to)) = (&from, &wanted)
+        && matches!(from.data_type(), DataType::Decimal128(..) | DataType::Decimal256(..))
+        && is_integer(to.data_type())
+    {
+        // The library would cut the digits of the elements off, too.
+        let whole = DataType::List(Arc::new(from.as_ref().clone().with_data_type(DataType::Decimal128(38, 0))));
+        return Ok(Transformed::yes(as_cast(as_cast(expr, &whole), &wanted)));
     }
     refuse_cast(&from, &wanted)?;
     Ok(Transformed::yes(if keeps_digits(&expr, &wanted) { as_cast(expr, &wanted) } else { convert(expr, &wanted) }))

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{Array, RecordBatch, RecordBatchOptions, new_null_array};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::common::{DataFusionError, Result};
 
@@ -35,6 +35,9 @@ pub(super) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
         .zip(schema.fields())
         .map(|(column, field)| match column.data_type() == field.data_type() {
             true => Ok(Arc::clone(column)),
+            false if field.data_type().is_null() && column.null_count() == column.len() => {
+                Ok(new_null_array(&DataType::Null, column.len()))
+            }
             false => cast_with_options(column, field.data_type(), &EXACT),
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -13,6 +13,7 @@ pub mod hub;
 mod leaf;
 pub mod local;
 pub mod materialize;
+mod observed;
 pub mod redis;
 pub mod resilience;
 
@@ -29,6 +30,8 @@ use crate::emit::Dialect;
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 
+pub use observed::{Observations, Observed, observed};
+
 /// What one run of a piece is given.
 #[derive(Debug, Clone)]
 pub struct RunContext {
@@ -42,6 +45,8 @@ pub struct RunContext {
     pub deadline: Option<Instant>,
     /// Cancelled when the client cancels, the deadline passes or the client is gone.
     pub cancel: CancellationToken,
+    /// Where the pieces tell what they took, if somebody wants to know.
+    pub observations: Option<Arc<Observations>>,
 }
 
 /// A piece that a store is ready to run, again and again.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{TestServer, value};
+use crate::support::{TestServer, rows, value};
 
 async fn explained(options: &str, sql: &str) -> Value {
     let server = TestServer::start().await;
@@ -56,7 +56,14 @@ async fn analyze_measures_and_verbose_names_the_columns() {
     assert_eq!(document["Output"][0], serde_json::json!({"Name": "symbol", "Type": "text"}));
     assert_eq!(document["Output"].as_array().map(Vec::len), Some(2));
     assert_eq!(document["Settings"], serde_json::json!({}));
-    assert_eq!(document["Statements"].as_array().map(Vec::len), Some(2));
+    let statements = document["Statements"].as_array().unwrap();
+    assert_eq!(statements.len(), 2);
+    for statement in statements {
+        // Each piece tells of its own rows, which are more than the statement gives.
+        assert!(statement["Actual Rows"].as_u64().is_some_and(|rows| rows >= 5), "{statement}");
+        assert_eq!((statement["Actual Loops"].as_u64(), statement["Retries"].as_u64()), (Some(1), Some(0)));
+        assert!(statement["Execution Time"].as_f64() <= document["Execution Time"].as_f64(), "{document}");
+    }
     assert!(!kinds(&document["In Process"]).is_empty());
 }
 
@@ -65,4 +72,17 @@ async fn a_run_without_rows_has_no_first_row() {
     let document = explained("ANALYZE, FORMAT JSON", "SELECT symbol FROM raw_trades WHERE price < 0").await;
     assert_eq!(document["Actual Rows"], 0);
     assert!(document["Execution Time"].as_f64().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_tells_of_every_piece() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    let sql = "EXPLAIN ANALYZE SELECT d.name, p.net_qty FROM dim_instruments d JOIN live_positions p USING (symbol)";
+    let lines: Vec<String> = rows(&client, sql).await.unwrap().into_iter().flatten().flatten().collect();
+    let run = lines.iter().position(|line| line == "Run").expect("what the run took");
+    let told = |start: &str| lines[run..].iter().any(|line| line.trim_start().starts_with(start));
+    assert!(told("rows: 5, bytes in memory:"), "{lines:#?}");
+    assert!(told("piece 0 (clickhouse): rows: 10,"), "{lines:#?}");
+    assert!(told("piece 1 (materialize): rows: 5,"), "{lines:#?}");
 }

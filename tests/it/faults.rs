@@ -208,6 +208,24 @@ async fn a_cancelled_statement_ends_on_its_store_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_retry_is_told_of_and_changes_no_row() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    let server = server(&engines, &stores).await;
+    let client = server.connect("acme").await;
+    let whole = rows(&client, stores[1].query).await.unwrap();
+    // The connections that stand are cut, and so the first attempt of each of them fails.
+    stores[1].proxy.set(Mood::Refused).await;
+    stores[1].proxy.set(Mood::Honest).await;
+    let analyzed = rows(&client, &format!("EXPLAIN ANALYZE {}", stores[1].query)).await.unwrap();
+    let lines: Vec<String> = analyzed.into_iter().flatten().flatten().collect();
+    let piece = lines.iter().find(|line| line.contains("piece 0 (materialize): rows:")).expect("the piece's run");
+    assert!(piece.contains(&format!("rows: {},", whole.len())), "{piece}");
+    assert!(piece.contains("runs: 1, retries: "), "{piece}");
+    assert_eq!(rows(&client, stores[1].query).await.unwrap(), whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_waits_no_longer_than_the_session_allows() {
     let Some(engines) = Engines::start().await else { return };
     let mut stores = Store::all(&engines).await;

@@ -1,5 +1,6 @@
 //! A decimal number of any length.
 
+use datafusion::arrow::datatypes::i256;
 use datafusion::common::ScalarValue;
 use num_bigint::BigInt;
 
@@ -44,10 +45,15 @@ impl Big {
         Self { digits: digits.into(), scale }
     }
 
+    pub(super) fn wide(digits: i256, scale: i64) -> Self {
+        Self::new(BigInt::from_signed_bytes_le(&digits.to_le_bytes()), scale)
+    }
+
     /// A number argument.
     pub(in crate::functions) fn of(value: &ScalarValue) -> Self {
         match value {
             ScalarValue::Decimal128(Some(digits), _, scale) => Self::new(*digits, i64::from(*scale)),
+            ScalarValue::Decimal256(Some(digits), _, scale) => Self::wide(*digits, i64::from(*scale)),
             ScalarValue::Int16(Some(value)) => Self::new(*value, 0),
             ScalarValue::Int32(Some(value)) => Self::new(*value, 0),
             ScalarValue::Int64(Some(value)) => Self::new(*value, 0),

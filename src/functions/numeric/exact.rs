@@ -150,10 +150,7 @@ pub(super) fn numbers(array: &ArrayRef) -> Result<Vec<Option<Big>>, DataFusionEr
         }
         DataType::Decimal256(_, scale) => {
             let scale = i64::from(*scale);
-            let read = |one: datafusion::arrow::datatypes::i256| {
-                Big::new(BigInt::from_signed_bytes_le(&one.to_le_bytes()), scale)
-            };
-            array.as_primitive::<Decimal256Type>().iter().map(|one| one.map(read)).collect()
+            array.as_primitive::<Decimal256Type>().iter().map(|one| one.map(|one| Big::wide(one, scale))).collect()
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             let texts = cast(array, &DataType::Utf8)?;

@@ -27,12 +27,17 @@ pub(in crate::functions) fn functions() -> Vec<Overload> {
 
 /// A column of results: enough digits for most, as PostgreSQL gives each its own.
 fn fine(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    Some(DataType::Decimal128(38, most_digits(types).max(16)))
+}
+
+/// The most digits after the point that an argument has, as far as a result has room for them beside those before it.
+fn most_digits(types: &[DataType]) -> i8 {
     let most = types.iter().map(scale_of).max().unwrap_or_default();
-    Some(DataType::Decimal128(38, most.max(16)))
+    if types.iter().any(|one| matches!(one, DataType::Decimal256(_, _))) { most.min(30) } else { most }
 }
 
 fn widest(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    Some(DataType::Decimal128(38, types.iter().map(scale_of).max().unwrap_or_default()))
+    Some(DataType::Decimal128(38, most_digits(types)))
 }
 
 fn whole_numbers(_types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {

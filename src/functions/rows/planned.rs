@@ -25,6 +25,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("compare_all", "any < ALL (any[]) → boolean", IN_PROCESS),
     // Bits.
     row("int_not", "~ integer → integer", Template("(~ {0})")),
+    row("int_xor", "integer # integer → integer", IN_PROCESS),
     // Rows.
     row("series_of", "generate_series (start, stop [, step]) → any[]", IN_PROCESS),
     // Times.
@@ -40,6 +41,8 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("padded", "character(n) with its blanks → text", IN_PROCESS),
     row("row_value", "ROW (text, any, …) → record", IN_PROCESS),
     row("with_ties", "FETCH FIRST n ROWS WITH TIES → bigint", IN_PROCESS),
+    row("read_as", "CAST(text AS any) → any", IN_PROCESS),
+    super::row("as_written", FunctionKind::Scalar, "CAST that a text asks for → any", Template("{0}"), Template("{0}")),
     row("as_name", "text as name → name", IN_PROCESS),
     row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),
     row("interval_field", "CAST(interval AS interval field) → interval", IN_PROCESS),

@@ -55,7 +55,9 @@ impl Checker<'_> {
     }
 
     pub(super) fn watch_set(&mut self, place: usize) {
-        if let Some(watch) = self.watches.last_mut() {
+        let depth = self.scope.depth();
+        // One of a query inside has its own rows.
+        if let Some(watch) = self.watches.last_mut().filter(|watch| watch.level == depth) {
             watch.set.get_or_insert(place);
         }
     }

@@ -6,6 +6,7 @@ use sqlparser::ast::{
 
 use crate::base::{ErrorReport, SqlState};
 
+use super::super::grouping_sets::nested_steps;
 use super::calls::no_equality;
 use super::operators::bare;
 use super::places::of;
@@ -76,7 +77,11 @@ impl Checker<'_> {
 
     fn group_item<'q>(&mut self, item: &'q Expr, targets: &[Target<'q>], keys: &mut Vec<Key<'q>>) -> Checked<()> {
         match item {
-            Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+            Expr::GroupingSets(sets) => sets.iter().try_for_each(|set| {
+                let steps = nested_steps(set).map_or_else(|| vec![set.as_slice()], |(_, steps)| steps);
+                steps.into_iter().flatten().try_for_each(|item| self.group_item(item, targets, keys))
+            }),
+            Expr::Cube(sets) | Expr::Rollup(sets) => {
                 sets.iter().flatten().try_for_each(|item| self.group_item(item, targets, keys))
             }
             Expr::Tuple(items) => items.iter().try_for_each(|item| self.group_item(item, targets, keys)),

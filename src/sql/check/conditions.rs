@@ -7,7 +7,7 @@ use crate::base::{ErrorReport, SqlState};
 use super::places::begin;
 use super::queries::unexpected;
 use super::types::Type;
-use super::{Checked, Checker, Typed, at, error};
+use super::{Checked, Checker, Constant, Typed, at, error};
 
 impl Checker<'_> {
     /// What is true, false or NULL; `None` for an expression of another kind.
@@ -171,6 +171,12 @@ impl Checker<'_> {
         let common = self.common_type(values, word)?;
         for value in values {
             self.coerce_to_common(value, common, word)?;
+            // The planner itself sees to the others.
+            let is_text = value.data_type == Type::UNKNOWN && matches!(value.constant, Some(Constant::Text(_)));
+            let is_seen_to = matches!(word, "CASE") || matches!(common, Type::TEXT | Type::UNKNOWN | Type::ANY);
+            if is_text && !is_seen_to {
+                self.findings.constants.insert(value.place, common.display());
+            }
         }
         Ok(Typed::new(common, place))
     }

@@ -175,7 +175,7 @@ impl Checker<'_> {
     fn note_row(&mut self, level: usize, table: usize, place: usize) -> Checked<Typed> {
         if matches!(
             self.scope.current().clause,
-            Clause::JoinOn | Clause::FromFunction | Clause::GroupBy | Clause::OrderBy | Clause::DistinctOn
+            Clause::JoinOn | Clause::GroupBy | Clause::OrderBy | Clause::DistinctOn
         ) {
             let report = error(SqlState::FEATURE_NOT_SUPPORTED, "a whole row is not supported here", place);
             return Err(report.with_hint("Name its columns."));

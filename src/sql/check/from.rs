@@ -7,8 +7,9 @@ use datafusion::common::TableReference;
 use datafusion::logical_expr::TableSource;
 use datafusion::logical_expr::planner::ContextProvider;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, Ident, Join, JoinConstraint,
-    JoinOperator, ObjectName, Query, SetExpr, TableAlias, TableFactor, TableSampleKind, TableWithJoins, Visitor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Join,
+    JoinConstraint, JoinOperator, ObjectName, Query, SetExpr, TableAlias, TableFactor, TableSampleKind, TableWithJoins,
+    Visitor,
 };
 
 use crate::base::syntax_walk::walk;
@@ -376,6 +377,16 @@ impl Checker<'_> {
         alias: Option<&TableAlias>,
         with_ordinality: bool,
     ) -> Checked<Vec<Item>> {
+        let last = parts(name).pop().unwrap_or_default();
+        if last == "unnest" && arguments.len() > 1 {
+            let arrays = arguments.iter().map(|argument| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(array)) => Some(array.clone()),
+                _ => None,
+            });
+            if let Some(arrays) = arrays.collect::<Option<Vec<_>>>() {
+                return self.unnest(&arrays, alias, with_ordinality);
+            }
+        }
         let call = Function {
             name: name.clone(),
             uses_odbc_syntax: false,
@@ -393,7 +404,6 @@ impl Checker<'_> {
         let before = std::mem::replace(&mut self.scope.current().lateral_active, true);
         let typed = self.within(Clause::FromFunction, |checker| checker.call(&call))?;
         self.scope.current().lateral_active = before;
-        let last = parts(name).pop().unwrap_or_default();
         self.rows_of(typed.data_type, alias, &last, with_ordinality)
     }
 

@@ -53,6 +53,8 @@ pub(super) struct Findings {
     pub(super) real_sums: HashSet<usize>,
     /// Calls of `sum` and `avg` over bigints, whose result is a numeric.
     pub(super) big_sums: HashSet<usize>,
+    /// Constants in quotes beside values of other types, and the types that they have there.
+    pub(super) constants: HashMap<usize, &'static str>,
 }
 
 /// Checks a query.

@@ -90,6 +90,12 @@ impl Reader<'_> {
             },
             Expr::BinaryExpr(operation) => self.arithmetic(expr, operation),
             Expr::Case(case) => self.case(expr, case),
+            Expr::ScalarFunction(call) if call.func.name() == "as_written" => {
+                match call.args.first().map(|inner| self.digits(inner, casts)).transpose()? {
+                    Some(own @ Digits::Own(_)) => Ok(own),
+                    Some(Digits::Null | Digits::Fixed(..)) | None => self.fixed(expr),
+                }
+            }
             Expr::ScalarFunction(call) => self.function(expr, call),
             Expr::ScalarSubquery(subquery) => match self.subquery(subquery)? {
                 Some(text) => Ok(Digits::Own(text)),

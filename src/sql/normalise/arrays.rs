@@ -7,6 +7,7 @@ use sqlparser::ast::{
 use crate::base::ErrorReport;
 
 use super::forms::{internal, number, take, text, unsupported};
+use super::system::has_column;
 
 /// A form of arrays as a call; `None` where the expression is none.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<Expr>, ErrorReport> {
@@ -131,4 +132,15 @@ fn subscripts(root: &mut Expr, chain: &[AccessExpr]) -> Option<Expr> {
 /// A plain subscript beside a slice means the items up to it.
 fn open_lower() -> Expr {
     Expr::Value(Value::Number("1".to_owned(), false).into())
+}
+
+/// `ARRAY[…]` of columns within a query that stands in another one, as a call: the planner looks for columns of the outer
+/// query in calls, and not in constructors.
+pub(super) fn of_outer_columns(expr: &mut Expr) {
+    if has_column(expr)
+        && let Expr::Array(array) = expr
+        && !array.elem.is_empty()
+    {
+        *expr = internal("make_array", std::mem::take(&mut array.elem));
+    }
 }

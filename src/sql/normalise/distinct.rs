@@ -1,4 +1,5 @@
-//! DISTINCT ON: its expressions are a set, and the planner wants them in the order of ORDER BY.
+//! DISTINCT ON: its expressions are a set, and the planner wants them in the order of ORDER BY. DISTINCT: what is sorted by
+//! is an output column, and the planner does not always see that it is.
 
 use sqlparser::ast::{
     Distinct, Expr, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem, SetExpr, Value,
@@ -13,6 +14,9 @@ pub(super) fn order(query: &mut Query) {
     let mut on = match select.distinct.take() {
         Some(Distinct::On(on)) => on,
         other => {
+            if other.is_some() {
+                name_keys(order_by, &select.projection);
+            }
             select.distinct = other;
             return;
         }
@@ -29,6 +33,24 @@ pub(super) fn order(query: &mut Query) {
         on.extend(rest);
     }
     select.distinct = Some(Distinct::On(on));
+}
+
+/// A key that is written as an output column is that column.
+fn name_keys(order_by: &mut Option<OrderBy>, items: &[SelectItem]) {
+    let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = order_by else { return };
+    for key in keys {
+        if matches!(key.expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)) {
+            continue;
+        }
+        let written = key.expr.to_string();
+        let named = items.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if expr.to_string() == written => Some(alias),
+            _ => None,
+        });
+        if let Some(alias) = named {
+            key.expr = Expr::Identifier(alias.clone());
+        }
+    }
 }
 
 fn key(expr: Expr) -> OrderByExpr {

@@ -159,6 +159,15 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
                 *expr = constant;
             }
         }
+        Expr::UnaryOp { op: UnaryOperator::Not, expr: operand }
+        | Expr::IsTrue(operand)
+        | Expr::IsNotTrue(operand)
+        | Expr::IsFalse(operand)
+        | Expr::IsNotFalse(operand)
+            if is_quoted(operand) =>
+        {
+            **operand = cast(take(operand), DataType::Boolean);
+        }
         Expr::UnaryOp { op, expr: operand } => {
             if let Some(function) = unary_function(*op) {
                 *expr = function(take(operand));
@@ -216,6 +225,10 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             } else if let Some(tagged) = type_names::tagged(operand, data_type)? {
                 *expr = tagged;
             }
+        }
+        Expr::Substring { substring_from: from @ None, substring_for: Some(_), .. } => {
+            // The library would begin at a bigint.
+            *from = Some(Box::new(cast(number("1"), DataType::Int4(None))));
         }
         Expr::IsNormalized { .. } => return Err(unsupported("IS NORMALIZED")),
         _ => {}
@@ -295,6 +308,15 @@ fn unary_function(op: UnaryOperator) -> Option<fn(Expr) -> Expr> {
         UnaryOperator::BitwiseNot => |operand| internal("int_not", vec![operand]),
         _ => return None,
     })
+}
+
+/// A constant in quotes has the type that is asked of it.
+fn is_quoted(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_quoted(inner),
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }) => true,
+        _ => false,
+    }
 }
 
 fn drop_escape(expr: &mut Expr) {

@@ -1,15 +1,34 @@
-//! `GROUP BY ()`: all rows are one group.
+//! Sets of keys as the planner knows them; `GROUP BY ()`: all rows are one group.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select, Visitor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select, SelectItem,
+    Value, ValueWithSpan, Visitor,
 };
 
 use crate::base::syntax_walk::walk;
 use crate::functions::{self, FunctionKind};
+use crate::sql::grouping_sets::{Kind, nested_steps};
 
 use super::forms::{binary, call, nested, number, take};
+
+/// Puts the expressions of the SELECT list for positions in sets of keys, which the planner takes for constants.
+pub(super) fn of_positions(select: &mut Select) {
+    let Select { group_by: GroupByExpr::Expressions(keys, _), projection, .. } = select else { return };
+    for key in keys {
+        let (Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets)) = key else { continue };
+        for key in sets.iter_mut().flatten() {
+            let Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) = key else { continue };
+            let place = digits.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+            if let Some(SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }) =
+                place.and_then(|place| projection.get(place))
+            {
+                *key = item.clone();
+            }
+        }
+    }
+}
 
 /// Writes ROLLUP and CUBE that take several columns in one step, or one column in several, as the sets that they are. A
 /// set has a column once.
@@ -17,13 +36,27 @@ pub(super) fn of_tuples(select: &mut Select) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
     for key in keys {
         let sets: Vec<Vec<Expr>> = match key {
-            Expr::Rollup(steps) if is_many(steps) => (0..=steps.len()).rev().map(|n| steps[..n].concat()).collect(),
+            Expr::Rollup(steps) if is_many(steps) => first_steps(steps),
             Expr::Cube(steps) if is_many(steps) => subsets(steps),
-            Expr::GroupingSets(sets) => std::mem::take(sets),
+            Expr::GroupingSets(sets) => sets.iter().flat_map(|set| sets_of(set)).collect(),
             _ => continue,
         };
         *key = Expr::GroupingSets(sets.into_iter().map(without_repeats).collect());
     }
+}
+
+/// The sets of one of GROUPING SETS.
+fn sets_of(set: &[Expr]) -> Vec<Vec<Expr>> {
+    let Some((kind, steps)) = nested_steps(set) else { return vec![set.to_vec()] };
+    let steps: Vec<Vec<Expr>> = steps.into_iter().map(<[Expr]>::to_vec).collect();
+    match kind {
+        Kind::Rollup => first_steps(&steps),
+        Kind::Cube => subsets(&steps),
+    }
+}
+
+fn first_steps(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
+    (0..=steps.len()).rev().map(|n| steps[..n].concat()).collect()
 }
 
 fn is_many(steps: &[Vec<Expr>]) -> bool {

@@ -78,12 +78,22 @@ fn flow(result: Result<(), ErrorReport>) -> Flow {
     }
 }
 
+/// The type of a constant in quotes that what stands beside it gives it.
+fn known_type(expr: &Expr, findings: &Findings) -> Option<&'static str> {
+    let Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(_), span }) = expr else { return None };
+    findings.constants.get(&usize::try_from(span.start.column).ok()?).copied()
+}
+
 impl VisitorMut for Normaliser<'_> {
     type Break = Box<ErrorReport>;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
         self.entered.push(self.shapes.enter(query));
         stars::name_query(query, &self.shapes);
+        // Before the conditions of the joins are written in another way.
+        if let (ast::SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) {
+            stars::order_by_merged(select, order_by, &self.shapes);
+        }
         ControlFlow::Continue(())
     }
 
@@ -96,6 +106,7 @@ impl VisitorMut for Normaliser<'_> {
         }
         values::type_constants(&mut query.body);
         numbers::restore_in_query(query);
+        numbers::mark_recursive_casts(query);
         distinct::order(query);
         forms::whole_limits(query);
         flow(windows::resolve(query))?;
@@ -109,6 +120,7 @@ impl VisitorMut for Normaliser<'_> {
         repeated::write_out(select, &self.shapes);
         flow(whole_rows::expand(select, &self.shapes, &self.findings.rows))?;
         series::in_list(select);
+        grouping::of_positions(select);
         grouping::of_tuples(select);
         grouping::of_rows(select);
         grouping::of_all_rows(select);
@@ -124,7 +136,11 @@ impl VisitorMut for Normaliser<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        if let Some(name) = known_type(expr, self.findings) {
+            return flow(type_names::give(expr, name));
+        }
         numbers::type_number(expr);
+        numbers::mark_cast_argument(expr);
         if let ast::Expr::Function(function) = expr
             && self.findings.real_sums.contains(&begin(&function.name))
         {
@@ -137,6 +153,9 @@ impl VisitorMut for Normaliser<'_> {
         {
             // The planner says what queries around this one may do with it before it says that a sum is wider.
             numbers::widen_argument(function);
+        }
+        if self.entered.len() > 1 {
+            arrays::of_outer_columns(expr);
         }
         flow(forms::rewrite(expr, self.context))
     }

@@ -2,9 +2,14 @@
 
 use sqlparser::ast::{
     CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, Interval, LimitClause, OrderByKind, Query, Select, UnaryOperator, Value, ValueWithSpan, WindowFrame,
-    WindowFrameBound, WindowSpec, WindowType,
+    GroupByExpr, Interval, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
+    ValueWithSpan, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
+
+use crate::functions::{FunctionKind, find};
+
+use super::forms::{internal, take, text};
+use super::system::bare_name;
 
 /// No text can write this type, so a cast to it is known to come from here.
 const INTEGER: DataType = DataType::Int4(Some(0));
@@ -169,6 +174,57 @@ pub(super) fn restore_in_query(query: &mut Query) {
         None => {}
     }
     query.fetch.iter_mut().filter_map(|fetch| fetch.quantity.as_mut()).for_each(restore);
+}
+
+/// Marks the casts to numerics with digits in the recursive part of a recursive query: the planner adds casts of its own
+/// there, which are not to be kept.
+pub(super) fn mark_recursive_casts(query: &mut Query) {
+    let Some(with) = query.with.as_mut().filter(|with| with.recursive) else { return };
+    for table in &mut with.cte_tables {
+        let SetExpr::SetOperation { right, .. } = table.query.body.as_mut() else { continue };
+        let SetExpr::Select(select) = right.as_mut() else { continue };
+        for item in &mut select.projection {
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+            if has_written_digits(expr) {
+                *expr = internal("as_written", vec![take(expr)]);
+            }
+        }
+    }
+}
+
+/// An aggregate of a cast is another one than that of what is cast; the planner names both by what is cast.
+pub(super) fn mark_cast_argument(expr: &mut Expr) {
+    let Expr::Function(function) = expr else { return };
+    let is_aggregate = bare_name(&function.name).is_some_and(|name| find(&name, FunctionKind::Aggregate).is_some());
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if !is_aggregate {
+        return;
+    }
+    for argument in &mut list.args {
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
+        if let Some(name) = cast_name(argument) {
+            *argument = internal("as_written", vec![take(argument), text(name)]);
+        }
+    }
+}
+
+/// The type of a cast of what is no constant.
+fn cast_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => cast_name(inner),
+        Expr::Cast { expr, data_type, .. } if !matches!(**expr, Expr::Value(_)) => Some(data_type.to_string()),
+        _ => None,
+    }
+}
+
+fn has_written_digits(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => has_written_digits(inner),
+        Expr::Cast {
+            data_type: DataType::Numeric(digits) | DataType::Decimal(digits) | DataType::Dec(digits), ..
+        } => *digits != ExactNumberInfo::None,
+        _ => false,
+    }
 }
 
 /// GROUP BY and DISTINCT ON.

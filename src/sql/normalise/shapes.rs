@@ -197,6 +197,20 @@ pub(super) fn constraint(join: &Join) -> Option<(&JoinConstraint, Side)> {
     })
 }
 
+/// What a join compares.
+pub(super) fn constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
+    match &mut join.join_operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
 /// Which side a merged column is taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {

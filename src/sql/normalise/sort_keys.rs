@@ -1,6 +1,7 @@
-//! Names within the expressions of ORDER BY: they are columns of FROM, also where an output column has the name.
+//! Names within the expressions of ORDER BY, and names with a table's: they are columns of FROM, also where an output
+//! column has the name.
 //!
-//! The planner takes them for the output columns. Where there is such a name the keys become hidden columns of the SELECT,
+//! The planner takes them for the output columns, or cannot tell. Where there is such a name the keys become hidden columns of the SELECT,
 //! and the query around it sorts by them.
 
 use std::collections::HashSet;
@@ -101,6 +102,9 @@ fn names_one_of(expr: &Expr, names: &HashSet<String>) -> bool {
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             match expr {
                 Expr::Identifier(ident) if self.0.contains(&folded(ident)) => ControlFlow::Break(()),
+                Expr::CompoundIdentifier(parts) if parts.last().is_some_and(|last| self.0.contains(&folded(last))) => {
+                    ControlFlow::Break(())
+                }
                 _ => ControlFlow::Continue(()),
             }
         }

@@ -4,14 +4,14 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint, OrderBy, Query, Select, SelectItem,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint, OrderBy, Query,
+    Select, SelectItem, TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
 };
 
 use crate::base::syntax_walk::walk_mut;
 
-use super::forms::call;
-use super::shapes::{Shapes, Side, constraint, factors, merged_names, name_of};
+use super::forms::{binary, call};
+use super::shapes::{Shapes, Side, constraint, constraint_mut, factors, merged_names, name_of};
 use super::system::{folded, quoted};
 
 /// Readies a SELECT whose FROM was readied before.
@@ -21,13 +21,19 @@ pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
         from.joins.iter_mut().for_each(|join| name_all(&mut join.relation, shapes));
     }
     expand_star(select, shapes);
-    let mut merged = merged_outer(select, shapes);
+    let mut merged = merged(select, shapes);
     if !merged.columns.is_empty() {
         name_columns(select, &merged);
         let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut merged);
         let _: ControlFlow<()> = walk_mut(&mut select.selection, &mut merged);
         let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut merged);
         let _: ControlFlow<()> = walk_mut(&mut select.having, &mut merged);
+        for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
+            if let Some(JoinConstraint::On(condition)) = constraint_mut(join) {
+                let _: ControlFlow<()> = walk_mut(condition, &mut merged);
+            }
+        }
+        select.from.iter_mut().for_each(|from| write_keys(from, shapes));
     }
     let tables: Vec<String> = factors(select).filter_map(name_of).collect();
     let mut fields = Fields { tables };
@@ -167,27 +173,17 @@ fn row_field(expr: &Expr) -> Option<(Ident, String)> {
     (function.name.to_string() == "get_field").then(|| (table.clone(), field.clone()))
 }
 
-/// Columns that a join with USING merges and takes from its right side, or from either; the planner takes them from the
-/// left one.
+/// Columns that joins merge. The planner takes them from the left side, and where they are part of an expression it cannot
+/// tell them apart.
 struct Merged {
     columns: Vec<(String, Expr)>,
     /// Queries within this place, whose columns are their own.
     depth: usize,
 }
 
-fn is_outer(from: &TableWithJoins) -> bool {
-    from.joins.iter().any(|join| {
-        let merges = matches!(
-            constraint(join),
-            Some((JoinConstraint::Using(_) | JoinConstraint::Natural, Side::Right | Side::Either))
-        );
-        merges
-    })
-}
-
-fn merged_outer(select: &Select, shapes: &Shapes<'_>) -> Merged {
+fn merged(select: &Select, shapes: &Shapes<'_>) -> Merged {
     let mut found = Vec::new();
-    for from in select.from.iter().filter(|from| is_outer(from)) {
+    for from in select.from.iter().filter(|from| merges(from)) {
         let Some(all) = columns(from, shapes) else { continue };
         let mut left = shapes.of_factor(&from.relation).unwrap_or_default();
         let mut names = Vec::new();
@@ -199,6 +195,34 @@ fn merged_outer(select: &Select, shapes: &Shapes<'_>) -> Merged {
         found.extend(all.into_iter().filter(|(name, _)| names.contains(name)));
     }
     Merged { columns: found, depth: 0 }
+}
+
+/// A join that merges with a column that an earlier join has merged compares what that one is: the planner would compare
+/// the first column of the name.
+fn write_keys(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
+    let mut joined = TableWithJoins { relation: from.relation.clone(), joins: Vec::new() };
+    for join in &mut from.joins {
+        let before = columns(&joined, shapes);
+        joined.joins.push(join.clone());
+        let (Some(left), Some(right)) = (before, of_factor(&join.relation, shapes)) else { return };
+        let names = |columns: &[(String, Expr)]| columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let merged = merged_names(join, &names(&left), &names(&right));
+        let first = of_factor(&joined.relation, shapes).unwrap_or_default();
+        let find = |columns: &[(String, Expr)], name: &str| {
+            columns.iter().find(|(own, _)| own == name).map(|(_, expr)| expr.clone())
+        };
+        let is_first = |name: &String| find(&left, name) == find(&first, name);
+        if merged.iter().all(is_first) {
+            continue;
+        }
+        let equal = |name: &String| Some(binary(find(&left, name)?, BinaryOperator::Eq, find(&right, name)?));
+        let Some(keys) = merged.iter().map(equal).collect::<Option<Vec<_>>>() else { return };
+        if let (Some(constraint), Some(condition)) =
+            (constraint_mut(join), keys.into_iter().reduce(|all, key| binary(all, BinaryOperator::And, key)))
+        {
+            *constraint = JoinConstraint::On(condition);
+        }
+    }
 }
 
 /// A column that is selected bare keeps its name.
@@ -214,9 +238,13 @@ fn name_columns(select: &mut Select, merged: &Merged) {
 
 /// The keys of ORDER BY that are such columns and no names of what is selected.
 pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
-    let mut merged = merged_outer(select, shapes);
+    let mut merged = merged(select, shapes);
     let is_output = |name: &str| {
-        let is_it = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name);
+        let is_it = |item: &SelectItem| match item {
+            SelectItem::ExprWithAlias { alias, .. } => alias.value == name,
+            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => folded(ident) == name,
+            _ => false,
+        };
         select.projection.iter().any(is_it)
     };
     merged.columns.retain(|(name, _)| !is_output(name));

@@ -1,11 +1,35 @@
 //! Casts to types whose name changes the value: lengths of texts, digits of times, fields of intervals.
 
-use sqlparser::ast::{CharacterLength, DataType, Expr, TimezoneInfo};
+use sqlparser::ast::{CharacterLength, DataType, Expr, TimezoneInfo, UnaryOperator, Value, ValueWithSpan};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
 
-use crate::base::ErrorReport;
+use crate::base::{ErrorReport, InternalError, UserFacing};
 
 use super::forms::{cast, internal, number, take, text};
 use super::intervals;
+
+/// Gives a constant in quotes the type of that name. A number keeps its own digits.
+pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
+    if let (Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(written), .. }), "numeric") = (&*expr, name) {
+        let digits = written.trim();
+        let bare = digits.strip_prefix('-').unwrap_or(digits);
+        if bare.starts_with(|c: char| c.is_ascii_digit()) && bare.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            let mut plain = number(bare);
+            super::numbers::type_number(&mut plain);
+            let sign = (bare != digits).then_some(UnaryOperator::Minus);
+            *expr = match sign {
+                Some(op) => Expr::UnaryOp { op, expr: Box::new(plain) },
+                None => plain,
+            };
+            return Ok(());
+        }
+    }
+    let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type());
+    let data_type = parsed.map_err(|error| InternalError::new(error).report())?;
+    *expr = cast(take(expr), data_type);
+    Ok(())
+}
 
 /// The cast with what its type asks of the value; `None` where the type asks nothing more.
 pub(super) fn tagged(operand: &mut Expr, data_type: &DataType) -> Result<Option<Expr>, ErrorReport> {

@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, TableFactor, VisitorMut,
+    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, TableFactor, TableWithJoins,
+    VisitorMut,
 };
 
 use crate::base::syntax_walk::walk_mut;
@@ -31,10 +32,24 @@ pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<
             flow = walk_mut(condition, &mut visitor);
         }
     }
+    for lateral in select.from.iter_mut().flat_map(laterals) {
+        if flow.is_continue() {
+            flow = walk_mut(lateral, &mut visitor);
+        }
+    }
     match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(report) => Err(*report),
     }
+}
+
+/// What in FROM may read the rows beside it. Conditions of joins may not name a row.
+fn laterals(from: &mut TableWithJoins) -> impl Iterator<Item = &mut Query> {
+    let joined = from.joins.iter_mut().map(|join| &mut join.relation);
+    std::iter::once(&mut from.relation).chain(joined).filter_map(|factor| match factor {
+        TableFactor::Derived { lateral: true, subquery, .. } => Some(subquery.as_mut()),
+        _ => None,
+    })
 }
 
 /// Something in FROM.

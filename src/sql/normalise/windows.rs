@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     CaseWhen, Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select,
-    SetExpr, Value, VisitorMut, WindowSpec, WindowType,
+    SetExpr, Value, ValueWithSpan, VisitorMut, WindowSpec, WindowType,
 };
 
 use crate::base::syntax_walk::walk_mut;
@@ -138,11 +138,20 @@ fn moved(function: &Function, name: &str, arguments: Vec<Expr>) -> Expr {
     }
 }
 
+/// A number with a point: what it stands beside may be an integer, and the value of the call is none then.
+fn has_digits(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => digits.contains(['.', 'e', 'E']),
+        Expr::Nested(expr) | Expr::Cast { expr, .. } | Expr::UnaryOp { expr, .. } => has_digits(expr),
+        _ => false,
+    }
+}
+
 /// `lag(x, n, d)` whose default or offset is no constant: the default where there is no such row.
 fn with_default(function: &Function) -> Option<Expr> {
     let (name, arguments) = shift(function)?;
     let [value, offset, default] = arguments.as_slice() else { return None };
-    if !has_column(default) && !has_column(offset) {
+    if !has_column(default) && !has_column(offset) && !has_digits(default) {
         return None;
     }
     let moved = |value: Expr| moved(function, &name, vec![value, offset.clone()]);

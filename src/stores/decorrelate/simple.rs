@@ -13,7 +13,8 @@ const PLAIN_AGGREGATES: [&str; 5] = ["count", "sum", "min", "max", "avg"];
 /// Whether a subquery expression over these outer rows can stay as it is.
 pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place: Place) -> Result<bool> {
     let Some(subquery) = subquery_of(expression) else { return Ok(true) };
-    if is_outside_of_value(expression) {
+    // The engine's own rule for ANY and ALL takes `x` for the column of that name in the subquery.
+    if is_outside_of_value(expression) || matches!(expression, Expr::SetComparison(_)) {
         return Ok(false);
     }
     let free = free::columns(&subquery.subquery)?;
@@ -29,9 +30,7 @@ pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place
     if is_scalar {
         return Ok(matches!(place, Place::Filter | Place::Output) && is_plain_aggregate(&subquery.subquery)?);
     }
-    Ok(place == Place::Filter
-        && !matches!(expression, Expr::SetComparison(_))
-        && is_filtered(&subquery.subquery, false)?)
+    Ok(place == Place::Filter && is_filtered(&subquery.subquery, false)?)
 }
 
 /// `x NOT IN (subquery)` where `x` is no column: the engine's join keeps the rows in which such an `x` is NULL.

@@ -50,6 +50,7 @@ fn store(key: Option<&str>) -> (EmbeddedStore, Arc<dyn TableSource>, Requirement
 async fn numbers(store: &EmbeddedStore, plan: &LogicalPlan, requirement: &Requirement) -> Vec<i64> {
     let now = Utc::now();
     let run = RunContext {
+        observations: None,
         tenant: TenantId::new("acme").unwrap(),
         parameters: Arc::from([]),
         clock: RequestClock { transaction_start: now, statement_start: now },

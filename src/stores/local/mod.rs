@@ -12,6 +12,7 @@ mod one_row;
 mod piece;
 mod session;
 mod share;
+mod window_keys;
 
 use std::fmt;
 use std::sync::Arc;
@@ -153,6 +154,7 @@ impl LocalExecutor {
             .state
             .optimizer()
             .optimize(with_rows, self.state.as_ref(), |_, _| {})
+            .and_then(window_keys::plain)
             .map_err(|error| failed(&error))?;
         let schema = Arc::clone(plan.schema().inner());
         let simple = is_simple(&plan).map_err(|error| failed(&error))?;

@@ -23,6 +23,7 @@ fn executor() -> Arc<LocalExecutor> {
 fn context(parameters: Vec<ScalarValue>, deadline: Option<Instant>) -> RunContext {
     let now = Utc::now();
     RunContext {
+        observations: None,
         tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },

@@ -69,7 +69,7 @@ impl Store for ResilientStore {
         parameters: &[usize],
     ) -> Result<Arc<dyn PreparedPiece>, StoreError> {
         let inner = self.inner.prepare(piece, statement, parameters)?;
-        Ok(Arc::new(ResilientPiece { inner, care: Arc::clone(&self.care) }))
+        Ok(Arc::new(ResilientPiece { piece: piece.id, inner, care: Arc::clone(&self.care) }))
     }
 
     async fn discover(&self) -> Result<Vec<Table>, StoreError> {
@@ -89,6 +89,7 @@ impl Store for ResilientStore {
 
 #[derive(Debug)]
 struct ResilientPiece {
+    piece: usize,
     inner: Arc<dyn PreparedPiece>,
     care: Arc<Care>,
 }
@@ -104,6 +105,9 @@ impl PreparedPiece for ResilientPiece {
                 Ok(started) => return Ok(self.care.watched(started, permit)),
                 Err(StoreError::Unavailable { detail, .. }) if attempt < self.care.settings.attempts => {
                     tracing::info!(store = %self.care.store, attempt, %detail, "the statement is tried again");
+                    if let Some(observations) = &context.observations {
+                        observations.retried(self.piece);
+                    }
                     tokio::time::sleep(pause_before(attempt)).await;
                     attempt += 1;
                 }

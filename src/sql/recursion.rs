@@ -1,0 +1,138 @@
+//! Recursive queries over numerics: a column has one number of digits after the point in every step.
+//!
+//! PostgreSQL gives each value its own digits. Here the first rows and the later ones meet in a scale that holds both, as
+//! far as there is one: `round(0.5 * x, 6)` has 6 digits however often it is done, `0.5 * x` has one more each time, and
+//! is refused.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::catalog::cte_worktable::CteWorkTable;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::Transformed;
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::logical_expr::logical_plan::TableScanBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, RecursiveQuery, TableScan};
+
+use crate::base::engine_error::wrap;
+use crate::base::types::DEFAULT_NUMERIC;
+use crate::base::{ErrorReport, SqlState};
+
+use super::operators::Operators;
+use super::set_operations::typed;
+use super::settle;
+
+type Result<T> = std::result::Result<T, DataFusionError>;
+
+/// How often a wider scale is tried.
+const TRIES: usize = 4;
+
+/// The plan, not settled yet, with recursive queries whose numerics have one scale.
+pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPlan> {
+    let found = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::RecursiveQuery(query) => Ok(Transformed::yes(one_scale(query, operators)?)),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(found.data)
+}
+
+fn one_scale(query: RecursiveQuery, operators: &Operators) -> Result<LogicalPlan> {
+    let first = types_of(&query.static_term, operators)?;
+    if !first.iter().any(is_decimal) {
+        return Ok(LogicalPlan::RecursiveQuery(query));
+    }
+    let written = without_own_casts(query.recursive_term.as_ref().clone(), &query)?;
+    let mut met = first;
+    for _ in 0..TRIES {
+        let recursive = over(written.clone(), &query, &met)?;
+        let later = types_of(&recursive, operators)?;
+        let wider: Vec<DataType> = met.iter().zip(&later).map(|(a, b)| meet(a, b)).collect();
+        if wider == met {
+            let fixed = RecursiveQuery::try_new(
+                query.name,
+                Arc::new(typed(Arc::unwrap_or_clone(query.static_term), &met)?),
+                Arc::new(typed(recursive, &met)?),
+                query.is_distinct,
+            )?;
+            return Ok(LogicalPlan::RecursiveQuery(fixed));
+        }
+        met = wider;
+    }
+    Err(wrap(
+        ErrorReport::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "a numeric column that gets more digits in every step of a recursive query is not supported",
+        )
+        .with_hint("Round it, or cast it to numeric with a precision and a scale."),
+    ))
+}
+
+/// The recursive term without the casts that the planner itself has put around its columns, so that they have the types of
+/// the first rows.
+fn without_own_casts(term: LogicalPlan, query: &RecursiveQuery) -> Result<LogicalPlan> {
+    let LogicalPlan::Projection(projection) = term else { return Ok(term) };
+    let first = query.static_term.schema().fields();
+    let exprs = projection.expr.into_iter().zip(first).map(|(expr, field)| match expr {
+        Expr::Cast(cast) if is_decimal(field.data_type()) && cast.field.data_type() == field.data_type() => *cast.expr,
+        Expr::Alias(mut alias) => match *alias.expr {
+            Expr::Cast(cast) if is_decimal(field.data_type()) && cast.field.data_type() == field.data_type() => {
+                alias.expr = cast.expr;
+                Expr::Alias(alias)
+            }
+            other => other.alias_qualified(alias.relation, alias.name),
+        },
+        other => other,
+    });
+    Ok(LogicalPlan::Projection(Projection::try_new(exprs.collect(), projection.input)?))
+}
+
+/// The types that the columns will have.
+fn types_of(plan: &LogicalPlan, operators: &Operators) -> Result<Vec<DataType>> {
+    let settled = settle::plan(plan.clone(), operators)?;
+    Ok(settled.schema().fields().iter().map(|field| field.data_type().clone()).collect())
+}
+
+fn is_decimal(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
+}
+
+/// The numeric that holds the digits of both; the first type where that is none.
+fn meet(a: &DataType, b: &DataType) -> DataType {
+    let scale = |one: &DataType| match one {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => Some(*scale),
+        one if one.is_integer() => Some(0),
+        _ => None,
+    };
+    match (scale(a), scale(b)) {
+        _ if a == b => a.clone(),
+        (Some(left), Some(right)) if is_decimal(a) => {
+            let scale = left.max(right);
+            // The numeric that a cast without digits asks for is another one.
+            let precision = if scale == DEFAULT_NUMERIC.1 { DEFAULT_NUMERIC.0 - 1 } else { DEFAULT_NUMERIC.0 };
+            DataType::Decimal128(precision, scale.min(DEFAULT_NUMERIC.0.cast_signed()))
+        }
+        _ => a.clone(),
+    }
+}
+
+/// The recursive term over rows of these types.
+fn over(term: LogicalPlan, query: &RecursiveQuery, types: &[DataType]) -> Result<LogicalPlan> {
+    let fields = query.static_term.schema().fields().iter().zip(types);
+    let fields: Vec<Field> =
+        fields.map(|(field, data_type)| field.as_ref().clone().with_data_type(data_type.clone())).collect();
+    let rows = provider_as_source(Arc::new(CteWorkTable::new(&query.name, Arc::new(Schema::new(fields)))));
+    let replaced = term.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::TableScan(scan) if reads(&scan, &query.name) => {
+            let scan = TableScanBuilder::new(scan.table_name, Arc::clone(&rows)).build()?;
+            Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+        }
+        other => Ok(Transformed::yes(other.recompute_schema()?)),
+    })?;
+    Ok(replaced.data)
+}
+
+/// Whether a scan reads the rows of the recursion of that name.
+fn reads(scan: &TableScan, name: &str) -> bool {
+    source_as_provider(&scan.source)
+        .is_ok_and(|provider| provider.downcast_ref::<CteWorkTable>().is_some_and(|table| table.name() == name))
+}
