@@ -35,8 +35,8 @@ const FIXED: &[(&str, &str)] = &[
     // The guard comes first: as PREWHERE, or as the first condition of a WHERE, the others of which see only what it left.
     ("optimize_move_to_prewhere", "0"),
     ("short_circuit_function_evaluation", "enable"),
-    // It remembers which parts of a table a condition keeps nothing of. In 26.9 it forgets that a statement with a LIMIT or
-    // a join has not read them all, and the guard's condition finds no row from then on.
+    // It remembers which parts of a table a condition keeps nothing of, across statements. In 26.9, after a while of joins and
+    // LIMITs, the guard's condition found no row any more of a table that has some.
     ("use_query_condition_cache", "0"),
     // With it the planner of 26.9 goes round in a circle: ORDER BY upper(a) beside SELECT length(a), with or without LIMIT.
     ("query_plan_execute_functions_after_sorting", "0"),
