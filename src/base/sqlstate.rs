@@ -164,6 +164,22 @@ sqlstates! {
     UNDEFINED_PARAMETER = "42P02";
     /// No such object of another kind: type, setting.
     UNDEFINED_OBJECT = "42704";
+    /// A text that is no date and no time for a path.
+    INVALID_ARGUMENT_FOR_SQL_JSON_DATETIME_FUNCTION = "22031";
+    /// A subscript of a path that the array does not have.
+    INVALID_SQL_JSON_SUBSCRIPT = "22033";
+    /// A value of a path that is no number.
+    NON_NUMERIC_SQL_JSON_ITEM = "22036";
+    /// More or less than the one value that an operator of a path wants.
+    SINGLETON_SQL_JSON_ITEM_REQUIRED = "22038";
+    /// A value of a path that is no array.
+    SQL_JSON_ARRAY_NOT_FOUND = "22039";
+    /// A key that the object does not have.
+    SQL_JSON_MEMBER_NOT_FOUND = "2203A";
+    /// An operand of a path that is no number.
+    SQL_JSON_NUMBER_NOT_FOUND = "2203B";
+    /// A value of a path that is no object.
+    SQL_JSON_OBJECT_NOT_FOUND = "2203C";
     /// A column named twice.
     DUPLICATE_COLUMN = "42701";
     /// A cursor named twice.

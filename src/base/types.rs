@@ -46,6 +46,8 @@ pub enum SqlType {
     Character,
     /// `name`; only a row description says it, the column is `text`.
     Name,
+    /// `record`; only a row description says it, the column is `text` by then.
+    Record,
     /// `date`
     Date,
     /// `time`
@@ -113,7 +115,7 @@ impl SqlType {
             Self::Float8 => DataType::Float64,
             Self::Numeric { precision, scale } if *precision > 38 => DataType::Decimal256(*precision, *scale),
             Self::Numeric { precision, scale } => DataType::Decimal128(*precision, *scale),
-            Self::Text | Self::Varchar | Self::Character | Self::Name => DataType::Utf8,
+            Self::Text | Self::Varchar | Self::Character | Self::Name | Self::Record => DataType::Utf8,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -187,6 +189,7 @@ impl SqlType {
             Self::Float4 => 700,
             Self::Float8 => 701,
             Self::Name => 19,
+            Self::Record => 2249,
             Self::Character => 1042,
             Self::Varchar => 1043,
             Self::Date => 1082,
@@ -205,6 +208,7 @@ impl SqlType {
                 Self::Int4 => 1007,
                 Self::Text => 1009,
                 Self::Name => 1003,
+                Self::Record => 2287,
                 Self::Character => 1014,
                 Self::Varchar => 1015,
                 Self::Int8 => 1016,
@@ -270,6 +274,7 @@ impl SqlType {
             Self::Varchar => "character varying".into(),
             Self::Character => "character".into(),
             Self::Name => "name".into(),
+            Self::Record => "record".into(),
             Self::Date => "date".into(),
             Self::Time => "time without time zone".into(),
             Self::Timestamp => "timestamp without time zone".into(),
@@ -298,6 +303,7 @@ impl SqlType {
             | Self::Text
             | Self::Varchar
             | Self::Character
+            | Self::Record
             | Self::Json
             | Self::Jsonb
             | Self::Bytea
@@ -322,7 +328,7 @@ impl SqlType {
             Self::Int2 | Self::Int4 | Self::Int8 | Self::Oid => CanvasType::Int64,
             Self::Float4 | Self::Float8 | Self::Numeric { .. } => CanvasType::Float64,
             Self::Date | Self::Timestamp | Self::Timestamptz => CanvasType::Datetime,
-            Self::Text | Self::Varchar | Self::Character | Self::Name | Self::Uuid => CanvasType::String,
+            Self::Text | Self::Varchar | Self::Character | Self::Name | Self::Record | Self::Uuid => CanvasType::String,
             Self::Time | Self::Interval | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) => CanvasType::Object,
         }
     }

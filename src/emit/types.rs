@@ -31,7 +31,7 @@ fn postgresql(sql: &SqlType) -> DataType {
         SqlType::Numeric { precision, scale } => {
             DataType::Numeric(ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale)))
         }
-        SqlType::Text | SqlType::Character | SqlType::Name => DataType::Text,
+        SqlType::Text | SqlType::Character | SqlType::Name | SqlType::Record => DataType::Text,
         SqlType::Varchar => DataType::Varchar(None),
         SqlType::Date => DataType::Date,
         SqlType::Time => DataType::Time(None, TimezoneInfo::None),
@@ -63,7 +63,7 @@ fn clickhouse(arrow: &ArrowType, sql: &SqlType) -> Result<DataType, EmitError> {
         SqlType::Float4 => plain("Float32"),
         SqlType::Float8 => plain("Float64"),
         SqlType::Numeric { precision, scale } => digits("Decimal", vec![precision.to_string(), scale.to_string()]),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => plain("String"),
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => plain("String"),
         SqlType::Date => plain("Date32"),
         SqlType::Timestamp => digits("DateTime64", vec![fraction(arrow), "'UTC'".to_owned()]),
         SqlType::Timestamptz => digits("DateTime64", vec![fraction(arrow), "'UTC'".to_owned()]),

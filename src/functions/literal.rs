@@ -11,7 +11,15 @@ use crate::base::types::{DEFAULT_NUMERIC, UTC};
 use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::date_text::{self, Day, Written, Wrong, Zone};
-use super::json::Json;
+use super::json::{self, Json};
+
+/// Refuses a constant that is no SQL/JSON path.
+///
+/// # Errors
+/// `42601` and others in PostgreSQL's words; `54001` for one that nests too deep.
+pub fn check_path(text: &str) -> Result<(), ErrorReport> {
+    json::check_path(text)
+}
 
 /// Reads a constant.
 ///
@@ -27,7 +35,7 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value))),
         SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
         SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
             Ok(ScalarValue::Utf8(Some(text.to_owned())))
         }
         SqlType::Date => Ok(ScalarValue::Date32(Some(date(text)?))),

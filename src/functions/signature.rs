@@ -267,7 +267,7 @@ fn category(parameter: &Parameter) -> char {
             | SqlType::Float8
             | SqlType::Numeric { .. }
             | SqlType::Oid => 'N',
-            SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => 'S',
+            SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => 'S',
             SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 'D',
             SqlType::Interval => 'T',
             SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => 'U',

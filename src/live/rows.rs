@@ -134,6 +134,7 @@ impl<'a> Writer<'a> {
             | SqlType::Varchar
             | SqlType::Character
             | SqlType::Name
+            | SqlType::Record
             | SqlType::Date
             | SqlType::Time
             | SqlType::Timestamp

@@ -20,7 +20,7 @@ const NONE: i32 = -1;
 /// What a row description says of one column besides the type of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// What kind of text it is: `varchar`, `character` or `name`, or a `numeric` whose values have digits of their own;
+    /// What kind of text it is: `varchar`, `character`, `name` or `record`, or a `numeric` whose values have digits of their own;
     /// `None` for `text` and for all that is no text.
     pub text_type: Option<SqlType>,
     /// `atttypmod`; -1 for none.
@@ -43,7 +43,9 @@ impl Announced {
 pub(super) fn of(query: &ast::Query, plan: &LogicalPlan) -> Vec<Announced> {
     let count = plan.schema().fields().len();
     let written = written_casts(&query.body, count);
+    let is_record = |index: usize| matches!(plan.schema().field(index).data_type(), ArrowType::Struct(_));
     let one = |(index, cast): (usize, Option<&DataType>)| match cast {
+        _ if is_record(index) => Announced { text_type: Some(SqlType::Record), type_modifier: NONE },
         Some(data_type) if is_told_by_name(data_type) => of_cast(data_type),
         Some(DataType::Text) => Announced::plain(NONE),
         Some(_) | None => origin(plan, index, None),

@@ -15,7 +15,7 @@ use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_functi
 use crate::catalog::{RowsLeaf, TableLeaf};
 use crate::functions::{FunctionKind, FunctionRow, find, type_name, unknown_function};
 
-use super::normalise::internal_name;
+use super::normalise::{internal_name, shown};
 use super::operators::Operators;
 use super::plan::PlanContext;
 use super::table_functions;
@@ -152,7 +152,7 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {
-        let name = name.trim_matches('"').to_lowercase();
+        let name = shown(name.trim_matches('"')).to_lowercase();
         let args = args
             .into_iter()
             .map(|arg| self.operators.settle(arg, &DFSchema::empty()))

@@ -184,7 +184,7 @@ impl Words<'_> {
             return Ok(Vec::new());
         }
         let tokens = self.bracketed()?;
-        let dialect = Postgres::of(tokens.len());
+        let dialect = Postgres::of(&tokens);
         let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
         let mut types = Vec::new();
         loop {
@@ -206,7 +206,7 @@ impl Words<'_> {
             return Ok(ExecuteCall { name, arguments: Vec::new(), tokens: Arc::from([]) });
         }
         let tokens = self.bracketed()?;
-        let dialect = Postgres::of(tokens.len());
+        let dialect = Postgres::of(&tokens);
         let mut parser = dialect.parser(tokens, limits);
         let parsed = parser.parse_comma_separated(Parser::parse_expr);
         let arguments = parsed.map_err(|error| syntax::report(&error, self.piece))?;

@@ -25,12 +25,19 @@ const STEPS_AT_LEAST: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct Postgres {
     steps_left: Cell<usize>,
+    /// Whether a table after JOIN may have joins of its own without parentheses.
+    nests_joins: bool,
 }
 
 impl Postgres {
-    /// For a text of so many tokens.
-    pub(super) fn of(tokens: usize) -> Self {
-        Self { steps_left: Cell::new(tokens.saturating_mul(STEPS_PER_TOKEN).max(STEPS_AT_LEAST)) }
+    /// For a text of these tokens.
+    pub(super) fn of(tokens: &[TokenWithSpan]) -> Self {
+        // `a NATURAL JOIN b JOIN c ON …` has no condition to wait for; the library would look for one.
+        let is_natural = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::NATURAL && word.quote_style.is_none());
+        Self {
+            steps_left: Cell::new(tokens.len().saturating_mul(STEPS_PER_TOKEN).max(STEPS_AT_LEAST)),
+            nests_joins: !tokens.iter().any(is_natural),
+        }
     }
 
     /// A parser of these tokens with the depth that the configuration allows.
@@ -104,6 +111,11 @@ impl Dialect for Postgres {
 
     fn supports_named_fn_args_with_colon_operator(&self) -> bool {
         false
+    }
+
+    /// `a JOIN b JOIN c ON … ON …`
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        !self.nests_joins
     }
 
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
@@ -182,7 +194,7 @@ mod tests {
             let Ok(expected) = parser.parse_statements() else { continue };
             let tokens = parser.into_tokens();
             let allowed = tokens.len().max(10) * STEPS_PER_TOKEN / 10;
-            let dialect = Postgres { steps_left: Cell::new(allowed) };
+            let dialect = Postgres { steps_left: Cell::new(allowed), ..Postgres::of(&tokens) };
             let parsed = dialect.parser(tokens, &LimitSet::default()).parse_statements();
             let parsed = parsed.unwrap_or_else(|error| panic!("{statement}: {error}"));
             // Their arguments have names here, and expressions for names there; and signs and IS DISTINCT FROM bind as in

@@ -16,10 +16,7 @@ use crate::base::limits::{self, LimitSet};
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 
-use super::grouping_sets::{self, Kind, nested_steps};
-
-/// PostgreSQL's bound on what ROLLUP, CUBE and GROUPING SETS multiply to.
-const MOST_GROUPING_SETS: u64 = 4_096;
+use super::grouping_sets::{self, MOST_SETS};
 
 /// Refuses a query that planning would multiply beyond the limit.
 pub(super) fn check(query: &Query, limits: &LimitSet) -> Result<(), ErrorReport> {
@@ -135,18 +132,7 @@ fn is_called(function: &Function, name: &str) -> bool {
 /// How many sets of keys a GROUP BY makes.
 fn grouping_sets(select: &Select) -> u64 {
     let GroupByExpr::Expressions(keys, _) = &select.group_by else { return 1 };
-    keys.iter().fold(1, |product: u64, key| {
-        let sets = match key {
-            Expr::Rollup(steps) => grouping_sets::count(Kind::Rollup, steps.len()),
-            Expr::Cube(steps) => grouping_sets::count(Kind::Cube, steps.len()),
-            Expr::GroupingSets(sets) => sets.iter().fold(0, |sum: u64, set| {
-                let sets = nested_steps(set).map_or(1, |(kind, steps)| grouping_sets::count(kind, steps.len()));
-                sum.saturating_add(sets)
-            }),
-            _ => 1,
-        };
-        product.saturating_mul(sets)
-    })
+    grouping_sets::count_of(keys)
 }
 
 impl Visitor for Weigher {
@@ -175,8 +161,8 @@ impl Visitor for Weigher {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<ErrorReport> {
-        if grouping_sets(select) > MOST_GROUPING_SETS {
-            let message = format!("too many grouping sets present (maximum {MOST_GROUPING_SETS})");
+        if grouping_sets(select) > MOST_SETS {
+            let message = format!("too many grouping sets present (maximum {MOST_SETS})");
             return ControlFlow::Break(ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
         ControlFlow::Continue(())

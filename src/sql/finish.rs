@@ -6,7 +6,7 @@
 use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -28,7 +28,7 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
 
 fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
     refuse_interval_keys(&node)?;
-    refuse_growing_digits(&node)?;
+    has_one_scale(&node)?;
     let mut schema = merge_schema(&node.inputs());
     if let LogicalPlan::TableScan(scan) = &node {
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
@@ -131,25 +131,17 @@ fn refuse_interval_keys(node: &LogicalPlan) -> Result<(), DataFusionError> {
     Err(no_interval_key(place))
 }
 
-/// A column of a recursive query has the digits of its first rows; later ones that have more would be cut.
-fn refuse_growing_digits(node: &LogicalPlan) -> Result<(), DataFusionError> {
+/// `recursion` has given both parts one scale; the engine would cut the digits of one that has more.
+fn has_one_scale(node: &LogicalPlan) -> Result<(), DataFusionError> {
     let LogicalPlan::RecursiveQuery(query) = node else { return Ok(()) };
-    let digits = |data_type: &DataType| match data_type {
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => Some((*precision, *scale)),
-        _ => None,
-    };
-    let pairs = query.static_term.schema().fields().iter().zip(query.recursive_term.schema().fields());
-    for (first, later) in pairs {
-        if let (Some(first), Some(later)) = (digits(first.data_type()), digits(later.data_type()))
-            && first != later
-        {
-            return Err(refused(
-                "a numeric column that gets other digits in a recursive query is not supported".into(),
-                "Cast it to numeric with the same precision and scale in both parts.",
-            ));
-        }
+    let mut pairs = query.static_term.schema().fields().iter().zip(query.recursive_term.schema().fields());
+    let differs = pairs.find(|(first, later)| {
+        first.data_type().is_decimal() && later.data_type().is_decimal() && first.data_type() != later.data_type()
+    });
+    match differs {
+        Some((first, later)) => internal_err!("a recursion makes {} of {}", later.data_type(), first.data_type()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Intervals are compared by their length: a month has 30 days, a day 24 hours.

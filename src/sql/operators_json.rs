@@ -58,6 +58,14 @@ impl Operators {
                 let right = self.as_type(right, &DataType::Utf8)?;
                 self.call("jsonb_exists", vec![left.expr, right])
             }
+            BinaryOperator::AtQuestion if is_jsonb => {
+                let path = self.as_type(right, &DataType::Utf8)?;
+                self.call("jsonb_path_exists_opr", vec![left.expr, path])
+            }
+            BinaryOperator::AtAt if is_jsonb => {
+                let path = self.as_type(right, &DataType::Utf8)?;
+                self.call("jsonb_path_match_opr", vec![left.expr, path])
+            }
             BinaryOperator::QuestionPipe if is_jsonb => self.with_path("jsonb_exists_any", left, right, op),
             BinaryOperator::QuestionAnd if is_jsonb => self.with_path("jsonb_exists_all", left, right, op),
             BinaryOperator::HashMinus if is_jsonb => self.with_path("jsonb_delete_path", left, right, op),

@@ -19,7 +19,8 @@ use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
 use super::{
-    check, digits, errors, expansion, finish, normalise, parameters, recursion, row_limits, set_operations, settle,
+    check, correlation, digits, errors, expansion, finish, normalise, parameters, recursion, row_limits,
+    set_operations, settle,
 };
 
 /// Table functions that another folder brings, such as `workflow_preview`.
@@ -113,19 +114,20 @@ pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQue
     check_columns(&plan)?;
     let output_names = plan.schema().fields().iter().map(|field| normalise::shown(field.name()).to_owned()).collect();
     let mut announced = announced::of(query, &plan);
-    let plan = with_blanks(plan, &announced, &provider)
+    let plan = as_shown(plan, &announced, &provider)
         .and_then(|plan| digits::plan(plan, &mut announced, provider.operators()))
         .map_err(|error| errors::report(&error, query))?;
     Ok(PlannedQuery { plan, output_names, announced, parameter_types, needs_values: false })
 }
 
-/// A `character(n)` is kept without the blanks at its end, and shown with them.
-fn with_blanks(
+/// A `character(n)` is kept without the blanks at its end, and shown with them; a record is shown as text.
+fn as_shown(
     plan: LogicalPlan,
     announced: &[Announced],
     provider: &Provider<'_>,
 ) -> Result<LogicalPlan, DataFusionError> {
-    if announced.iter().all(|column| column.padded_length().is_none()) {
+    let is_kept = |column: &Announced| column.padded_length().is_none() && column.text_type != Some(SqlType::Record);
+    if announced.iter().all(is_kept) {
         return Ok(plan);
     }
     let columns = plan.schema().iter().zip(announced).map(|((qualifier, field), announced)| {
@@ -134,6 +136,10 @@ fn with_blanks(
             Some(length) => {
                 let padded = provider.operators().call("padded", vec![column, lit(length)])?;
                 Ok(padded.alias_qualified(qualifier.cloned(), field.name()))
+            }
+            None if announced.text_type == Some(SqlType::Record) => {
+                let text = provider.operators().text_cast(column, field.data_type())?;
+                Ok(text.alias_qualified(qualifier.cloned(), field.name()))
             }
             None => Ok(column),
         }
@@ -164,7 +170,8 @@ fn typed_plan(
     let settled = settle::plan(recursion::plan(raw, provider.operators())?, provider.operators())?;
     let settled = row_limits::plan(set_operations::plan(settled)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
-    Ok((finish::plan(coerce(filled)?, provider.operators())?, types))
+    let finished = finish::plan(coerce(filled)?, provider.operators())?;
+    Ok((correlation::plan(finished)?, types))
 }
 
 /// The plan as the planner makes it, before types are coerced.
@@ -185,14 +192,11 @@ fn coerce(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     Analyzer::new().rules.iter().try_fold(plan, |plan, rule| rule.analyze(plan, options()))
 }
 
-/// Every column must have a type that the wire can announce.
+/// Every column must have a type that the wire can announce. A record is announced as one.
 fn check_columns(plan: &LogicalPlan) -> Result<(), SqlError> {
     for field in plan.schema().fields() {
         if matches!(field.data_type(), DataType::Struct(_)) {
-            let message = "a column of type record is not supported";
-            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-                .with_hint("Cast it to text, use row_to_json, or name the columns.")
-                .into());
+            continue;
         }
         SqlType::from_arrow(field.data_type()).map_err(|error| {
             ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("column \"{}\": {error}", field.name()))

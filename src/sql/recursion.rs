@@ -73,17 +73,20 @@ fn without_own_casts(term: LogicalPlan, query: &RecursiveQuery) -> Result<Logica
     let LogicalPlan::Projection(projection) = term else { return Ok(term) };
     let first = query.static_term.schema().fields();
     let exprs = projection.expr.into_iter().zip(first).map(|(expr, field)| match expr {
-        Expr::Cast(cast) if is_decimal(field.data_type()) && cast.field.data_type() == field.data_type() => *cast.expr,
-        Expr::Alias(mut alias) => match *alias.expr {
-            Expr::Cast(cast) if is_decimal(field.data_type()) && cast.field.data_type() == field.data_type() => {
-                alias.expr = cast.expr;
-                Expr::Alias(alias)
-            }
-            other => other.alias_qualified(alias.relation, alias.name),
-        },
-        other => other,
+        Expr::Alias(mut alias) => {
+            *alias.expr = without_cast(*alias.expr, field.data_type());
+            Expr::Alias(alias)
+        }
+        other => without_cast(other, field.data_type()),
     });
     Ok(LogicalPlan::Projection(Projection::try_new(exprs.collect(), projection.input)?))
+}
+
+fn without_cast(expr: Expr, wanted: &DataType) -> Expr {
+    match expr {
+        Expr::Cast(cast) if is_decimal(wanted) && cast.field.data_type() == wanted => *cast.expr,
+        other => other,
+    }
 }
 
 /// The types that the columns will have.

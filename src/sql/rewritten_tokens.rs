@@ -1,21 +1,37 @@
 //! Forms that the parser does not know, as tokens that it knows.
 
-use std::ops::ControlFlow;
-
-use sqlparser::ast::{Expr, Query, Select, SelectItem, VisitorMut};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::base::syntax_walk::walk_mut;
-
 use super::frames::take_exclusion;
+use super::rows_from::rows_from;
+use super::shorthand::{DISTINCT_SETS, JOIN_ALIAS, NOTHING};
+use super::words::folded_word;
 
 /// The tokens of a query as the parser reads them.
 pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut done: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
     let mut index = 0;
+    // Where a parenthesis that was opened here is to be closed.
+    let mut closes = Vec::new();
     while let Some(token) = tokens.get(index) {
         let rest = &tokens[index..];
+        if closes.last() == Some(&index) {
+            closes.pop();
+            done.push(token.clone());
+        }
+        if let Some((quantifier, length)) = patterns_of_query(tokens, index) {
+            let words = [Token::make_keyword(quantifier), Token::LParen, Token::make_keyword("ARRAY"), Token::LParen];
+            done.extend(words.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
+            closes.push(index + length);
+            index += 2;
+            continue;
+        }
+        if let Some((written, taken)) = rows_from(tokens, index) {
+            done.extend(written);
+            index += taken;
+            continue;
+        }
         if let Some(taken) = take_exclusion(rest, &mut done) {
             index += taken;
             continue;
@@ -28,6 +44,9 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             .or_else(|| interval_digits(rest))
             .or_else(|| similar_part(tokens, index))
             .or_else(|| only(tokens, index))
+            .or_else(|| group_by_quantifier(rest))
+            .or_else(|| join_alias(tokens, index))
+            .or_else(|| variadic_items(tokens, index))
             .or_else(|| double_equal(token))
             .unwrap_or_else(|| (vec![token.token.clone()], 1));
         done.extend(written.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
@@ -39,7 +58,7 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 /// What stands for the first tokens, and how many they are.
 type Rewritten = Option<(Vec<Token>, usize)>;
 
-fn keyword(token: Option<&TokenWithSpan>) -> Option<Keyword> {
+pub(super) fn keyword(token: Option<&TokenWithSpan>) -> Option<Keyword> {
     match &token?.token {
         Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
         _ => None,
@@ -120,9 +139,6 @@ fn trimmed(tokens: &[TokenWithSpan]) -> Rewritten {
     }
 }
 
-/// Stands where a SELECT selects nothing; no text can write it.
-const NOTHING: &str = "\u{2063}nothing";
-
 /// `SELECT WHERE …` selects nothing. The parser knows that only before FROM.
 fn empty_list(tokens: &[TokenWithSpan]) -> Rewritten {
     if keyword(tokens.first()) != Some(Keyword::SELECT) {
@@ -150,18 +166,92 @@ fn empty_list(tokens: &[TokenWithSpan]) -> Rewritten {
     ends.then(|| (vec![tokens[0].token.clone(), Token::make_word(NOTHING, Some('"'))], 1))
 }
 
-/// Takes what stands for nothing out of the lists again.
-pub(super) fn without_placeholders(query: &mut Query) {
-    struct Lists;
-    impl VisitorMut for Lists {
-        type Break = ();
-        fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-            let is_nothing = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(name)) if name.value == NOTHING);
-            select.projection.retain(|item| !is_nothing(item));
-            ControlFlow::Continue(())
-        }
+/// `LIKE ANY (SELECT …)` is `LIKE ANY (ARRAY (SELECT …))`. Gives the quantifier, and how far away the last parenthesis is.
+fn patterns_of_query(tokens: &[TokenWithSpan], index: usize) -> Option<(&'static str, usize)> {
+    let quantifier = match keyword(tokens.get(index))? {
+        Keyword::ALL => "ALL",
+        Keyword::ANY | Keyword::SOME => "ANY",
+        _ => return None,
+    };
+    if tokens.get(index + 1)?.token != Token::LParen {
+        return None;
     }
-    let _: ControlFlow<()> = walk_mut(query, &mut Lists);
+    let is_like = matches!(keyword(tokens.get(index.checked_sub(1)?)), Some(Keyword::LIKE | Keyword::ILIKE));
+    let is_query = matches!(keyword(tokens.get(index + 2)), Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES));
+    if !is_like || !is_query {
+        return None;
+    }
+    let mut depth = 0_usize;
+    let length = tokens[index..].iter().position(|token| {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && token.token == Token::RParen
+    })?;
+    Some((quantifier, length))
+}
+
+/// `GROUP BY DISTINCT …` has a mark before its keys; `GROUP BY ALL …` is `GROUP BY …`.
+fn group_by_quantifier(tokens: &[TokenWithSpan]) -> Rewritten {
+    let [group, by, quantifier] = tokens.get(..3)? else { return None };
+    if keyword(Some(group)) != Some(Keyword::GROUP) || keyword(Some(by)) != Some(Keyword::BY) {
+        return None;
+    }
+    let mut written = vec![group.token.clone(), by.token.clone()];
+    match keyword(Some(quantifier))? {
+        Keyword::DISTINCT => written.extend([Token::make_word(DISTINCT_SETS, Some('"')), Token::Comma]),
+        Keyword::ALL => {}
+        _ => return None,
+    }
+    Some((written, 3))
+}
+
+/// `USING (k) AS m` has the alias as its last name, behind a mark.
+fn join_alias(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
+    let [close, word, alias] = tokens.get(index..index + 3)? else { return None };
+    let Token::Word(name) = &alias.token else { return None };
+    if close.token != Token::RParen || keyword(Some(word)) != Some(Keyword::AS) {
+        return None;
+    }
+    // A list of names holds no parentheses.
+    let open = tokens[..index].iter().rposition(|token| matches!(token.token, Token::LParen | Token::RParen))?;
+    let is_using =
+        tokens[open].token == Token::LParen && keyword(tokens.get(open.checked_sub(1)?)) == Some(Keyword::USING);
+    let mark = Token::make_word(&format!("{JOIN_ALIAS}{}", folded_word(name)), Some('"'));
+    is_using.then(|| (vec![Token::Comma, mark, Token::RParen], 3))
+}
+
+/// The items of `VARIADIC ARRAY[…]` are arguments of their own.
+fn variadic_items(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
+    let is_variadic = |token: Option<&TokenWithSpan>| matches!(token.map(|token| &token.token), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("VARIADIC"));
+    let begins = |at: usize| {
+        is_variadic(tokens.get(at))
+            && keyword(tokens.get(at + 1)) == Some(Keyword::ARRAY)
+            && tokens.get(at + 2).is_some_and(|open| open.token == Token::LBracket)
+    };
+    if begins(index) {
+        return Some((Vec::new(), 3));
+    }
+    // The bracket that closes one.
+    if tokens.get(index)?.token != Token::RBracket || tokens.get(index + 1)?.token != Token::RParen {
+        return None;
+    }
+    let mut depth = 0_usize;
+    let open = tokens[..index].iter().rposition(|token| match token.token {
+        Token::RBracket => {
+            depth += 1;
+            false
+        }
+        Token::LBracket if depth == 0 => true,
+        Token::LBracket => {
+            depth -= 1;
+            false
+        }
+        _ => false,
+    })?;
+    begins(open.checked_sub(2)?).then(|| (Vec::new(), 1))
 }
 
 /// `INTERVAL(1) '1.26 seconds'` is a cast of the constant.

@@ -190,26 +190,30 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 WindowFunctionDefinition::AggregateUDF(function) => {
                     super::calls::settle_arguments(function, &mut call.params.args, schema, operators)?
                 }
-                WindowFunctionDefinition::WindowUDF(function) => {
-                    let has_rows = matches!(function.name(), "lag" | "lead" | "nth_value");
-                    if let [value, _, default @ Expr::Literal(ScalarValue::Utf8(Some(_)), _)] =
-                        call.params.args.as_mut_slice()
-                        && has_rows
-                    {
-                        let wanted = value.get_type(schema)?;
-                        // A store wants the very type, digits and all.
-                        *default = match operators.adopt(std::mem::take(default), &wanted)? {
-                            Expr::Literal(value, metadata) => Expr::Literal(value.cast_to(&wanted)?, metadata),
-                            other => other,
-                        };
-                    }
-                    adopt_number(call.params.args.get_mut(1).filter(|_| has_rows), operators)?
-                }
+                WindowFunctionDefinition::WindowUDF(function) => match function.name() {
+                    "lag" | "lead" | "nth_value" => adopt_rows_away(&mut call.params.args, schema, operators)?,
+                    _ => false,
+                },
             };
             Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Constants in quotes of a call that asks for another row: how far away it is, and what is taken where there is none.
+fn adopt_rows_away(arguments: &mut [Expr], schema: &DFSchema, operators: &Operators) -> Result<bool, DataFusionError> {
+    let mut changed = false;
+    if let [value, _, default @ Expr::Literal(ScalarValue::Utf8(Some(_)), _)] = arguments {
+        let wanted = value.get_type(schema)?;
+        // A store wants the very type, digits and all.
+        *default = match operators.adopt(std::mem::take(default), &wanted)? {
+            Expr::Literal(value, metadata) => Expr::Literal(value.cast_to(&wanted)?, metadata),
+            other => other,
+        };
+        changed = true;
+    }
+    Ok(changed | adopt_number(arguments.get_mut(1), operators)?)
 }
 
 /// A constant in quotes where a number of rows is due.

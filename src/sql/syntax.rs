@@ -102,7 +102,7 @@ fn in_case(piece: &Piece, index: usize) -> Option<usize> {
     if let Some([_, end]) = empty {
         return usize::try_from(end.span.start.column).ok();
     }
-    let dialect = Postgres::of(rest.len());
+    let dialect = Postgres::of(&rest);
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(rest);
     match parser.parse_case_expr() {
         Err(ParserError::ParserError(text)) => Some(position(&text).unwrap_or(usize::MAX)),
@@ -131,7 +131,7 @@ fn is_unclosed(piece: &Piece, from: usize) -> bool {
     let mut tokens = piece.tokens.clone();
     let end = tokens.last().map_or_else(Span::empty, |token| token.span);
     tokens.extend((0..open).map(|_| TokenWithSpan::new(Token::RParen, end)));
-    let dialect = Postgres::of(tokens.len());
+    let dialect = Postgres::of(&tokens);
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     parser.parse_query().is_ok() && parser.peek_token_ref().token == Token::EOF
 }

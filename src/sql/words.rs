@@ -1,6 +1,7 @@
 //! A cursor over a statement's tokens, for the statements that the parser does not know.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::ast::Ident;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::base::{ErrorReport, SqlState};
 
@@ -93,6 +94,16 @@ const RESERVED: [&str; 79] = [
 /// Whether a word without quotes is no name.
 pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+}
+
+/// What a word of a text names: without quotes it is lower case.
+pub(super) fn folded_word(word: &Word) -> String {
+    if word.quote_style.is_some() { word.value.clone() } else { word.value.to_lowercase() }
+}
+
+/// As [`folded_word`], of an identifier.
+pub(super) fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 /// A cursor over the tokens.

@@ -46,6 +46,16 @@ impl Observations {
         self.pieces.lock().get(&piece).copied().unwrap_or_default()
     }
 
+    /// A piece begins to run; gives back what its earlier runs took.
+    fn began(&self, piece: usize) -> Duration {
+        let mut before = Duration::ZERO;
+        self.change(piece, |observed| {
+            observed.runs += 1;
+            before = observed.all;
+        });
+        before
+    }
+
     /// The store was asked again.
     pub(super) fn retried(&self, piece: usize) {
         self.change(piece, |observed| observed.retries += 1);
@@ -73,8 +83,7 @@ impl PreparedPiece for ObservedPiece {
     async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
         let Some(observations) = &context.observations else { return self.inner.run(context).await };
         let started = Instant::now();
-        observations.change(self.piece, |observed| observed.runs += 1);
-        let before = observations.of(self.piece).all;
+        let before = observations.began(self.piece);
         let rows = self.inner.run(context).await?;
         let observations = Arc::clone(observations);
         Ok(Box::pin(ObservedRows { rows, piece: self.piece, started, before, observations }))

@@ -54,6 +54,7 @@ pub(super) fn read(sql_type: &SqlType, values: &[&Value], now: DateTime<Utc>) ->
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Time
         | SqlType::Uuid
         | SqlType::Oid => {
@@ -84,6 +85,7 @@ fn wanted(sql_type: &SqlType) -> String {
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Time
         | SqlType::Interval
         | SqlType::Uuid
@@ -106,7 +108,7 @@ fn scalar(sql_type: &SqlType, value: &Value) -> Option<ScalarValue> {
         #[expect(clippy::cast_possible_truncation, reason = "real has the digits that it has")]
         SqlType::Float4 => Some(ScalarValue::Float32(Some(float(value)? as f32))),
         SqlType::Float8 => Some(ScalarValue::Float64(Some(float(value)?))),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
             Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned())))
         }
         SqlType::Time => Some(ScalarValue::Time64Microsecond(Some(microseconds(time_of_day(value.as_str()?.trim())?)))),

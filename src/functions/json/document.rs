@@ -4,11 +4,19 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::base::ErrorReport;
+use crate::base::{ErrorReport, SqlState};
 
 use super::super::value::overflow;
 use super::build::quoted;
 use super::read::read;
+
+/// How many more digits the numbers of a `jsonb` may have than its text: `1e131071` has 131,072 of them.
+const EXTRA_DIGITS: usize = 4_194_304;
+
+fn too_many_digits() -> ErrorReport {
+    let message = format!("the numbers of a jsonb value have more than {EXTRA_DIGITS} digits beside those of its text");
+    ErrorReport::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+}
 
 /// A value and where it stands in the text.
 #[derive(Debug, Clone)]
@@ -37,21 +45,28 @@ impl Json {
 
     /// The same, with the keys of a `jsonb`: each once, the last value of each, by length and bytes.
     pub(in crate::functions) fn parse_binary(text: &str) -> Result<Self, ErrorReport> {
-        Self::parse(text)?.normal()
+        Self::parse(text)?.normal(&mut (text.len() + EXTRA_DIGITS))
     }
 
     pub(in crate::functions) fn of(kind: Kind) -> Self {
         Self { kind, place: 0..0 }
     }
 
-    fn normal(self) -> Result<Self, ErrorReport> {
+    /// `digits_left` is how many digits the numbers may have still, written out.
+    fn normal(self, digits_left: &mut usize) -> Result<Self, ErrorReport> {
         let kind = match self.kind {
-            Kind::Array(items) => Kind::Array(items.into_iter().map(Self::normal).collect::<Result<_, _>>()?),
+            Kind::Array(items) => {
+                Kind::Array(items.into_iter().map(|item| item.normal(digits_left)).collect::<Result<_, _>>()?)
+            }
             Kind::Object(fields) => {
-                let normal = |(key, value): (String, Self)| Ok((key, value.normal()?));
+                let normal = |(key, value): (String, Self)| Ok((key, value.normal(digits_left)?));
                 Kind::object(fields.into_iter().map(normal).collect::<Result<_, ErrorReport>>()?)
             }
-            Kind::Number(digits) => Kind::Number(plain_number(&digits).ok_or_else(overflow)?),
+            Kind::Number(digits) => {
+                let plain = plain_number(&digits).ok_or_else(overflow)?;
+                *digits_left = digits_left.checked_sub(plain.len()).ok_or_else(too_many_digits)?;
+                Kind::Number(plain)
+            }
             other @ (Kind::Null | Kind::Bool(_) | Kind::Text(_)) => other,
         };
         Ok(Self { kind, place: self.place })
@@ -317,6 +332,16 @@ mod tests {
 
     fn binary(text: &str) -> String {
         Json::parse_binary(text).unwrap().binary_text()
+    }
+
+    #[test]
+    fn short_numbers_of_many_digits_are_bounded() {
+        let document = |count: usize| format!("[{}]", vec!["1e131071"; count].join(","));
+        assert!(Json::parse_binary(&document(20)).is_ok());
+        let refused = Json::parse_binary(&document(200)).unwrap_err();
+        assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+        let plain = format!("[{}]", vec!["12345678"; 1_000_000].join(","));
+        assert!(Json::parse_binary(&plain).is_ok(), "what is written out may be long");
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod access;
 mod build;
 mod change;
 mod document;
+mod path;
+mod paths;
 mod read;
 mod sets;
 
@@ -15,8 +17,12 @@ use super::overload::Overload;
 
 pub(super) use build::{json_of, object_key};
 pub(super) use document::Json;
+pub(super) use paths::check as check_path;
 
 /// Every function.
 pub(super) fn functions() -> Vec<Overload> {
-    [access::functions(), build::functions(), change::functions(), sets::functions()].into_iter().flatten().collect()
+    [access::functions(), build::functions(), change::functions(), paths::functions(), sets::functions()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -11,7 +11,7 @@ mod exact;
 mod exact_aggregates;
 mod functions;
 
-pub(super) use big::Big;
+pub(super) use big::{Big, division_by_zero};
 pub(super) use exact::functions as exact_functions;
 pub(super) use exact_aggregates::functions as exact_aggregates;
 pub(super) use functions::functions;

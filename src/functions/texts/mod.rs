@@ -4,6 +4,7 @@
 //! Does not: know regular expressions (`regex`) or how values are written as text (`text`).
 //! Invariant: upper and lower case are those of single characters, as in PostgreSQL's C.UTF-8.
 
+mod bits;
 mod bytes;
 mod cut;
 mod escape;
@@ -17,8 +18,15 @@ use super::overload::Overload;
 
 /// Every function.
 pub(super) fn functions() -> Vec<Overload> {
-    [bytes::functions(), cut::functions(), format::functions(), quote::functions(), words::functions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        bits::functions(),
+        bytes::functions(),
+        cut::functions(),
+        format::functions(),
+        quote::functions(),
+        words::functions(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

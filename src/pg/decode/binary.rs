@@ -17,7 +17,7 @@ const DAY_US: i64 = 86_400_000_000;
 pub fn read(value: &[u8], sql_type: &SqlType) -> Result<ScalarValue, ErrorReport> {
     let text = |value| text_of(value).map(str::to_owned);
     match sql_type {
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name => {
+        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
             Ok(ScalarValue::Utf8(Some(text(value)?)))
         }
         SqlType::Json => Ok(ScalarValue::LargeUtf8(Some(text::json(&text(value)?, sql_type)?.to_owned()))),
@@ -89,6 +89,7 @@ fn fields(body: &mut Body, sql_type: &SqlType) -> Result<ScalarValue, ErrorRepor
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Json
         | SqlType::Jsonb
         | SqlType::Bytea => return Err(incorrect()),

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{
     Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
 
-use crate::base::{ErrorReport, SqlType};
+use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::{ValueWriter, array, datetime, number, text};
 
@@ -49,6 +49,12 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         SqlType::Numeric { .. } => text::numeric(array, number::put_numeric_binary)?,
         SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Json | SqlType::Bytea => {
             text::bytes(array, |value, out| out.put_slice(value))?
+        }
+        // Its fields would come one by one, and their types are not known any more.
+        SqlType::Record => {
+            let message = "no binary output function available for type record";
+            return Err(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message)
+                .with_hint("Cast it to text, use row_to_json, or name the columns."));
         }
         SqlType::Jsonb => text::bytes(array, |value, out| {
             out.put_u8(JSONB_VERSION);

@@ -28,6 +28,7 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Json
         | SqlType::Jsonb
         | SqlType::Bytea
@@ -53,6 +54,7 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp

@@ -102,6 +102,7 @@ impl Checker<'_> {
             return wrong(&format!("aggregate functions are not allowed in {what}"), place);
         }
         owner.has_aggregates = true;
+        owner.has_inner_aggregates |= level < watch.level;
         self.aggregates.insert(place, level);
         if let Some(outer) = self.watches.last_mut() {
             outer.see_aggregate(level, place);

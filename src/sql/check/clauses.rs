@@ -11,10 +11,11 @@ use super::calls::no_equality;
 use super::operators::bare;
 use super::places::of;
 use super::queries::Target;
-use super::scope::{Clause, Found, folded};
+use super::scope::{Clause, Found};
 use super::types::Type;
 use super::windows::is_negative;
 use super::{Checked, Checker, Typed, error};
+use crate::sql::words::folded;
 
 /// An item of ORDER BY, GROUP BY or DISTINCT ON.
 #[derive(Debug, Clone)]

@@ -12,9 +12,10 @@ use crate::sql::words::is_reserved;
 
 use super::places::{begin, of};
 use super::queries::unexpected;
-use super::scope::{Clause, Found, folded};
+use super::scope::{Clause, Found};
 use super::types::{Context, Type, written};
 use super::{Checked, Checker, Constant, Typed, at, error};
+use crate::sql::words::folded;
 
 impl Checker<'_> {
     /// Looks at an expression and all of its parts.
@@ -300,6 +301,9 @@ impl Checker<'_> {
     /// Gives a type to a constant in quotes or to a parameter.
     pub(super) fn adopt(&mut self, typed: &Typed, wanted: Type) -> Checked<()> {
         match &typed.constant {
+            Some(Constant::Text(text)) if wanted == Type::JSONPATH => {
+                literal::check_path(text).map_err(|report| at(report, typed.place))
+            }
             Some(Constant::Text(text)) => {
                 let Some(sql_type) = wanted.sql_type() else { return Ok(()) };
                 match literal::parse(text, &sql_type, self.zone) {

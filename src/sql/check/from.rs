@@ -22,9 +22,10 @@ use crate::sql::words::is_reserved;
 use super::operators::bare;
 use super::places::begin;
 use super::queries::{Output, unexpected};
-use super::scope::{Clause, Column, Item, Table, folded, parts};
+use super::scope::{Clause, Column, Item, Table, parts};
 use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
+use crate::sql::words::folded;
 
 /// Which side the columns of USING are taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -413,11 +414,15 @@ impl Checker<'_> {
             arrays.iter().map(|array| checker.expression(array)).collect::<Checked<Vec<_>>>()
         })?;
         self.scope.current().lateral_active = before;
-        let element = match typed.as_slice() {
-            [only] => only.data_type.element().unwrap_or(Type::ANY),
-            _ => Type::RECORD,
-        };
-        self.rows_of(element, alias, "unnest", with_ordinality)
+        let element = |array: &Typed| array.data_type.element().unwrap_or(Type::ANY);
+        if let [only] = typed.as_slice() {
+            return self.rows_of(element(only), alias, "unnest", with_ordinality);
+        }
+        let mut columns: Vec<Column> = typed.iter().map(|array| Column::new("unnest", element(array))).collect();
+        if with_ordinality {
+            columns.push(Column::new("ordinality", Type::INT8));
+        }
+        self.add(Table { columns, ..Table::default() }, alias, "unnest")
     }
 
     /// The rows of a function: one column that has the name of the table, or what is not known here.

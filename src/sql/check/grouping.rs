@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    CastKind, DataType, Expr, Function, FunctionArguments, Ident, ObjectName, Query, Select, Visitor, VisitorMut,
+    CastKind, DataType, Expr, Function, FunctionArguments, GroupByExpr, Ident, ObjectName, Query, Select, Visitor,
+    VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
@@ -14,9 +15,10 @@ use super::clauses::Key;
 use super::operators::bare;
 use super::places::{begin, of};
 use super::queries::Target;
-use super::scope::{Found, folded};
+use super::scope::Found;
 use super::types::written;
-use super::{Checked, Checker, argument_expressions, error};
+use super::{Checked, Checker, GroupedColumn, Groups, argument_expressions, error};
+use crate::sql::words::folded;
 
 impl Checker<'_> {
     /// The column that an expression is, if it is one and nothing else.
@@ -86,6 +88,34 @@ impl Checker<'_> {
             }
         }
         extra.iter().copied().chain(&select.having).try_for_each(|expr| search.check(expr))
+    }
+
+    /// Notes what this SELECT groups, when a subquery has aggregates of it. Not for sets of keys.
+    pub(super) fn note_groups(&mut self, select: &Select, keys: &[Key<'_>]) {
+        let depth = self.scope.depth();
+        let is_set = |item: &Expr| matches!(item, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_));
+        let has_sets = matches!(&select.group_by, GroupByExpr::Expressions(items, _) if items.iter().any(is_set));
+        if has_sets || !self.scope.levels.get(depth).is_some_and(|level| level.has_inner_aggregates) {
+            return;
+        }
+        let Some(exprs) = keys.iter().map(|key| key.expr.cloned()).collect::<Option<Vec<_>>>() else { return };
+        let start = begin(&select.select_token.0);
+        let is_own = |place: usize, level: usize| level == depth && place >= start;
+        let column = |found: &Found| GroupedColumn {
+            id: format!("{}.{:?}", found.table, found.column),
+            key: keys.iter().position(|key| key.column == Some(*found)),
+        };
+        let groups = Groups {
+            keys: exprs,
+            aggregates: self.aggregates.iter().filter(|(at, level)| is_own(**at, **level)).map(|(at, _)| *at).collect(),
+            columns: self
+                .columns
+                .iter()
+                .filter(|(at, found)| is_own(**at, found.level))
+                .map(|(at, found)| (*at, column(found)))
+                .collect(),
+        };
+        self.findings.groups.insert(start, groups);
     }
 
     /// The first call of this SELECT in an expression that is in a list of calls.
@@ -261,7 +291,9 @@ impl Visitor for Ungrouped<'_, '_> {
             let message = "arguments to GROUPING must be grouping expressions of the associated query level";
             return ControlFlow::Break(error(SqlState::GROUPING_ERROR, message, self.checker.places.start(argument)));
         }
-        if self.skipped > 0 || self.is_aggregate(expr) || self.is_key(expr) {
+        // Within subqueries PostgreSQL knows keys that are columns only.
+        let is_key = self.subqueries == 0 && self.is_key(expr);
+        if self.skipped > 0 || is_key || self.is_aggregate(expr) {
             self.skipped += 1;
             return ControlFlow::Continue(());
         }

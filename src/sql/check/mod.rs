@@ -38,7 +38,7 @@ use super::statement::Query;
 
 use aggregates::Watch;
 use places::Places;
-pub(super) use places::begin;
+pub(super) use places::{begin, of};
 use scope::{Found, Scope};
 use types::Type;
 
@@ -55,6 +55,28 @@ pub(super) struct Findings {
     pub(super) big_sums: HashSet<usize>,
     /// Constants in quotes beside values of other types, and the types that they have there.
     pub(super) constants: HashMap<usize, &'static str>,
+    /// What each SELECT groups that has aggregates in subqueries, by the place of the SELECT.
+    pub(super) groups: HashMap<usize, Groups>,
+}
+
+/// What a SELECT groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// The keys, names and positions of the SELECT list written out.
+    pub(super) keys: Vec<ast::Expr>,
+    /// Its aggregates, wherever they stand.
+    pub(super) aggregates: HashSet<usize>,
+    /// Its columns, wherever they are named.
+    pub(super) columns: HashMap<usize, GroupedColumn>,
+}
+
+/// A column of a SELECT that groups.
+#[derive(Debug)]
+pub(super) struct GroupedColumn {
+    /// The same for every name of the column.
+    pub(super) id: String,
+    /// Which key it is, if it is one.
+    pub(super) key: Option<usize>,
 }
 
 /// Checks a query.

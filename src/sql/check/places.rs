@@ -24,7 +24,7 @@ pub(in crate::sql) fn begin(node: &impl Spanned) -> usize {
 }
 
 /// Where a name begins.
-pub(super) fn of(ident: &Ident) -> usize {
+pub(in crate::sql) fn of(ident: &Ident) -> usize {
     number(ident.span.start.column)
 }
 

@@ -13,9 +13,10 @@ use crate::sql::normalise;
 
 use super::calls::no_equality;
 use super::places::{begin, of};
-use super::scope::{Clause, Column, Cte, Found, Item, Level, Table, folded, parts};
+use super::scope::{Clause, Column, Cte, Found, Item, Level, Table, parts};
 use super::types::Type;
 use super::{Checked, Checker, Typed, error};
+use crate::sql::words::folded;
 
 /// A column of a query's result.
 #[derive(Debug, Clone)]
@@ -180,6 +181,7 @@ impl Checker<'_> {
         let extra: Vec<&Expr> =
             sorted.iter().chain(&distinct_on).filter(|key| key.target.is_none()).filter_map(|key| key.expr).collect();
         self.check_grouping(select, &targets, &extra, &grouped)?;
+        self.note_groups(select, grouped.as_deref().unwrap_or_default());
         Ok(targets.into_iter().map(|target| target.output).collect())
     }
 

@@ -6,11 +6,7 @@ use crate::base::engine_error::nearest;
 use crate::base::{ErrorReport, SqlState};
 
 use super::types::Type;
-
-/// A name as PostgreSQL reads it.
-pub(super) fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
-}
+use crate::sql::words::folded;
 
 /// The parts of a name.
 pub(super) fn parts(name: &ObjectName) -> Vec<String> {
@@ -123,6 +119,8 @@ pub(super) struct Level {
     pub(super) ctes: Vec<Cte>,
     pub(super) clause: Clause,
     pub(super) has_aggregates: bool,
+    /// Some of its aggregates stand in subqueries.
+    pub(super) has_inner_aggregates: bool,
     /// The windows that the WINDOW clause names.
     pub(super) windows: Vec<String>,
     /// The windows that are looked at when the rest of the SELECT is done.
@@ -139,6 +137,7 @@ impl Default for Level {
             ctes: Vec::new(),
             clause: Clause::Nothing,
             has_aggregates: false,
+            has_inner_aggregates: false,
             windows: Vec::new(),
             pending_windows: Vec::new(),
             lateral_active: false,

@@ -75,6 +75,7 @@ impl Type {
     pub(super) const TEXT: Self = Self("text");
     pub(super) const INTERVAL: Self = Self("interval");
     pub(super) const RECORD: Self = Self("record");
+    pub(super) const JSONPATH: Self = Self("jsonpath");
 
     /// A type by the name that a text has for it.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -165,7 +166,7 @@ pub(super) fn written(data_type: &DataType) -> Option<Type> {
     let name = match data_type {
         DataType::Custom(name, _) => {
             let parts: Vec<String> =
-                name.0.iter().filter_map(|part| part.as_ident()).map(super::scope::folded).collect();
+                name.0.iter().filter_map(|part| part.as_ident()).map(crate::sql::words::folded).collect();
             return match parts.as_slice() {
                 [last] => by_alias(last),
                 [schema, last] if schema == "pg_catalog" => Type::named(last),

@@ -10,9 +10,10 @@ use crate::base::SqlState;
 use crate::sql::frames;
 
 use super::places::of;
-use super::scope::{Clause, folded};
+use super::scope::Clause;
 use super::types::Type;
 use super::{Checked, Checker, error};
+use crate::sql::words::folded;
 
 impl Checker<'_> {
     /// A call with OVER whose arguments were watched. Its window is looked at when the SELECT is done.

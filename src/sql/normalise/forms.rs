@@ -86,7 +86,7 @@ pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
 }
 
 /// A call; its name keeps the place of what it stands for.
-pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(in crate::sql) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
@@ -248,8 +248,8 @@ fn plain_text(value: &mut Value) {
     }
 }
 
-/// A subquery would be planned and run twice.
-fn has_query(expr: &Expr) -> bool {
+/// Whether there is a subquery in an expression: what is written twice would be planned and run twice.
+pub(super) fn has_query(expr: &Expr) -> bool {
     use sqlparser::ast::Visitor;
     use std::ops::ControlFlow;
     struct Queries;
@@ -399,11 +399,24 @@ fn no_arguments(function: &Function) -> bool {
     }
 }
 
+/// Whether an argument is `t.*`.
+pub(super) fn has_star(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else { return false };
+    let is_star = |argument: &FunctionArg| {
+        matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_) | FunctionArgExpr::Wildcard))
+    };
+    list.args.iter().any(is_star)
+}
+
 fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Option<Expr>, ErrorReport> {
     let [part] = function.name.0.as_slice() else { return Ok(None) };
     let Some(ident) = part.as_ident() else { return Ok(None) };
     let name = if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() };
     if name == "row" && ident.quote_style.is_none() {
+        if has_star(function) {
+            // Whose columns they are is told where the whole SELECT is known.
+            return Ok(None);
+        }
         return Ok(Some(Expr::Tuple(positional(function))));
     }
     super::named::to_places(&name, function)?;

@@ -3,18 +3,19 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Select, SelectItem,
-    Value, ValueWithSpan, Visitor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, OrderBy, Select,
+    SelectItem, Value, ValueWithSpan, Visitor, VisitorMut,
 };
 
-use crate::base::syntax_walk::walk;
+use crate::base::syntax_walk::{walk, walk_mut};
 use crate::functions::{self, FunctionKind};
-use crate::sql::grouping_sets::{Kind, nested_steps};
+use crate::sql::grouping_sets::{first_steps, sets_of, subsets, without_repeats};
 
 use super::forms::{binary, call, nested, number, take};
+use super::marks::marked;
 
 /// Puts the expressions of the SELECT list for positions in sets of keys, which the planner takes for constants.
-pub(super) fn of_positions(select: &mut Select) {
+pub(in crate::sql) fn of_positions(select: &mut Select) {
     let Select { group_by: GroupByExpr::Expressions(keys, _), projection, .. } = select else { return };
     for key in keys {
         let (Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets)) = key else { continue };
@@ -45,42 +46,91 @@ pub(super) fn of_tuples(select: &mut Select) {
     }
 }
 
-/// The sets of one of GROUPING SETS.
-fn sets_of(set: &[Expr]) -> Vec<Vec<Expr>> {
-    let Some((kind, steps)) = nested_steps(set) else { return vec![set.to_vec()] };
-    let steps: Vec<Vec<Expr>> = steps.into_iter().map(<[Expr]>::to_vec).collect();
-    match kind {
-        Kind::Rollup => first_steps(&steps),
-        Kind::Cube => subsets(&steps),
-    }
-}
-
-fn first_steps(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
-    (0..=steps.len()).rev().map(|n| steps[..n].concat()).collect()
-}
-
 fn is_many(steps: &[Vec<Expr>]) -> bool {
     let repeats = || steps.iter().enumerate().any(|(place, step)| steps[..place].contains(step));
     // More columns have more sets than a statement may have: the planner says so.
     steps.len() <= 12 && (steps.iter().any(|step| step.len() > 1) || repeats())
 }
 
-fn without_repeats(set: Vec<Expr>) -> Vec<Expr> {
-    let mut kept: Vec<Expr> = Vec::with_capacity(set.len());
-    for key in set {
-        if !kept.contains(&key) {
-            kept.push(key);
-        }
+/// A key that is written twice is one. Of a key and a cast of it the planner makes two columns of one name: such a cast is
+/// marked, here and wherever the SELECT repeats it.
+pub(super) fn of_repeats(select: &mut Select, order_by: Option<&mut OrderBy>) {
+    let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
+    *keys = without_repeats(std::mem::take(keys));
+    let leaves: Vec<&Expr> = keys.iter().flat_map(leaves).collect();
+    if !leaves.iter().any(|key| matches!(key, Expr::Cast { .. })) {
+        return;
     }
-    kept
+    let bases: Vec<(Expr, Expr)> = leaves.iter().map(|key| (canonical(key), canonical(without_casts(key)))).collect();
+    let meets = |place: usize| bases.iter().any(|(key, base)| *base == bases[place].1 && *key != bases[place].0);
+    let casts: Vec<Expr> = (0..leaves.len())
+        .filter(|place| matches!(leaves[*place], Expr::Cast { .. }) && meets(*place))
+        .map(|place| bases[place].0.clone())
+        .collect();
+    if casts.is_empty() {
+        return;
+    }
+    let mut marks = CastMarks { casts };
+    let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut marks);
+    let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut marks);
+    let _: ControlFlow<()> = walk_mut(&mut select.having, &mut marks);
+    if let Some(order_by) = order_by {
+        let _: ControlFlow<()> = walk_mut(order_by, &mut marks);
+    }
 }
 
-fn subsets(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
-    let of = |chosen: u32| {
-        let steps = steps.iter().enumerate().filter(|(place, _)| chosen & (1 << (steps.len() - 1 - place)) != 0);
-        steps.flat_map(|(_, step)| step.clone()).collect()
-    };
-    (0..1_u32 << steps.len()).rev().map(of).collect()
+/// The keys of a key that is a set of them.
+fn leaves(key: &Expr) -> Vec<&Expr> {
+    match key {
+        Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets) => sets.iter().flatten().collect(),
+        single => vec![single],
+    }
+}
+
+/// A column is the same with the name of its table and without.
+fn canonical(expr: &Expr) -> Expr {
+    struct Bare;
+    impl VisitorMut for Bare {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::CompoundIdentifier(parts) = expr
+                && let Some(column) = parts.pop()
+            {
+                *expr = Expr::Identifier(column);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut copy = expr.clone();
+    let _: ControlFlow<()> = walk_mut(&mut copy, &mut Bare);
+    copy
+}
+
+fn without_casts(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => without_casts(expr),
+        other => other,
+    }
+}
+
+/// Casts that are keys beside what they cast.
+struct CastMarks {
+    casts: Vec<Expr>,
+}
+
+impl VisitorMut for CastMarks {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let name = match &*expr {
+            Expr::Cast { data_type, .. } if self.casts.contains(&canonical(expr)) => Some(data_type.to_string()),
+            _ => None,
+        };
+        if let Some(name) = name {
+            *expr = marked(take(expr), &name);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// `GROUP BY (a, b)` is `GROUP BY a, b`.

@@ -13,9 +13,11 @@ mod forms;
 mod grouping;
 mod hypothetical;
 mod intervals;
+mod marks;
 mod named;
 mod names;
 mod numbers;
+mod outer_aggregates;
 mod repeated;
 mod rows;
 mod samples;
@@ -42,20 +44,28 @@ use crate::base::syntax_walk::walk_mut;
 use super::check::{Findings, begin};
 use super::plan::PlanContext;
 
+use marks::Marks;
 use shapes::Shapes;
 
-pub(super) use forms::internal_name;
+pub(super) use forms::{call, internal_name};
+pub(super) use grouping::of_positions;
 pub(super) use names::{figured, shown};
 pub(super) use samples::{Percentage, percentage};
+pub(super) use shapes::{Side, constraint, constraint_mut, name_of};
+pub(super) use system::quoted;
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings: &Findings) -> Result<(), ErrorReport> {
     shadows::rename(query);
     // Names before all else: they come from the text as it was written.
     names::assign(query);
+    outer_aggregates::lift(query, findings);
     system::rewrite(query)?;
     let shapes = Shapes::new(context);
-    match walk_mut(query, &mut Normaliser { context, findings, shapes, entered: Vec::new() }) {
+    match walk_mut(
+        query,
+        &mut Normaliser { context, findings, shapes, entered: Vec::new(), marks: Marks::default(), calls: 0 },
+    ) {
         ControlFlow::Break(report) => Err(*report),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -67,6 +77,9 @@ struct Normaliser<'a> {
     shapes: Shapes<'a>,
     /// For every query around, how many names its WITH found.
     entered: Vec<usize>,
+    marks: Marks,
+    /// Calls of functions in FROM so far.
+    calls: usize,
 }
 
 type Flow = ControlFlow<Box<ErrorReport>>;
@@ -90,10 +103,6 @@ impl VisitorMut for Normaliser<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
         self.entered.push(self.shapes.enter(query));
         stars::name_query(query, &self.shapes);
-        // Before the conditions of the joins are written in another way.
-        if let (ast::SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) {
-            stars::order_by_merged(select, order_by, &self.shapes);
-        }
         ControlFlow::Continue(())
     }
 
@@ -101,6 +110,10 @@ impl VisitorMut for Normaliser<'_> {
         if let (ast::SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) {
             stars::order_by_merged(select, order_by, &self.shapes);
         }
+        if let ast::SetExpr::Select(select) = query.body.as_mut() {
+            grouping::of_repeats(select, query.order_by.as_mut());
+        }
+        stars::write_keys(&mut query.body, &self.shapes);
         if let Some(before) = self.entered.pop() {
             self.shapes.leave(before);
         }
@@ -119,7 +132,7 @@ impl VisitorMut for Normaliser<'_> {
         stars::expand(select, &self.shapes);
         repeated::write_out(select, &self.shapes);
         flow(whole_rows::expand(select, &self.shapes, &self.findings.rows))?;
-        series::in_list(select);
+        series::in_list(select, &mut self.marks);
         grouping::of_positions(select);
         grouping::of_tuples(select);
         grouping::of_rows(select);
@@ -132,7 +145,7 @@ impl VisitorMut for Normaliser<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
         flow(samples::prepare(factor, &self.shapes))?;
-        flow(tables::prepare(factor, self.context))
+        flow(tables::prepare(factor, self.context, &mut self.calls))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
@@ -140,7 +153,7 @@ impl VisitorMut for Normaliser<'_> {
             return flow(type_names::give(expr, name));
         }
         numbers::type_number(expr);
-        numbers::mark_cast_argument(expr);
+        marks::in_call(expr, &mut self.marks);
         if let ast::Expr::Function(function) = expr
             && self.findings.real_sums.contains(&begin(&function.name))
         {

@@ -9,16 +9,32 @@ use crate::base::{ErrorReport, SqlState};
 use super::forms::unsupported;
 
 /// The functions whose arguments have names, with the names.
-const NAMED: [(&str, &[&str]); 5] = [
+const NAMED: [(&str, &[&str]); 10] = [
     ("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"]),
     ("make_date", &["year", "month", "day"]),
     ("make_time", &["hour", "min", "sec"]),
     ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"]),
     ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"]),
+    ("jsonb_path_exists", PATH),
+    ("jsonb_path_match", PATH),
+    ("jsonb_path_query", PATH),
+    ("jsonb_path_query_array", PATH),
+    ("jsonb_path_query_first", PATH),
 ];
 
-/// The one function of them whose arguments may be left out; each is 0 then.
-const ALL_OPTIONAL: &str = "make_interval";
+const PATH: &[&str] = &["target", "path", "vars", "silent"];
+
+/// What is taken for an argument that is left out, if it may be.
+fn default_of(function: &str, argument: &str) -> Option<FunctionArgExpr> {
+    let (value, data_type) = match (function, argument) {
+        ("make_interval", _) => (Value::Number("0".to_owned(), false), DataType::Int4(None)),
+        (_, "vars") => (Value::SingleQuotedString("{}".to_owned()), DataType::JSONB),
+        _ => return None,
+    };
+    let expr = Box::new(Expr::Value(value.into()));
+    let cast = Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None };
+    Some(FunctionArgExpr::Expr(cast))
+}
 
 /// Puts named arguments in their places.
 pub(super) fn to_places(name: &str, function: &mut Function) -> Result<(), ErrorReport> {
@@ -50,8 +66,8 @@ pub(super) fn to_places(name: &str, function: &mut Function) -> Result<(), Error
         }
     }
     let filled = placed.into_iter().zip(*names).map(|(argument, missing)| match argument {
-        None if name != ALL_OPTIONAL => Err(undefined(name, missing)),
-        argument => Ok(FunctionArg::Unnamed(argument.unwrap_or_else(zero))),
+        Some(argument) => Ok(FunctionArg::Unnamed(argument)),
+        None => default_of(name, missing).map(FunctionArg::Unnamed).ok_or_else(|| undefined(name, missing)),
     });
     list.args = filled.collect::<Result<_, _>>()?;
     Ok(())
@@ -66,14 +82,4 @@ fn place_of(name: &str, names: &[&str], wanted: &str, operator: &FunctionArgOper
 fn undefined(name: &str, argument: &str) -> ErrorReport {
     let message = format!("function {name}({argument} => integer) does not exist");
     ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message)
-}
-
-fn zero() -> FunctionArgExpr {
-    FunctionArgExpr::Expr(Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(Expr::Value(Value::Number("0".to_owned(), false).into())),
-        data_type: DataType::Int4(None),
-        array: false,
-        format: None,
-    })
 }

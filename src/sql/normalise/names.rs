@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use crate::base::syntax_walk::walk_mut;
 use crate::catalog::system::is_system_function;
+use crate::sql::words::folded;
 use sqlparser::ast::{self, DataType, Expr, Ident, SelectItem, SetExpr, Value, VisitorMut};
 
 /// Stands between a repeated name and its number. A character that cannot be seen and that no name needs.
@@ -68,18 +69,19 @@ fn name_item(item: &mut SelectItem, taken: &mut HashSet<String>) {
     }
 }
 
+/// A name that [`shown`] takes the number off again.
+pub(super) fn marked(name: &str, number: usize) -> String {
+    format!("{name}{MARK}{number}")
+}
+
 pub(super) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut number = 1;
     while !taken.insert(candidate.clone()) {
         number += 1;
-        candidate = format!("{name}{MARK}{number}");
+        candidate = marked(name, number);
     }
     candidate
-}
-
-fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 /// The name of the column that an expression without an alias makes.

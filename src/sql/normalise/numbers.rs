@@ -6,10 +6,7 @@ use sqlparser::ast::{
     ValueWithSpan, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
-use crate::functions::{FunctionKind, find};
-
-use super::forms::{internal, take, text};
-use super::system::bare_name;
+use super::forms::{internal, take};
 
 /// No text can write this type, so a cast to it is known to come from here.
 const INTEGER: DataType = DataType::Int4(Some(0));
@@ -189,31 +186,6 @@ pub(super) fn mark_recursive_casts(query: &mut Query) {
                 *expr = internal("as_written", vec![take(expr)]);
             }
         }
-    }
-}
-
-/// An aggregate of a cast is another one than that of what is cast; the planner names both by what is cast.
-pub(super) fn mark_cast_argument(expr: &mut Expr) {
-    let Expr::Function(function) = expr else { return };
-    let is_aggregate = bare_name(&function.name).is_some_and(|name| find(&name, FunctionKind::Aggregate).is_some());
-    let FunctionArguments::List(list) = &mut function.args else { return };
-    if !is_aggregate {
-        return;
-    }
-    for argument in &mut list.args {
-        let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
-        if let Some(name) = cast_name(argument) {
-            *argument = internal("as_written", vec![take(argument), text(name)]);
-        }
-    }
-}
-
-/// The type of a cast of what is no constant.
-fn cast_name(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Nested(inner) => cast_name(inner),
-        Expr::Cast { expr, data_type, .. } if !matches!(**expr, Expr::Value(_)) => Some(data_type.to_string()),
-        _ => None,
     }
 }
 

@@ -11,7 +11,8 @@ use sqlparser::ast::{
 
 use super::names::{figured, shown, unique};
 use super::shapes::{Shapes, factors, name_of};
-use super::system::{folded, quoted};
+use super::system::quoted;
+use crate::sql::words::folded;
 
 /// Writes the stars of a list out where one of their columns is in it twice.
 pub(super) fn write_out(select: &mut Select, shapes: &Shapes<'_>) {

@@ -13,8 +13,10 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::{walk, walk_mut};
 
 use super::forms::{binary, call, cast, internal, nested, text};
+use super::marks::Marks;
 use super::names::unique;
-use super::system::{bare_name, folded, has_column, plain_argument, quoted, select_from};
+use super::system::{bare_name, has_column, plain_argument, quoted, select_from};
+use crate::sql::words::folded;
 
 /// A column of what a function returns: its own name, if it has one, and the array of its values.
 type Columns = Vec<(Option<&'static str>, Expr)>;
@@ -39,6 +41,7 @@ fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
             (Some("key"), internal(&format!("{name}[key]"), arguments.clone())),
             (Some("value"), internal(&format!("{name}[value]"), arguments)),
         ]),
+        ("jsonb_path_query", 2..=4) => one(None, internal("jsonb_path_query[]", arguments)),
         ("regexp_split_to_table", 2 | 3) => one(None, call("regexp_split_to_array", arguments)),
         ("string_to_table", 2 | 3) => one(None, call("string_to_array", arguments)),
         _ => None,
@@ -50,12 +53,16 @@ fn whole_numbers(array: Expr) -> Expr {
 }
 
 /// The same call as a value of a SELECT list, where it must have one column.
-fn rows(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
+fn rows(name: &str, arguments: Vec<Expr>, marks: &mut Marks) -> Option<Expr> {
     let mut columns = columns(name, arguments)?;
     if columns.len() != 1 {
         return None;
     }
-    columns.pop().map(|(_, array)| call("unnest", vec![array]))
+    columns.pop().map(|(_, array)| unnested(array, marks))
+}
+
+fn unnested(array: Expr, marks: &mut Marks) -> Expr {
+    call("unnest", vec![marks.subquery(array)])
 }
 
 fn parts(function: &Function) -> Option<(String, Vec<Expr>)> {
@@ -67,15 +74,15 @@ fn parts(function: &Function) -> Option<(String, Vec<Expr>)> {
 }
 
 /// Calls among the columns of a SELECT.
-pub(super) fn in_list(select: &mut Select) {
-    struct Calls;
-    impl VisitorMut for Calls {
+pub(super) fn in_list(select: &mut Select, marks: &mut Marks) {
+    struct Calls<'a>(&'a mut Marks);
+    impl VisitorMut for Calls<'_> {
         type Break = ();
         fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
             if let Expr::Function(function) = expression
                 && let Some((name, arguments)) = parts(function)
                 && !is_done(&name, &arguments)
-                && let Some(unnested) = rows(&name, arguments)
+                && let Some(unnested) = rows(&name, arguments, self.0)
             {
                 *expression = unnested;
             }
@@ -84,7 +91,7 @@ pub(super) fn in_list(select: &mut Select) {
     }
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-            let _: ControlFlow<()> = walk_mut(expr, &mut Calls);
+            let _: ControlFlow<()> = walk_mut(expr, &mut Calls(marks));
         }
     }
 }
@@ -172,11 +179,12 @@ fn derived(name: &str, columns: Columns, alias: Option<&TableAlias>, lateral: bo
         alias.map(|alias| alias.columns.iter().map(|column| folded(&column.name)).collect()).unwrap_or_default();
     let single = columns.iter().filter(|(own, _)| *own != Some("ordinality")).count() == 1;
     let mut taken = HashSet::new();
+    let mut marks = Marks::default();
     let items = columns.into_iter().enumerate().map(|(index, (own, array))| {
         let fallback = || own.map_or_else(|| if single { table.clone() } else { name.to_owned() }, str::to_owned);
         let shown = given.get(index).cloned().unwrap_or_else(fallback);
         let shown = unique(&shown, &mut taken);
-        SelectItem::ExprWithAlias { expr: call("unnest", vec![array]), alias: quoted(&shown) }
+        SelectItem::ExprWithAlias { expr: unnested(array, &mut marks), alias: quoted(&shown) }
     });
     let query: Query = select_from(items.collect(), None);
     let alias =

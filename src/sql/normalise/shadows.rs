@@ -7,8 +7,8 @@ use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, TableFactor, Visi
 
 use crate::base::syntax_walk::walk_mut;
 
-use super::system::folded;
 use super::tables::plain_alias;
+use crate::sql::words::folded;
 
 /// Gives the inner ones of queries with the same name names of their own.
 pub(super) fn rename(query: &mut Query) {

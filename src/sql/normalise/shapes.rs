@@ -11,7 +11,7 @@ use crate::catalog::system::{PG_CATALOG, system_columns};
 use crate::sql::plan::PlanContext;
 
 use super::names::{figure, shown};
-use super::system::folded;
+use crate::sql::words::folded;
 
 /// The names of columns; `None` where they cannot be told here.
 pub(super) type Columns = Option<Vec<String>>;
@@ -174,7 +174,7 @@ pub(super) fn factors(select: &Select) -> impl Iterator<Item = &TableFactor> {
 }
 
 /// The name by which columns of an item of FROM are called.
-pub(super) fn name_of(factor: &TableFactor) -> Option<String> {
+pub(in crate::sql) fn name_of(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
             Some(folded(&alias.name))
@@ -185,7 +185,7 @@ pub(super) fn name_of(factor: &TableFactor) -> Option<String> {
 }
 
 /// What a join does with the columns that it merges.
-pub(super) fn constraint(join: &Join) -> Option<(&JoinConstraint, Side)> {
+pub(in crate::sql) fn constraint(join: &Join) -> Option<(&JoinConstraint, Side)> {
     Some(match &join.join_operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
@@ -198,7 +198,7 @@ pub(super) fn constraint(join: &Join) -> Option<(&JoinConstraint, Side)> {
 }
 
 /// What a join compares.
-pub(super) fn constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
+pub(in crate::sql) fn constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     match &mut join.join_operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
@@ -213,7 +213,7 @@ pub(super) fn constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
 
 /// Which side a merged column is taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(in crate::sql) enum Side {
     Left,
     Right,
     Either,

@@ -1,8 +1,8 @@
 //! Names within the expressions of ORDER BY, and names with a table's: they are columns of FROM, also where an output
 //! column has the name.
 //!
-//! The planner takes them for the output columns, or cannot tell. Where there is such a name the keys become hidden columns of the SELECT,
-//! and the query around it sorts by them.
+//! The planner takes them for the output columns, or cannot tell. Where there is such a name, or a subquery, the keys become
+//! hidden columns of the SELECT, and the query around it sorts by them.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -14,7 +14,9 @@ use sqlparser::ast::{
 
 use crate::base::syntax_walk::walk;
 
-use super::system::{folded, quoted, select_from};
+use super::forms::has_query;
+use super::system::{quoted, select_from};
+use crate::sql::words::folded;
 
 /// Begins the names of hidden columns; no text can write it.
 const HIDDEN: &str = "\u{2063}key";
@@ -25,7 +27,9 @@ pub(super) fn hide(query: &mut Query) {
     let OrderBy { kind: OrderByKind::Expressions(keys), .. } = order_by else { return };
     let Some(outputs) = outputs(select).filter(|_| select.distinct.is_none()) else { return };
     let renamed = renamed(select);
-    if !keys.iter().any(|key| !is_name(&key.expr) && names_one_of(&key.expr, &renamed)) {
+    // The planner takes more subqueries apart in a SELECT list than in a sort.
+    let is_hidden = |key: &Expr| has_query(key) || (!is_name(key) && names_one_of(key, &renamed));
+    if !keys.iter().any(|key| is_hidden(&key.expr)) {
         return;
     }
     for (index, key) in keys.iter_mut().enumerate() {

@@ -4,15 +4,16 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint, OrderBy, Query,
-    Select, SelectItem, TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, OrderBy, Query,
+    Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
 };
 
 use crate::base::syntax_walk::walk_mut;
 
 use super::forms::{binary, call};
 use super::shapes::{Shapes, Side, constraint, constraint_mut, factors, merged_names, name_of};
-use super::system::{folded, quoted};
+use super::system::quoted;
+use crate::sql::words::folded;
 
 /// Readies a SELECT whose FROM was readied before.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
@@ -33,7 +34,6 @@ pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
                 let _: ControlFlow<()> = walk_mut(condition, &mut merged);
             }
         }
-        select.from.iter_mut().for_each(|from| write_keys(from, shapes));
     }
     let tables: Vec<String> = factors(select).filter_map(name_of).collect();
     let mut fields = Fields { tables };
@@ -85,7 +85,7 @@ fn expand_star(select: &mut Select, shapes: &Shapes<'_>) {
     if !select.from.iter().any(merges) || !select.projection.iter().any(is_bare) {
         return;
     }
-    let all: Option<Vec<Vec<(String, Expr)>>> = select.from.iter().map(|from| columns(from, shapes)).collect();
+    let all: Option<Vec<Columns>> = select.from.iter().map(|from| columns(from, shapes)).collect();
     let Some(all) = all else { return };
     let items: Vec<SelectItem> = all.into_iter().flatten().map(item).collect();
     let mut projection = Vec::with_capacity(items.len());
@@ -106,34 +106,51 @@ fn item((name, expr): (String, Expr)) -> SelectItem {
     }
 }
 
-/// The columns of a chain of joins, with what each of them reads.
-fn columns(from: &TableWithJoins, shapes: &Shapes<'_>) -> Option<Vec<(String, Expr)>> {
+/// Names, with what each of them reads.
+type Columns = Vec<(String, Expr)>;
+
+/// The columns of a chain of joins.
+fn columns(from: &TableWithJoins, shapes: &Shapes<'_>) -> Option<Columns> {
     let mut left = of_factor(&from.relation, shapes)?;
     for join in &from.joins {
-        let right = of_factor(&join.relation, shapes)?;
-        let (_, side) = constraint(join).unwrap_or((&JoinConstraint::None, Side::Left));
-        let names = |columns: &[(String, Expr)]| columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        let merged = merged_names(join, &names(&left), &names(&right));
-        let find = |columns: &[(String, Expr)], name: &str| {
-            columns.iter().find(|(own, _)| own == name).map(|(_, expr)| expr.clone())
-        };
-        let mut all = Vec::with_capacity(left.len() + right.len());
-        for name in &merged {
-            let (a, b) = (find(&left, name)?, find(&right, name)?);
-            let expr = match side {
-                Side::Left => a,
-                Side::Right => b,
-                Side::Either => call("coalesce", vec![a, b]),
-            };
-            all.push((name.clone(), expr));
-        }
-        all.extend(left.into_iter().chain(right).filter(|(name, _)| !merged.contains(name)));
-        left = all;
+        left = joined(left, join, shapes)?.columns;
     }
     Some(left)
 }
 
-fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>) -> Option<Vec<(String, Expr)>> {
+/// What comes of one join.
+struct Joined {
+    /// What it compares: a column that it merges, of the left and of the right side.
+    keys: Vec<(Expr, Expr)>,
+    columns: Columns,
+}
+
+fn joined(left: Columns, join: &Join, shapes: &Shapes<'_>) -> Option<Joined> {
+    let right = of_factor(&join.relation, shapes)?;
+    let (_, side) = constraint(join).unwrap_or((&JoinConstraint::None, Side::Left));
+    let names = |columns: &Columns| columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let merged = merged_names(join, &names(&left), &names(&right));
+    let mut keys = Vec::with_capacity(merged.len());
+    let mut columns = Vec::with_capacity(left.len() + right.len());
+    for name in &merged {
+        let (a, b) = (find(&left, name)?, find(&right, name)?);
+        keys.push((a.clone(), b.clone()));
+        let expr = match side {
+            Side::Left => a,
+            Side::Right => b,
+            Side::Either => call("coalesce", vec![a, b]),
+        };
+        columns.push((name.clone(), expr));
+    }
+    columns.extend(left.into_iter().chain(right).filter(|(name, _)| !merged.contains(name)));
+    Some(Joined { keys, columns })
+}
+
+fn find(columns: &Columns, name: &str) -> Option<Expr> {
+    columns.iter().find(|(own, _)| own == name).map(|(_, expr)| expr.clone())
+}
+
+fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>) -> Option<Columns> {
     let table = name_of(factor)?;
     let columns = shapes.of_factor(factor)?.into_iter();
     Some(columns.map(|name| (name.clone(), Expr::CompoundIdentifier(vec![quoted(&table), quoted(&name)]))).collect())
@@ -176,7 +193,7 @@ fn row_field(expr: &Expr) -> Option<(Ident, String)> {
 /// Columns that joins merge. The planner takes them from the left side, and where they are part of an expression it cannot
 /// tell them apart.
 struct Merged {
-    columns: Vec<(String, Expr)>,
+    columns: Columns,
     /// Queries within this place, whose columns are their own.
     depth: usize,
 }
@@ -198,27 +215,34 @@ fn merged(select: &Select, shapes: &Shapes<'_>) -> Merged {
 }
 
 /// A join that merges with a column that an earlier join has merged compares what that one is: the planner would compare
-/// the first column of the name.
-fn write_keys(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
-    let mut joined = TableWithJoins { relation: from.relation.clone(), joins: Vec::new() };
+/// the first column of the name. Nothing tells afterwards which columns such a join merges.
+pub(super) fn write_keys(body: &mut SetExpr, shapes: &Shapes<'_>) {
+    match body {
+        SetExpr::Select(select) => select.from.iter_mut().for_each(|from| write_keys_of(from, shapes)),
+        SetExpr::SetOperation { left, right, .. } => {
+            write_keys(left, shapes);
+            write_keys(right, shapes);
+        }
+        // A query has its own turn.
+        _ => {}
+    }
+}
+
+fn write_keys_of(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
+    if !merges(from) {
+        return;
+    }
+    let Some(first) = of_factor(&from.relation, shapes) else { return };
+    let mut left = first.clone();
     for join in &mut from.joins {
-        let before = columns(&joined, shapes);
-        joined.joins.push(join.clone());
-        let (Some(left), Some(right)) = (before, of_factor(&join.relation, shapes)) else { return };
-        let names = |columns: &[(String, Expr)]| columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        let merged = merged_names(join, &names(&left), &names(&right));
-        let first = of_factor(&joined.relation, shapes).unwrap_or_default();
-        let find = |columns: &[(String, Expr)], name: &str| {
-            columns.iter().find(|(own, _)| own == name).map(|(_, expr)| expr.clone())
-        };
-        let is_first = |name: &String| find(&left, name) == find(&first, name);
-        if merged.iter().all(is_first) {
+        let Some(Joined { keys, columns }) = joined(left, join, shapes) else { return };
+        left = columns;
+        if keys.iter().all(|(key, _)| first.iter().any(|(_, column)| column == key)) {
             continue;
         }
-        let equal = |name: &String| Some(binary(find(&left, name)?, BinaryOperator::Eq, find(&right, name)?));
-        let Some(keys) = merged.iter().map(equal).collect::<Option<Vec<_>>>() else { return };
+        let equal = keys.into_iter().map(|(left, right)| binary(left, BinaryOperator::Eq, right));
         if let (Some(constraint), Some(condition)) =
-            (constraint_mut(join), keys.into_iter().reduce(|all, key| binary(all, BinaryOperator::And, key)))
+            (constraint_mut(join), equal.reduce(|all, key| binary(all, BinaryOperator::And, key)))
         {
             *constraint = JoinConstraint::On(condition);
         }
@@ -236,15 +260,12 @@ fn name_columns(select: &mut Select, merged: &Merged) {
     }
 }
 
-/// The keys of ORDER BY that are such columns and no names of what is selected.
+/// The keys of ORDER BY that are such columns and no names of what is selected. The SELECT was readied before, but for the
+/// conditions of its joins.
 pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
     let mut merged = merged(select, shapes);
     let is_output = |name: &str| {
-        let is_it = |item: &SelectItem| match item {
-            SelectItem::ExprWithAlias { alias, .. } => alias.value == name,
-            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => folded(ident) == name,
-            _ => false,
-        };
+        let is_it = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name);
         select.projection.iter().any(is_it)
     };
     merged.columns.retain(|(name, _)| !is_output(name));

@@ -13,6 +13,7 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::{self, FunctionKind};
+use crate::sql::words::folded;
 
 use super::forms::call;
 use super::series;
@@ -148,10 +149,6 @@ pub(super) fn bare_name(name: &ObjectName) -> Option<String> {
         [schema, bare] if schema == "pg_catalog" => Some(bare.clone()),
         _ => None,
     }
-}
-
-pub(super) fn folded(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 fn drop_catalog_prefix(name: &mut ObjectName) {
@@ -367,11 +364,11 @@ pub(super) fn has_column(expression: &Expr) -> bool {
     walk(expression, &mut Columns).is_break()
 }
 
-pub(super) fn quoted(name: &str) -> Ident {
+pub(in crate::sql) fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
-fn derived(query: Query, alias: &str, columns: &[String], lateral: bool) -> TableFactor {
+pub(super) fn derived(query: Query, alias: &str, columns: &[String], lateral: bool) -> TableFactor {
     let columns = columns.iter().map(TableAliasColumnDef::from_name).collect();
     let alias = TableAlias { explicit: true, name: quoted(alias), columns, at: None };
     TableFactor::Derived { lateral, subquery: Box::new(query), alias: Some(alias), sample: None }

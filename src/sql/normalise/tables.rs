@@ -10,14 +10,22 @@ use sqlparser::parser::Parser;
 use crate::base::{ErrorReport, InternalError, UserFacing};
 use crate::sql::plan::PlanContext;
 
+use super::names::marked;
+use super::system::quoted;
+
 /// A query of our own text.
 pub(super) fn template(text: &str) -> Result<Box<Query>, ErrorReport> {
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).and_then(|mut parser| parser.parse_query());
     parsed.map_err(|error| InternalError::new(error).report())
 }
 
-/// Readies one item of FROM.
-pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Result<(), ErrorReport> {
+/// Readies one item of FROM. `calls` counts the calls of functions in FROM: the planner takes two scans of one name for the
+/// same scan, whatever the arguments were, so that each call gets a name of its own.
+pub(super) fn prepare(
+    factor: &mut TableFactor,
+    context: &PlanContext<'_>,
+    calls: &mut usize,
+) -> Result<(), ErrorReport> {
     match factor {
         TableFactor::Table { name, alias, args: None, .. } => {
             if name.0.len() > 1 && alias.is_none() {
@@ -38,6 +46,8 @@ pub(super) fn prepare(factor: &mut TableFactor, context: &PlanContext<'_>) -> Re
                     // A function of one column gives it the name of the table.
                     alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
                 }
+                *calls += 1;
+                *name = ObjectName::from(vec![quoted(&marked(&known, *calls))]);
             }
             Ok(())
         }

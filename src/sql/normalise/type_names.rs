@@ -1,4 +1,4 @@
-//! Casts to types whose name changes the value: lengths of texts, digits of times, fields of intervals.
+//! Casts to types whose name changes the value: lengths of texts, digits of times, fields of intervals, paths, bits.
 
 use sqlparser::ast::{CharacterLength, DataType, Expr, TimezoneInfo, UnaryOperator, Value, ValueWithSpan};
 use sqlparser::dialect::PostgreSqlDialect;
@@ -8,6 +8,7 @@ use crate::base::{ErrorReport, InternalError, UserFacing};
 
 use super::forms::{cast, internal, number, take, text};
 use super::intervals;
+use super::system::bare_name;
 
 /// Gives a constant in quotes the type of that name. A number keeps its own digits.
 pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
@@ -17,17 +18,19 @@ pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
         if bare.starts_with(|c: char| c.is_ascii_digit()) && bare.chars().all(|c| c.is_ascii_digit() || c == '.') {
             let mut plain = number(bare);
             super::numbers::type_number(&mut plain);
-            let sign = (bare != digits).then_some(UnaryOperator::Minus);
-            *expr = match sign {
-                Some(op) => Expr::UnaryOp { op, expr: Box::new(plain) },
-                None => plain,
+            *expr = match bare.len() == digits.len() {
+                true => plain,
+                false => Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(plain) },
             };
             return Ok(());
         }
     }
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type());
     let data_type = parsed.map_err(|error| InternalError::new(error).report())?;
-    *expr = cast(take(expr), data_type);
+    *expr = match tagged(expr, &data_type)? {
+        Some(tagged) => tagged,
+        None => cast(take(expr), data_type),
+    };
     Ok(())
 }
 
@@ -61,8 +64,25 @@ pub(super) fn tagged(operand: &mut Expr, data_type: &DataType) -> Result<Option<
                 None => value,
             })
         }
+        DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => number_of_bits("bits_to_int4", operand),
+        DataType::BigInt(_) | DataType::Int8(_) => number_of_bits("bits_to_int8", operand),
+        DataType::Custom(name, _) if bare_name(name).as_deref() == Some("jsonpath") => {
+            Some(internal("as_jsonpath", vec![cast(take(operand), DataType::Text)]))
+        }
         _ => None,
     })
+}
+
+/// `x::bit(n)::bigint`: there are no bit strings here but those that become a number at once.
+fn number_of_bits(function: &str, operand: &mut Expr) -> Option<Expr> {
+    match operand {
+        Expr::Nested(inner) => number_of_bits(function, inner),
+        Expr::Cast { expr, data_type: DataType::Bit(length), .. } => {
+            let length = number(&length.unwrap_or(1).to_string());
+            Some(internal(function, vec![cast(take(expr), DataType::Text), length]))
+        }
+        _ => None,
+    }
 }
 
 fn counted(length: Option<&CharacterLength>) -> Option<u64> {

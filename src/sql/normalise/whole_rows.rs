@@ -9,23 +9,33 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, TableFactor, TableWithJoins,
-    VisitorMut,
+    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, TableFactor,
+    TableWithJoins, VisitorMut,
 };
 
 use crate::base::syntax_walk::walk_mut;
 use crate::base::{ErrorReport, SqlState};
 
 use super::Flow;
-use super::forms::{internal, text};
+use super::forms::{has_star, internal, take, text, unsupported};
 use super::rows;
 use super::shapes::{Shapes, name_of};
-use super::system::{folded, quoted};
+use super::system::quoted;
+use crate::sql::words::folded;
 
 /// Puts records in the place of the rows of a SELECT. `places` says which names are rows.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> Result<(), ErrorReport> {
     let tables = if places.is_empty() { Vec::new() } else { tables(select, shapes) };
     let mut visitor = Rows { tables, places, depth: 0 };
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr @ Expr::Identifier(_)) = item
+            && let Expr::Identifier(ref ident) = *expr
+            && visitor.table(ident).is_some()
+        {
+            let alias = quoted(&folded(ident));
+            *item = SelectItem::ExprWithAlias { expr: take(expr), alias };
+        }
+    }
     let mut flow = walk_mut(&mut select.projection, &mut visitor);
     for condition in [&mut select.selection, &mut select.having] {
         if flow.is_continue() {
@@ -196,6 +206,24 @@ impl Rows<'_> {
         Ok(Some(rows::each(&columns, ask)))
     }
 
+    /// The values of `ROW(t.*, x)`.
+    fn starred(&self, function: &mut Function) -> Result<Vec<Expr>, Box<ErrorReport>> {
+        let FunctionArguments::List(list) = &mut function.args else { return Ok(Vec::new()) };
+        let mut values = Vec::new();
+        for argument in std::mem::take(&mut list.args) {
+            match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => values.push(value),
+                FunctionArg::Unnamed(star) => {
+                    let row = row_name(&star).and_then(|ident| Some((self.table(&ident)?, ident)));
+                    let Some((table, ident)) = row else { return Err(unknown_star()) };
+                    values.extend(Self::columns(&ident, table)?.into_iter().map(|(_, column)| column));
+                }
+                FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => return Err(unknown_star()),
+            }
+        }
+        Ok(values)
+    }
+
     /// The arguments of a call that are rows; `count` of them counts the rows.
     fn arguments(&self, function: &mut Function) -> Result<(), Box<ErrorReport>> {
         let is_count = function.name.to_string().eq_ignore_ascii_case("count");
@@ -223,6 +251,10 @@ fn bare_name(expr: &Expr) -> Option<&Ident> {
         Expr::Nested(inner) => bare_name(inner),
         _ => None,
     }
+}
+
+fn unknown_star() -> Box<ErrorReport> {
+    Box::new(unsupported("ROW of all columns of what is not known"))
 }
 
 /// `t` or `t.*`
@@ -257,6 +289,15 @@ impl VisitorMut for Rows<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
+        if let Expr::Function(function) = expr
+            && function.name.to_string().eq_ignore_ascii_case("row")
+            && has_star(function)
+        {
+            match self.starred(function) {
+                Ok(values) => *expr = Expr::Tuple(values),
+                Err(report) => return ControlFlow::Break(report),
+            }
+        }
         let done = match expr {
             Expr::Function(function) => self.arguments(function),
             other => self.null_question(other).map(|answer| {

@@ -15,7 +15,8 @@ use crate::sql::frames::{self, Exclusion};
 
 use super::exclusions;
 use super::forms::{call, internal};
-use super::system::{bare_name, folded, has_column, plain_argument};
+use super::system::{bare_name, has_column, plain_argument};
+use crate::sql::words::folded;
 
 /// Puts definitions in the place of names, in the SELECTs of a query and in its ORDER BY.
 pub(super) fn resolve(query: &mut Query) -> Result<(), ErrorReport> {

@@ -98,22 +98,44 @@ struct ResilientPiece {
 impl PreparedPiece for ResilientPiece {
     async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
         let permit = self.care.place().await?;
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(&self.care.settings);
         loop {
             self.care.admit()?;
-            match self.care.told(self.first_rows(context)).await {
+            let error = match self.care.told(self.first_rows(context)).await {
                 Ok(started) => return Ok(self.care.watched(started, permit)),
-                Err(StoreError::Unavailable { detail, .. }) if attempt < self.care.settings.attempts => {
-                    tracing::info!(store = %self.care.store, attempt, %detail, "the statement is tried again");
-                    if let Some(observations) = &context.observations {
-                        observations.retried(self.piece);
-                    }
-                    tokio::time::sleep(pause_before(attempt)).await;
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
+                Err(error) => error,
+            };
+            if !attempts.another_after(&error).await {
+                return Err(error);
+            }
+            tracing::info!(store = %self.care.store, %error, "the statement is tried again");
+            if let Some(observations) = &context.observations {
+                observations.retried(self.piece);
             }
         }
+    }
+}
+
+/// How often something is tried that did not reach its store.
+#[derive(Debug)]
+struct Attempts {
+    made: u32,
+    allowed: u32,
+}
+
+impl Attempts {
+    fn of(settings: &ConnectionSection) -> Self {
+        Self { made: 1, allowed: settings.attempts }
+    }
+
+    /// Whether to try again after this failure: only what did not reach the store is, and after a pause.
+    async fn another_after(&mut self, error: &StoreError) -> bool {
+        if !matches!(error, StoreError::Unavailable { .. }) || self.made >= self.allowed {
+            return false;
+        }
+        tokio::time::sleep(pause_before(self.made)).await;
+        self.made += 1;
+        true
     }
 }
 
@@ -159,13 +181,10 @@ impl Care {
     where
         Once: Future<Output = Result<T, StoreError>>,
     {
-        let mut attempt = 1;
+        let mut attempts = Attempts::of(&self.settings);
         loop {
             match once().await {
-                Err(StoreError::Unavailable { .. }) if attempt < self.settings.attempts => {
-                    tokio::time::sleep(pause_before(attempt)).await;
-                    attempt += 1;
-                }
+                Err(error) if attempts.another_after(&error).await => {}
                 done => return done,
             }
         }

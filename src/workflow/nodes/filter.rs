@@ -226,7 +226,7 @@ fn test_of(operator: &str, path: &str, scope: &mut Scope<'_>) -> Option<Test> {
 }
 
 fn is_text(sql_type: &SqlType) -> bool {
-    matches!(sql_type, SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name)
+    matches!(sql_type, SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record)
 }
 
 /// What the operator needs, when the column is not that.

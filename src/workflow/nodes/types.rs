@@ -59,6 +59,7 @@ fn digits(sql_type: &SqlType) -> Option<(u8, u8)> {
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp
@@ -87,6 +88,7 @@ pub(super) fn is_comparable(sql_type: &SqlType) -> bool {
         | SqlType::Varchar
         | SqlType::Character
         | SqlType::Name
+        | SqlType::Record
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp

@@ -25,6 +25,8 @@ pub enum Mood {
     Cut(usize),
     /// What comes back is not the store's protocol.
     Garbage,
+    /// The first connection is cut before it says a word; those after it are honest.
+    CutFirst,
 }
 
 /// A listener before a store.
@@ -85,7 +87,7 @@ async fn serve(
                     return;
                 }
             }
-            Mood::Honest | Mood::Silent | Mood::Slow(_) | Mood::Cut(_) | Mood::Garbage => {
+            Mood::Honest | Mood::Silent | Mood::Slow(_) | Mood::Cut(_) | Mood::Garbage | Mood::CutFirst => {
                 let listening = listen(own, 128).await;
                 taken.send_replace(mood);
                 if !accept(&listening, store, mood, &mut moods).await {
@@ -100,6 +102,7 @@ async fn serve(
 /// Takes connections until the mood changes, and cuts them then; `false` when there are no more moods.
 async fn accept(listener: &TcpListener, store: u16, mood: Mood, moods: &mut watch::Receiver<Mood>) -> bool {
     let mut connections = JoinSet::new();
+    let mut is_first = true;
     loop {
         tokio::select! {
             changed = moods.changed() => {
@@ -109,6 +112,9 @@ async fn accept(listener: &TcpListener, store: u16, mood: Mood, moods: &mut watc
             }
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
+                if std::mem::take(&mut is_first) && mood == Mood::CutFirst {
+                    continue;
+                }
                 connections.spawn(connection(client, store, mood));
             }
             Some(_) = connections.join_next() => {}

@@ -1,0 +1,100 @@
+//! What a subquery reads of the queries around it: also what the subqueries within it read of them.
+//!
+//! The planner's list has what a subquery reads itself. Whoever asks which columns of an outer query are wanted, or
+//! whether a subquery can be run alone, would not see a column that is only named two levels further in.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Spans};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, Join, LogicalPlan, Subquery, SubqueryAlias};
+
+type Result<T> = std::result::Result<T, DataFusionError>;
+
+/// The plan with subqueries whose lists of outer columns are complete.
+pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
+    // The innermost come first: what they read is known when those around them are looked at.
+    let complete = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Subquery(subquery) => Ok(Transformed::yes(LogicalPlan::Subquery(completed(subquery)?))),
+        LogicalPlan::Join(join) => lateral(join)?.map_data(|join| {
+            LogicalPlan::Join(join).map_expressions(|expr| expr.transform_up(in_expr)).map(|done| done.data)
+        }),
+        other => other.map_expressions(|expr| expr.transform_up(in_expr)),
+    })?;
+    Ok(complete.data)
+}
+
+fn in_expr(expr: Expr) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::ScalarSubquery(subquery) => Transformed::yes(Expr::ScalarSubquery(completed(subquery)?)),
+        Expr::Exists(exists) => {
+            let subquery = completed(exists.subquery)?;
+            Transformed::yes(Expr::Exists(Exists { subquery, ..exists }))
+        }
+        Expr::InSubquery(membership) => {
+            let subquery = completed(membership.subquery)?;
+            Transformed::yes(Expr::InSubquery(InSubquery { subquery, ..membership }))
+        }
+        Expr::SetComparison(comparison) => {
+            let subquery = completed(comparison.subquery)?;
+            Transformed::yes(Expr::SetComparison(SetComparison { subquery, ..comparison }))
+        }
+        other => Transformed::no(other),
+    })
+}
+
+fn completed(mut subquery: Subquery) -> Result<Subquery> {
+    let mut found = std::mem::take(&mut subquery.outer_ref_columns);
+    for outer in named_within(&subquery.subquery)? {
+        if !found.contains(&outer) {
+            found.push(outer);
+        }
+    }
+    subquery.outer_ref_columns = found;
+    Ok(subquery)
+}
+
+/// The columns that subqueries in the expressions of a plan read, and that the plan does not have where they stand.
+fn named_within(plan: &LogicalPlan) -> Result<Vec<Expr>> {
+    let mut found = Vec::new();
+    plan.apply(|node| {
+        let schema = merge_schema(&node.inputs());
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                let inner = match part {
+                    Expr::ScalarSubquery(subquery)
+                    | Expr::Exists(Exists { subquery, .. })
+                    | Expr::InSubquery(InSubquery { subquery, .. })
+                    | Expr::SetComparison(SetComparison { subquery, .. }) => &subquery.outer_ref_columns,
+                    _ => return Ok(TreeNodeRecursion::Continue),
+                };
+                let is_own =
+                    |outer: &Expr| matches!(outer, Expr::OuterReferenceColumn(_, column) if schema.has_column(column));
+                found.extend(inner.iter().filter(|outer| !is_own(outer)).cloned());
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+/// The right side of a join is LATERAL too where only its subqueries name columns of the left side; the planner takes it
+/// for a table then.
+fn lateral(mut join: Join) -> Result<Transformed<Join>> {
+    let LogicalPlan::SubqueryAlias(side) = join.right.as_ref() else { return Ok(Transformed::no(join)) };
+    if matches!(side.input.as_ref(), LogicalPlan::Subquery(_)) {
+        return Ok(Transformed::no(join));
+    }
+    let of_left =
+        |outer: &Expr| matches!(outer, Expr::OuterReferenceColumn(_, column) if join.left.schema().has_column(column));
+    let outer: Vec<Expr> = named_within(&side.input)?.into_iter().filter(of_left).collect();
+    if outer.is_empty() {
+        return Ok(Transformed::no(join));
+    }
+    let subquery = Subquery { subquery: Arc::clone(&side.input), outer_ref_columns: outer, spans: Spans::new() };
+    let side = SubqueryAlias::try_new(Arc::new(LogicalPlan::Subquery(subquery)), side.alias.clone())?;
+    join.right = Arc::new(LogicalPlan::SubqueryAlias(side));
+    Ok(Transformed::yes(join))
+}

@@ -1,0 +1,65 @@
+//! Marks that tell apart what the planner gives the same name.
+//!
+//! It names a cast by what is cast, and every subquery alike; of two expressions of one name it refuses the second, or
+//! takes it for the first. A mark is a call that gives its argument, with a constant that makes the name another one.
+
+use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
+
+use crate::functions::{FunctionKind, find};
+
+use super::forms::{has_query, internal, take, text};
+use super::system::bare_name;
+
+/// Marks the arguments and the condition of an aggregate or a window call.
+pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
+    let Expr::Function(function) = expr else { return };
+    // The arguments of GROUPING are the keys as they are.
+    let is_aggregate = bare_name(&function.name)
+        .is_some_and(|name| name != "grouping" && find(&name, FunctionKind::Aggregate).is_some());
+    if !is_aggregate && function.over.is_none() {
+        return;
+    }
+    if let FunctionArguments::List(list) = &mut function.args {
+        for argument in &mut list.args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
+            match cast_name(argument).filter(|_| is_aggregate) {
+                Some(name) => *argument = marked(take(argument), &name),
+                None => *argument = marks.subquery(take(argument)),
+            }
+        }
+    }
+    if let Some(condition) = &mut function.filter {
+        **condition = marks.subquery(take(condition));
+    }
+}
+
+/// Numbers the marks of subqueries.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    given: usize,
+}
+
+impl Marks {
+    /// Marks an expression in which there is a subquery.
+    pub(super) fn subquery(&mut self, expr: Expr) -> Expr {
+        if !has_query(&expr) {
+            return expr;
+        }
+        self.given += 1;
+        marked(expr, &self.given.to_string())
+    }
+}
+
+/// Marks an expression by a name.
+pub(super) fn marked(expr: Expr, name: &str) -> Expr {
+    internal("as_written", vec![expr, text(name)])
+}
+
+/// The type of a cast of what is no constant.
+fn cast_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => cast_name(inner),
+        Expr::Cast { expr, data_type, .. } if !matches!(**expr, Expr::Value(_)) => Some(data_type.to_string()),
+        _ => None,
+    }
+}
