@@ -29,6 +29,11 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             |types, _| types.first().cloned(),
             |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),
         ),
+        Function::strict(
+            "as_column",
+            |types, _| types.first().cloned(),
+            |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0]))),
+        ),
         Function::lenient(
             "with_ties",
             |_, _| Some(DataType::Int64),

@@ -215,7 +215,7 @@ fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>
         }
         (Some(Expr::ScalarFunction(call)), _) => match call.func.name() {
             "coalesce" | "greatest" | "least" => of_branches(call.args.iter(), input, outer),
-            "nullif" => of_expr(call.args.first(), input, outer),
+            "nullif" | "as_column" => of_expr(call.args.first(), input, outer),
             _ => of_call(call),
         },
         (Some(_) | None, _) => Announced::plain(NONE),

@@ -94,24 +94,34 @@ pub(super) fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPla
 fn with_floats(union: Union) -> Result<Transformed<LogicalPlan>> {
     let width = union.schema.fields().len();
     let is_regular = union.inputs.iter().all(|input| input.schema().fields().len() == width);
-    let types = |column: usize| union.inputs.iter().map(move |input| input.schema().field(column).data_type().clone());
+    let types = |column: usize| union.inputs.iter().flat_map(move |input| leaf_types(input, column));
     let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
     let float_of = |column: usize| {
         let has = |wanted: &DataType| types(column).any(|data_type| data_type == *wanted);
         let float = [DataType::Float64, DataType::Float32].into_iter().find(has)?;
         types(column).any(|data_type| is_numeric(&data_type)).then_some(float)
     };
-    let floats: Vec<Option<DataType>> = if is_regular { (0..width).map(float_of).collect() } else { Vec::new() };
-    if floats.iter().all(Option::is_none) {
+    if !is_regular {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
+    let floats: Vec<Option<DataType>> = (0..width).map(float_of).collect();
     let inputs = union.inputs.into_iter().map(|input| {
         let own = input.schema().fields().iter().map(|field| field.data_type().clone());
         let wanted: Vec<DataType> = own.zip(&floats).map(|(own, float)| float.clone().unwrap_or(own)).collect();
         typed(Arc::unwrap_or_clone(input), &wanted).map(Arc::new)
     });
-    let union = Union { inputs: inputs.collect::<Result<Vec<_>>>()?, schema: union.schema };
-    Ok(Transformed::yes(LogicalPlan::Union(union).recompute_schema()?))
+    // A union keeps the schema that it has, also when a union among its inputs became one of floats.
+    let union = Union::try_new_with_loose_types(inputs.collect::<Result<Vec<_>>>()?)?;
+    Ok(Transformed::yes(LogicalPlan::Union(union)))
+}
+
+/// The types that a column has in the branches, also in those of unions within: what they meet in is not known yet.
+fn leaf_types(plan: &LogicalPlan, column: usize) -> Vec<DataType> {
+    match plan {
+        LogicalPlan::Distinct(Distinct::All(input)) => leaf_types(input, column),
+        LogicalPlan::Union(union) => union.inputs.iter().flat_map(|input| leaf_types(input, column)).collect(),
+        other => vec![other.schema().field(column).data_type().clone()],
+    }
 }
 
 /// Each row with its number among those that are equal to it.

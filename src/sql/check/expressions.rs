@@ -119,6 +119,8 @@ impl Checker<'_> {
         let Some((level, index)) = self.scope.named(schema, table, place)? else {
             return self.field_of_column(parts, table, place);
         };
+        self.qualifiers.insert(place, (level, index));
+        self.scope.note_table(level, index, table);
         let Some(known) = self.scope.table(level, index) else { return Ok(Typed::new(Type::ANY, place)) };
         let mut same = known.columns.iter().enumerate().filter(|(_, one)| one.name == *column);
         match (same.next(), same.next()) {
@@ -183,6 +185,7 @@ impl Checker<'_> {
         }
         self.watch_column(level, place);
         self.columns.insert(place, Found { level, table, column: None, data_type: Type::RECORD });
+        self.qualifiers.insert(place, (level, table));
         self.findings.rows.insert(place);
         Ok(Typed::new(Type::ANY, place))
     }

@@ -18,6 +18,7 @@ use super::queries::Target;
 use super::scope::Found;
 use super::types::written;
 use super::{Checked, Checker, GroupedColumn, Groups, argument_expressions, error};
+use crate::sql::normalise;
 use crate::sql::words::folded;
 
 impl Checker<'_> {
@@ -90,15 +91,22 @@ impl Checker<'_> {
         extra.iter().copied().chain(&select.having).try_for_each(|expr| search.check(expr))
     }
 
-    /// Notes what this SELECT groups, when a subquery has aggregates of it. Not for sets of keys.
+    /// Notes what this SELECT groups, when a subquery has aggregates of it, or rows are made of arrays somewhere. Not for sets
+    /// of keys.
     pub(super) fn note_groups(&mut self, select: &Select, keys: &[Key<'_>]) {
         let depth = self.scope.depth();
         let is_set = |item: &Expr| matches!(item, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_));
         let has_sets = matches!(&select.group_by, GroupByExpr::Expressions(items, _) if items.iter().any(is_set));
-        if has_sets || !self.scope.levels.get(depth).is_some_and(|level| level.has_inner_aggregates) {
+        let Some(level) = self.scope.levels.get(depth) else { return };
+        let is_grouped = !keys.is_empty() || level.has_aggregates;
+        if has_sets || !(level.has_inner_aggregates || (self.makes_rows && is_grouped)) {
             return;
         }
         let Some(exprs) = keys.iter().map(|key| key.expr.cloned()).collect::<Option<Vec<_>>>() else { return };
+        // A key that makes rows itself has its own way.
+        if exprs.iter().any(normalise::is_row_call) {
+            return;
+        }
         let start = begin(&select.select_token.0);
         let is_own = |place: usize, level: usize| level == depth && place >= start;
         let column = |found: &Found| GroupedColumn {

@@ -33,6 +33,7 @@ use sqlparser::ast;
 use crate::base::{ErrorReport, SqlState};
 
 use super::context::Provider;
+use super::normalise;
 use super::plan::PlanContext;
 use super::statement::Query;
 
@@ -55,8 +56,20 @@ pub(super) struct Findings {
     pub(super) big_sums: HashSet<usize>,
     /// Constants in quotes beside values of other types, and the types that they have there.
     pub(super) constants: HashMap<usize, &'static str>,
-    /// What each SELECT groups that has aggregates in subqueries, by the place of the SELECT.
+    /// What each SELECT groups that has aggregates in subqueries, or each one where rows are made of arrays, by the place of
+    /// the SELECT.
     pub(super) groups: HashMap<usize, Groups>,
+    /// Tables of each SELECT that are named where a nearer query has a column of that name, by the place of the SELECT.
+    pub(super) hidden: HashMap<usize, Vec<Hidden>>,
+}
+
+/// A table whose name is also that of a column which can be seen where the table is named.
+#[derive(Debug)]
+pub(super) struct Hidden {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it is named.
+    pub(super) places: HashSet<usize>,
 }
 
 /// What a SELECT groups.
@@ -96,10 +109,12 @@ pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContex
         parameters,
         watches: Vec::new(),
         columns: HashMap::new(),
+        qualifiers: HashMap::new(),
         aggregates: HashMap::new(),
         windows: HashMap::new(),
         arrays: 0,
         deferred: None,
+        makes_rows: normalise::makes_rows(query.tree()),
         findings: Findings::default(),
     };
     checker.top(query.tree())?;
@@ -119,6 +134,8 @@ struct Checker<'a> {
     watches: Vec<Watch>,
     /// What the names of columns mean, by their places.
     columns: HashMap<usize, Found>,
+    /// The levels and numbers of the tables that names begin with, by their places.
+    qualifiers: HashMap<usize, (usize, usize)>,
     /// The levels of aggregate calls, by their places.
     aggregates: HashMap<usize, usize>,
     /// The levels of window calls, by their places.
@@ -127,6 +144,8 @@ struct Checker<'a> {
     arrays: usize,
     /// The first error that running the query would give.
     deferred: Option<ErrorReport>,
+    /// Whether a SELECT list makes rows, anywhere in the statement.
+    makes_rows: bool,
     findings: Findings,
 }
 

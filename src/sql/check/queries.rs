@@ -15,7 +15,7 @@ use super::calls::no_equality;
 use super::places::{begin, of};
 use super::scope::{Clause, Column, Cte, Found, Item, Level, Table, parts};
 use super::types::Type;
-use super::{Checked, Checker, Typed, error};
+use super::{Checked, Checker, Hidden, Typed, error};
 use crate::sql::words::folded;
 
 /// A column of a query's result.
@@ -182,7 +182,20 @@ impl Checker<'_> {
             sorted.iter().chain(&distinct_on).filter(|key| key.target.is_none()).filter_map(|key| key.expr).collect();
         self.check_grouping(select, &targets, &extra, &grouped)?;
         self.note_groups(select, grouped.as_deref().unwrap_or_default());
+        self.note_hidden(select);
         Ok(targets.into_iter().map(|target| target.output).collect())
+    }
+
+    fn note_hidden(&mut self, select: &Select) {
+        let depth = self.scope.depth();
+        let start = begin(&select.select_token.0);
+        let Some(level) = self.scope.levels.get(depth).filter(|level| !level.hidden.is_empty()) else { return };
+        let hidden = level.hidden.iter().filter_map(|index| {
+            let name = level.tables.get(*index)?.name.clone();
+            let named = self.qualifiers.iter().filter(|(place, table)| **place >= start && **table == (depth, *index));
+            Some(Hidden { name, places: named.map(|(place, _)| *place).collect() })
+        });
+        self.findings.hidden.insert(start, hidden.collect());
     }
 
     fn target<'q>(&mut self, item: &'q SelectItem, targets: &mut Vec<Target<'q>>) -> Checked<()> {

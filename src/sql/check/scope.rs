@@ -1,5 +1,7 @@
 //! Which names can be seen, level by level: PostgreSQL's namespaces (`parse_relation.c`).
 
+use std::collections::BTreeSet;
+
 use sqlparser::ast::{Ident, ObjectName, WindowSpec};
 
 use crate::base::engine_error::nearest;
@@ -121,6 +123,8 @@ pub(super) struct Level {
     pub(super) has_aggregates: bool,
     /// Some of its aggregates stand in subqueries.
     pub(super) has_inner_aggregates: bool,
+    /// Tables that are named where a nearer query has a column of that name.
+    pub(super) hidden: BTreeSet<usize>,
     /// The windows that the WINDOW clause names.
     pub(super) windows: Vec<String>,
     /// The windows that are looked at when the rest of the SELECT is done.
@@ -138,6 +142,7 @@ impl Default for Level {
             clause: Clause::Nothing,
             has_aggregates: false,
             has_inner_aggregates: false,
+            hidden: BTreeSet::new(),
             windows: Vec::new(),
             pending_windows: Vec::new(),
             lateral_active: false,
@@ -262,6 +267,20 @@ impl Scope {
             }
         }
         Ok(None)
+    }
+
+    /// Notes a table that is named here, where a nearer query may have a column of that name.
+    pub(super) fn note_table(&mut self, owner: usize, table: usize, name: &str) {
+        let has_column = |level: &Level| {
+            let tables =
+                level.items.iter().filter(|item| item.by_column).filter_map(|item| level.tables.get(item.table));
+            tables.flat_map(|table| &table.columns).any(|column| column.name == name)
+        };
+        if self.levels.iter().skip(owner + 1).any(has_column)
+            && let Some(owner) = self.levels.get_mut(owner)
+        {
+            owner.hidden.insert(table);
+        }
     }
 
     /// The report for a table that no name in FROM means.

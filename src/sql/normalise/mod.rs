@@ -11,8 +11,10 @@ mod distinct;
 mod exclusions;
 mod forms;
 mod grouping;
+mod hidden_tables;
 mod hypothetical;
 mod intervals;
+mod joins;
 mod marks;
 mod named;
 mod names;
@@ -51,6 +53,7 @@ pub(super) use forms::{call, internal_name};
 pub(super) use grouping::of_positions;
 pub(super) use names::{figured, shown};
 pub(super) use samples::{Percentage, percentage};
+pub(super) use series::{is_called as is_row_call, makes_rows};
 pub(super) use shapes::{Side, constraint, constraint_mut, name_of};
 pub(super) use system::quoted;
 
@@ -59,6 +62,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings:
     shadows::rename(query);
     // Names before all else: they come from the text as it was written.
     names::assign(query);
+    hidden_tables::rename(query, findings);
     outer_aggregates::lift(query, findings);
     system::rewrite(query)?;
     let shapes = Shapes::new(context);
@@ -129,6 +133,7 @@ impl VisitorMut for Normaliser<'_> {
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
         numbers::restore_in_select(select);
+        joins::as_lateral(select);
         stars::expand(select, &self.shapes);
         repeated::write_out(select, &self.shapes);
         flow(whole_rows::expand(select, &self.shapes, &self.findings.rows))?;

@@ -206,8 +206,28 @@ fn is_constant(expr: &Expr) -> bool {
     }
 }
 
+/// Whether a SELECT list of a query, or of one within it, makes rows.
+pub(in crate::sql) fn makes_rows(query: &Query) -> bool {
+    struct Lists;
+    impl Visitor for Lists {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            match select.projection.iter().any(item_makes_rows) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    walk(query, &mut Lists).is_break()
+}
+
+/// Whether an item of a SELECT list makes rows.
+pub(super) fn item_makes_rows(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } if is_called(expr))
+}
+
 /// Whether a function that returns rows is called anywhere in the expression.
-pub(super) fn is_called(expr: &Expr) -> bool {
+pub(in crate::sql) fn is_called(expr: &Expr) -> bool {
     struct Calls;
     impl Visitor for Calls {
         type Break = ();

@@ -12,6 +12,7 @@ mod one_row;
 mod piece;
 mod session;
 mod share;
+mod unnest_keys;
 mod window_keys;
 
 use std::fmt;
@@ -146,6 +147,7 @@ impl LocalExecutor {
             .and_then(distinct_on::lower)
             .and_then(not_in::shield)
             .and_then(one_row::shield)
+            .and_then(unnest_keys::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
             // What was a branch of a union still has the union's columns, which are nobody's; the engine would refuse its own.
             .and_then(|plan| plan.data.recompute_schema())
