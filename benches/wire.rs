@@ -15,9 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{TryStreamExt, pin_mut};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, Statement};
 
 const LOOKUPS: usize = 20_000;
+/// Lookups before it is the next one's turn.
+const TURN: usize = 50;
 const STREAM: &str = "SELECT t.trade_id, t.event_time, t.symbol, t.side, t.quantity, t.price, t.notional \
                       FROM flowforge.raw_trades t \
                       CROSS JOIN (SELECT trade_id AS other FROM flowforge.raw_trades LIMIT 220) u LIMIT 5000000";
@@ -45,15 +47,7 @@ async fn run() {
     println!("start to the first answer, with login: {:.0} ms (goal 2000)", milliseconds(start));
     let url = url(port);
 
-    let lookup = "SELECT symbol, vwap, volume FROM latest.vwap WHERE symbol = $1";
-    let ours = median_lookup(&connect(&url).await, lookup).await;
-    println!("prepared single-row SELECT, one client: p50 {ours:.0} µs (goal 300)");
-    let wide = "SELECT symbol, name, sector FROM marts.dim_instruments WHERE symbol = $1";
-    println!("the same on marts.dim_instruments: p50 {:.0} µs", median_lookup(&connect(&url).await, wide).await);
-    match peer_lookup().await {
-        Some(peer) => println!("PostgreSQL 15, the same lookup: p50 {peer:.0} µs; ratio {:.2}", ours / peer),
-        None => println!("PostgreSQL 15: not found, no ratio"),
-    }
+    lookups(&url).await;
     stream(&connect(&url).await, server.0.id()).await;
 }
 
@@ -89,19 +83,63 @@ async fn connect(url: &str) -> Client {
     client
 }
 
-async fn median_lookup(client: &Client, sql: &str) -> f64 {
-    let statement = client.prepare(sql).await.unwrap();
-    for _ in 0..500 {
-        assert_eq!(client.query(&statement, &[&"AAPL"]).await.unwrap().len(), 1);
+/// A statement with one parameter, prepared on a connection of its own, and how long each run of it took.
+struct Lookup {
+    name: &'static str,
+    client: Client,
+    statement: Statement,
+    times: Vec<Duration>,
+}
+
+impl Lookup {
+    async fn prepare(name: &'static str, client: Client, sql: &str) -> Self {
+        let statement = client.prepare(sql).await.unwrap();
+        for _ in 0..500 {
+            assert_eq!(client.query(&statement, &[&"AAPL"]).await.unwrap().len(), 1);
+        }
+        Self { name, client, statement, times: Vec::with_capacity(LOOKUPS) }
     }
-    let mut times = Vec::with_capacity(LOOKUPS);
-    for _ in 0..LOOKUPS {
-        let started = Instant::now();
-        client.query(&statement, &[&"AAPL"]).await.unwrap();
-        times.push(started.elapsed());
+
+    async fn run(&mut self, count: usize) {
+        for _ in 0..count {
+            let started = Instant::now();
+            self.client.query(&self.statement, &[&"AAPL"]).await.unwrap();
+            self.times.push(started.elapsed());
+        }
     }
-    times.sort_unstable();
-    times[LOOKUPS / 2].as_secs_f64() * 1e6
+
+    fn median(&mut self) -> f64 {
+        self.times.sort_unstable();
+        self.times[self.times.len() / 2].as_secs_f64() * 1e6
+    }
+}
+
+/// The lookups and the peer's take turns: what else the machine does meanwhile hits all of them alike.
+async fn lookups(url: &str) {
+    let latest = "SELECT symbol, vwap, volume FROM latest.vwap WHERE symbol = $1";
+    let instruments = "SELECT symbol, name, sector FROM marts.dim_instruments WHERE symbol = $1";
+    let mut all = vec![
+        Lookup::prepare("prepared single-row SELECT, one client (goal 300)", connect(url).await, latest).await,
+        Lookup::prepare("the same on marts.dim_instruments", connect(url).await, instruments).await,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let peer = start_peer(folder.path()).await;
+    match &peer {
+        Some((_, port)) => all.push(peer_lookup(*port).await),
+        None => println!("PostgreSQL 15: not found, no ratio"),
+    }
+    for _ in 0..LOOKUPS / TURN {
+        for lookup in &mut all {
+            lookup.run(TURN).await;
+        }
+    }
+    let medians: Vec<f64> = all.iter_mut().map(Lookup::median).collect();
+    for (lookup, median) in all.iter().zip(&medians) {
+        println!("{}: p50 {median:.0} µs", lookup.name);
+    }
+    if peer.is_some() {
+        println!("ratio of the first to the peer: {:.2}", medians[0] / medians[medians.len() - 1]);
+    }
 }
 
 async fn stream(client: &Client, pid: u32) {
@@ -152,15 +190,17 @@ fn resident_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-async fn peer_lookup() -> Option<f64> {
-    let programs = postgres_programs()?;
-    let folder = tempfile::tempdir().unwrap();
-    let (_server, port) = start_postgres(&programs, folder.path()).await?;
+async fn start_peer(folder: &Path) -> Option<(Stopped, u16)> {
+    start_postgres(&postgres_programs()?, folder).await
+}
+
+async fn peer_lookup(port: u16) -> Lookup {
     let client = connect(&format!("postgres://peer@127.0.0.1:{port}/postgres")).await;
     let setup = "CREATE TABLE vwap (symbol text PRIMARY KEY, vwap float8, volume float8);
                  INSERT INTO vwap VALUES ('AAPL', 1, 2), ('MSFT', 3, 4), ('GOOGL', 5, 6), ('AMZN', 7, 8), ('NVDA', 9, 10)";
     client.batch_execute(setup).await.unwrap();
-    Some(median_lookup(&client, "SELECT symbol, vwap, volume FROM vwap WHERE symbol = $1").await)
+    let sql = "SELECT symbol, vwap, volume FROM vwap WHERE symbol = $1";
+    Lookup::prepare("PostgreSQL 15, the same lookup", client, sql).await
 }
 
 fn postgres_programs() -> Option<PathBuf> {

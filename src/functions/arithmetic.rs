@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, IntervalMonthDayNanoArray, TimestampMicrosecondArray,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, TimestampMicrosecondArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
@@ -32,23 +30,8 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("date_difference", |_, _| Some(DataType::Int32), |args| date_difference(&args)),
         Function::strict("timestamp_difference", |_, _| Some(interval()), |args| timestamp_difference(&args)),
         Function::strict("interval_multiply", |_, _| Some(interval()), |args| scale_interval(&args, false)),
-        Function::strict("interval_order", |_, _| Some(DataType::Decimal128(38, 0)), |args| interval_order(&args)),
         Function::strict("interval_divide", |_, _| Some(interval()), |args| scale_interval(&args, true)),
     ]
-}
-
-/// The nanoseconds of an interval as PostgreSQL compares them: a month has 30 days, a day 24 hours.
-fn interval_order(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
-    const DAY: i128 = 86_400_000_000_000;
-    by_arrays(arguments, |arrays| {
-        let spans = cast(&arrays[0], &interval())?;
-        let length = |span: IntervalMonthDayNano| {
-            (i128::from(span.months) * 30 + i128::from(span.days)) * DAY + i128::from(span.nanoseconds)
-        };
-        let spans = spans.as_primitive::<IntervalMonthDayNanoType>().iter();
-        let lengths = spans.map(|span| span.map(length)).collect::<Decimal128Array>();
-        Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?) as ArrayRef)
-    })
 }
 
 fn interval() -> DataType {

@@ -11,8 +11,8 @@ use super::library::{Widened, widen_sum};
 use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
-    aggregates, arithmetic, array, calendar, clock, datetime, formats, json, mathematics, misc, numeric, operators,
-    read_as, regex, rounding, sets, shifts, text, texts, type_tags,
+    aggregates, arithmetic, array, calendar, clock, datetime, formats, intervals, json, mathematics, misc, numeric,
+    operators, read_as, regex, rounding, sets, shifts, text, texts, type_tags,
 };
 
 /// Every signature of the functions that have their own.
@@ -77,6 +77,8 @@ impl FunctionRegistry {
         let own = [
             clock::functions(),
             arithmetic::functions(),
+            intervals::functions(),
+            json::sort_keys(),
             text::functions(),
             overload::functions(),
             operators::functions(),

@@ -15,6 +15,9 @@ type Result<T> = std::result::Result<T, DataFusionError>;
 
 /// The plan with subqueries whose lists of outer columns are complete.
 pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
+    if !has_subqueries(&plan)? {
+        return Ok(plan);
+    }
     // The innermost come first: what they read is known when those around them are looked at.
     let complete = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Subquery(subquery) => Ok(Transformed::yes(LogicalPlan::Subquery(completed(subquery)?))),
@@ -24,6 +27,29 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
         other => other.map_expressions(|expr| expr.transform_up(in_expr)),
     })?;
     Ok(complete.data)
+}
+
+/// Whether an expression anywhere in the plan holds a subquery: most statements have none, and their plan stays as it is.
+fn has_subqueries(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply(|node| {
+        found = found || matches!(node, LogicalPlan::Subquery(_));
+        node.apply_expressions(|expr| {
+            found = found || expr.exists(|part| Ok(subquery_of(part).is_some()))?;
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    Ok(found)
+}
+
+fn subquery_of(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery)
+        | Expr::Exists(Exists { subquery, .. })
+        | Expr::InSubquery(InSubquery { subquery, .. })
+        | Expr::SetComparison(SetComparison { subquery, .. }) => Some(subquery),
+        _ => None,
+    }
 }
 
 fn in_expr(expr: Expr) -> Result<Transformed<Expr>> {
@@ -60,22 +86,20 @@ fn completed(mut subquery: Subquery) -> Result<Subquery> {
 fn named_within(plan: &LogicalPlan) -> Result<Vec<Expr>> {
     let mut found = Vec::new();
     plan.apply(|node| {
-        let schema = merge_schema(&node.inputs());
+        let mut inner = Vec::new();
         node.apply_expressions(|expr| {
             expr.apply(|part| {
-                let inner = match part {
-                    Expr::ScalarSubquery(subquery)
-                    | Expr::Exists(Exists { subquery, .. })
-                    | Expr::InSubquery(InSubquery { subquery, .. })
-                    | Expr::SetComparison(SetComparison { subquery, .. }) => &subquery.outer_ref_columns,
-                    _ => return Ok(TreeNodeRecursion::Continue),
-                };
-                let is_own =
-                    |outer: &Expr| matches!(outer, Expr::OuterReferenceColumn(_, column) if schema.has_column(column));
-                found.extend(inner.iter().filter(|outer| !is_own(outer)).cloned());
+                inner.extend(subquery_of(part).map(|subquery| subquery.outer_ref_columns.clone()));
                 Ok(TreeNodeRecursion::Continue)
             })
-        })
+        })?;
+        if !inner.is_empty() {
+            let schema = merge_schema(&node.inputs());
+            let is_own =
+                |outer: &Expr| matches!(outer, Expr::OuterReferenceColumn(_, column) if schema.has_column(column));
+            found.extend(inner.into_iter().flatten().filter(|outer| !is_own(outer)));
+        }
+        Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(found)
 }

@@ -33,7 +33,10 @@ impl Postgres {
     /// For a text of these tokens.
     pub(super) fn of(tokens: &[TokenWithSpan]) -> Self {
         // `a NATURAL JOIN b JOIN c ON …` has no condition to wait for; the library would look for one.
-        let is_natural = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::NATURAL && word.quote_style.is_none());
+        let is_natural = |token: &TokenWithSpan| match &token.token {
+            Token::Word(word) => word.keyword == Keyword::NATURAL && word.quote_style.is_none(),
+            _ => false,
+        };
         Self {
             steps_left: Cell::new(tokens.len().saturating_mul(STEPS_PER_TOKEN).max(STEPS_AT_LEAST)),
             nests_joins: !tokens.iter().any(is_natural),
@@ -47,11 +50,49 @@ impl Postgres {
         Parser::new(self).with_recursion_limit(depth).with_tokens_with_locations(tokens)
     }
 
+    /// `a IS DISTINCT FROM b AND c`: the library reads all that follows as the second operand.
+    fn distinct_from(&self, parser: &mut Parser, expr: &Expr) -> Option<Result<Expr, ParserError>> {
+        let negated = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
+            false
+        } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
+            true
+        } else {
+            return None;
+        };
+        let left = Box::new(expr.clone());
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is)).map(Box::new);
+        Some(right.map(|right| match negated {
+            true => Expr::IsNotDistinctFrom(left, right),
+            false => Expr::IsDistinctFrom(left, right),
+        }))
+    }
+
     fn step(&self) -> Result<(), ParserError> {
         let left = self.steps_left.get().checked_sub(1).ok_or(ParserError::RecursionLimitExceeded)?;
         self.steps_left.set(left);
         Ok(())
     }
+}
+
+/// `a IN ((SELECT …), (SELECT …))`: the library takes the first one for the query that the whole list is.
+fn list_of_queries(parser: &mut Parser, expr: &Expr) -> Option<Result<Expr, ParserError>> {
+    let negated = parser.peek_keyword(Keyword::NOT);
+    let first = usize::from(negated) + 1;
+    let is_parenthesis = |place: usize| parser.peek_nth_token_ref(place).token == Token::LParen;
+    if !is_parenthesis(first) || !is_parenthesis(first + 1) {
+        return None;
+    }
+    let read = parser.maybe_parse(|parser| {
+        let _: bool = parser.parse_keyword(Keyword::NOT);
+        parser.expect_keyword_is(Keyword::IN)?;
+        parser.expect_token(&Token::LParen)?;
+        let mut list = vec![parser.parse_expr()?];
+        parser.expect_token(&Token::Comma)?;
+        list.extend(parser.parse_comma_separated(Parser::parse_expr)?);
+        parser.expect_token(&Token::RParen)?;
+        Ok(Expr::InList { expr: Box::new(expr.clone()), list, negated })
+    });
+    read.transpose()
 }
 
 macro_rules! as_in_postgresql {
@@ -82,19 +123,12 @@ impl Dialect for Postgres {
         Some(operand.map(|operand| Expr::UnaryOp { op, expr: Box::new(operand) }))
     }
 
-    /// `a IS DISTINCT FROM b AND c`: the library reads all that follows as the second operand.
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
-        let is_not = match parser.peek_keyword(Keyword::IS) {
-            true if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) => false,
-            true if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) => true,
-            _ => return None,
-        };
-        let left = Box::new(expr.clone());
-        let right = parser.parse_subexpr(self.prec_value(Precedence::Is)).map(Box::new);
-        Some(right.map(|right| match is_not {
-            true => Expr::IsNotDistinctFrom(left, right),
-            false => Expr::IsDistinctFrom(left, right),
-        }))
+        match &parser.peek_token_ref().token {
+            Token::Word(word) if word.keyword == Keyword::IS => self.distinct_from(parser, expr),
+            Token::Word(word) if matches!(word.keyword, Keyword::IN | Keyword::NOT) => list_of_queries(parser, expr),
+            _ => None,
+        }
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {

@@ -7,7 +7,7 @@ use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
-use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
@@ -16,6 +16,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::functions::type_name;
 
+use super::interval_keys::{self, any_interval, is_interval, no_interval_key};
 use super::operators::{Operators, crosses_zones};
 use super::settle::each_key;
 
@@ -27,8 +28,7 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
 }
 
 fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<LogicalPlan>, DataFusionError> {
-    refuse_interval_keys(&node)?;
-    has_one_scale(&node)?;
+    check_scales(&node)?;
     let mut schema = merge_schema(&node.inputs());
     if let LogicalPlan::TableScan(scan) = &node {
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
@@ -44,10 +44,11 @@ fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
     };
     let finished = node.map_expressions(|expr| each_key(expr, finish))?;
-    if !finished.transformed {
+    let finished = if finished.transformed { finished.map_data(LogicalPlan::recompute_schema)? } else { finished };
+    if !matches!(finished.data, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Join(_)) {
         return Ok(finished);
     }
-    finished.map_data(LogicalPlan::recompute_schema)
+    finished.transform_data(|node| interval_keys::of_node(node, operators).map(Transformed::yes))
 }
 
 fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
@@ -61,17 +62,33 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(call) => {
             if call.params.distinct && any_interval(&call.params.args, schema)? {
-                return Err(no_interval_key(call.func.name()));
+                return distinct_intervals(call, operators);
             }
             Ok(Transformed::no(Expr::AggregateFunction(call)))
         }
-        Expr::InList(list) if is_interval(&list.expr, schema)? => Err(no_interval_key("IN")),
+        Expr::InList(list) if is_interval(&list.expr, schema)? => {
+            interval_keys::list(list, operators).map(Transformed::yes)
+        }
+        Expr::InSubquery(membership) if is_interval(&membership.expr, schema)? => {
+            interval_keys::membership(membership, operators).map(Transformed::yes)
+        }
         Expr::Case(case) => match &case.expr {
-            Some(operand) if is_interval(operand, schema)? => Err(no_interval_key("CASE")),
+            Some(operand) if is_interval(operand, schema)? => {
+                interval_keys::case(case, operators).map(Transformed::yes)
+            }
             Some(_) | None => Ok(Transformed::no(Expr::Case(case))),
         },
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// How many different intervals there are is how many lengths.
+fn distinct_intervals(mut call: AggregateFunction, operators: &Operators) -> Rewritten {
+    match (call.func.name(), call.params.args.as_mut_slice()) {
+        ("count", [counted]) => *counted = interval_keys::length(std::mem::replace(counted, lit(true)), operators)?,
+        (name, _) => return Err(no_interval_key(&format!("{name}(DISTINCT …)"))),
+    }
+    Ok(Transformed::yes(Expr::AggregateFunction(call)))
 }
 
 fn is_comparison(op: Operator) -> bool {
@@ -88,51 +105,12 @@ fn is_comparison(op: Operator) -> bool {
     )
 }
 
-fn is_interval(expr: &Expr, schema: &DFSchema) -> Result<bool, DataFusionError> {
-    Ok(matches!(expr.get_type(schema)?, DataType::Interval(_)))
-}
-
-fn any_interval<'a>(exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> Result<bool, DataFusionError> {
-    for expr in exprs {
-        if is_interval(expr, schema)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 fn refused(message: String, hint: &str) -> DataFusionError {
     wrap(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(hint))
 }
 
-/// The library takes `1 day` and `24 hours` for different values.
-fn no_interval_key(place: &str) -> DataFusionError {
-    refused(format!("{place} is not supported on values of type interval"), "Use extract(epoch FROM …) instead.")
-}
-
-fn refuse_interval_keys(node: &LogicalPlan) -> Result<(), DataFusionError> {
-    let place = match node {
-        LogicalPlan::Aggregate(aggregate) if any_interval(&aggregate.group_expr, aggregate.input.schema())? => {
-            "GROUP BY"
-        }
-        LogicalPlan::Distinct(distinct)
-            if distinct
-                .input()
-                .schema()
-                .fields()
-                .iter()
-                .any(|field| matches!(field.data_type(), DataType::Interval(_))) =>
-        {
-            "DISTINCT"
-        }
-        LogicalPlan::Join(join) if any_interval(join.on.iter().map(|(left, _)| left), join.left.schema())? => "JOIN",
-        _ => return Ok(()),
-    };
-    Err(no_interval_key(place))
-}
-
 /// `recursion` has given both parts one scale; the engine would cut the digits of one that has more.
-fn has_one_scale(node: &LogicalPlan) -> Result<(), DataFusionError> {
+fn check_scales(node: &LogicalPlan) -> Result<(), DataFusionError> {
     let LogicalPlan::RecursiveQuery(query) = node else { return Ok(()) };
     let mut pairs = query.static_term.schema().fields().iter().zip(query.recursive_term.schema().fields());
     let differs = pairs.find(|(first, later)| {
@@ -144,15 +122,14 @@ fn has_one_scale(node: &LogicalPlan) -> Result<(), DataFusionError> {
     }
 }
 
-/// Intervals are compared by their length: a month has 30 days, a day 24 hours.
+/// Intervals are compared by their length: a month has 30 days, a day 24 hours. Documents have an order of their own.
 fn ordered(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    if expr.get_type(schema)? == DataType::LargeBinary {
-        return Err(refused("ORDER BY is not supported on values of type jsonb".into(), "Order by a field of it."));
-    }
-    if !is_interval(&expr, schema)? {
-        return Ok(Transformed::no(expr));
-    }
-    Ok(Transformed::yes(operators.call("interval_order", vec![expr])?))
+    let key = match expr.get_type(schema)? {
+        DataType::LargeBinary => "jsonb_order",
+        DataType::Interval(_) => "interval_order",
+        _ => return Ok(Transformed::no(expr)),
+    };
+    Ok(Transformed::yes(operators.call(key, vec![expr])?))
 }
 
 fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> Rewritten {
@@ -165,10 +142,7 @@ fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> R
 }
 
 fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    if any_interval(&call.params.partition_by, schema)? {
-        return Err(no_interval_key("PARTITION BY"));
-    }
-    let mut changed = false;
+    let mut changed = interval_keys::partitions(&mut call, schema, operators)?;
     for key in &mut call.params.order_by {
         let bare = std::mem::replace(&mut key.expr, Expr::Literal(ScalarValue::Null, None));
         let done = ordered(bare, schema, operators)?;
@@ -263,7 +237,7 @@ fn finish_call(mut call: ScalarFunction, schema: &DFSchema, operators: &Operator
     match (name.as_str(), call.args.as_slice()) {
         ("array_has", [array, item]) => return any_of(call.clone(), array, item, schema, operators),
         ("greatest" | "least" | "nullif", [first, ..]) if is_interval(first, schema)? => {
-            return Err(no_interval_key(&name));
+            return interval_keys::choice(&name, call.args, operators).map(Transformed::yes);
         }
         ("date_trunc", [_, moment]) if !operators.is_utc() => match moment.get_type(schema)? {
             DataType::Date32 => {
@@ -349,10 +323,10 @@ fn moved(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> Rew
         return Ok(Transformed::no(Expr::BinaryExpr(operation)));
     }
     let Expr::Literal(ScalarValue::IntervalMonthDayNano(span), _) = operation.right.as_ref() else {
-        return Err(refused(
-            "timestamp with time zone and an interval that is no constant is not supported in this time zone".into(),
-            "SET TIME ZONE 'UTC', or use AT TIME ZONE.",
-        ));
+        let part = |name: &str| operators.call(name, vec![operation.right.as_ref().clone()]);
+        let (days, time) = (part("interval_days")?, part("interval_time")?);
+        let local = binary(in_zone(*operation.left, operators)?, operation.op, days);
+        return Ok(Transformed::yes(binary(in_zone(local, operators)?, operation.op, time)));
     };
     let span = match span {
         Some(span) if span.months != 0 || span.days != 0 => *span,

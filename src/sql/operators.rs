@@ -476,6 +476,14 @@ impl Operators {
     }
 
     /// What an aggregate of the library means for intervals.
+    /// The least of the intervals of a group.
+    pub(super) fn least_interval(&self, interval: Expr) -> Planned {
+        match self.of_intervals("min") {
+            Some(least) => Ok(least.call(vec![interval])),
+            None => datafusion::common::internal_err!("there is no aggregate interval_min"),
+        }
+    }
+
     pub(super) fn of_intervals(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
         self.of_intervals.get(name).cloned()
     }

@@ -4,6 +4,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::frames::take_exclusion;
+use super::normalise::VARIADIC;
 use super::rows_from::rows_from;
 use super::shorthand::{DISTINCT_SETS, JOIN_ALIAS, NOTHING};
 use super::words::folded_word;
@@ -46,7 +47,7 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             .or_else(|| only(tokens, index))
             .or_else(|| group_by_quantifier(rest))
             .or_else(|| join_alias(tokens, index))
-            .or_else(|| variadic_items(tokens, index))
+            .or_else(|| variadic_argument(tokens, index))
             .or_else(|| double_equal(token))
             .unwrap_or_else(|| (vec![token.token.clone()], 1));
         done.extend(written.into_iter().map(|written| TokenWithSpan::new(written, token.span)));
@@ -223,35 +224,15 @@ fn join_alias(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
     is_using.then(|| (vec![Token::Comma, mark, Token::RParen], 3))
 }
 
-/// The items of `VARIADIC ARRAY[…]` are arguments of their own.
-fn variadic_items(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
-    let is_variadic = |token: Option<&TokenWithSpan>| matches!(token.map(|token| &token.token), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("VARIADIC"));
-    let begins = |at: usize| {
-        is_variadic(tokens.get(at))
-            && keyword(tokens.get(at + 1)) == Some(Keyword::ARRAY)
-            && tokens.get(at + 2).is_some_and(|open| open.token == Token::LBracket)
-    };
-    if begins(index) {
-        return Some((Vec::new(), 3));
-    }
-    // The bracket that closes one.
-    if tokens.get(index)?.token != Token::RBracket || tokens.get(index + 1)?.token != Token::RParen {
-        return None;
-    }
-    let mut depth = 0_usize;
-    let open = tokens[..index].iter().rposition(|token| match token.token {
-        Token::RBracket => {
-            depth += 1;
-            false
-        }
-        Token::LBracket if depth == 0 => true,
-        Token::LBracket => {
-            depth -= 1;
-            false
-        }
-        _ => false,
-    })?;
-    begins(open.checked_sub(2)?).then(|| (Vec::new(), 1))
+/// The argument after VARIADIC has a name that tells of it.
+fn variadic_argument(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
+    let Token::Word(word) = &tokens.get(index)?.token else { return None };
+    let is_variadic = word.quote_style.is_none() && word.value.eq_ignore_ascii_case("VARIADIC");
+    let before = &tokens.get(index.checked_sub(1)?)?.token;
+    let follows = &tokens.get(index + 1)?.token;
+    let is_argument = matches!(before, Token::LParen | Token::Comma)
+        && !matches!(follows, Token::Comma | Token::RParen | Token::Period | Token::RArrow);
+    (is_variadic && is_argument).then(|| (vec![Token::make_word(VARIADIC, Some('"')), Token::RArrow], 1))
 }
 
 /// `INTERVAL(1) '1.26 seconds'` is a cast of the constant.

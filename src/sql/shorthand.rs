@@ -2,15 +2,16 @@
 //!
 //! What the parser cannot hold comes here behind names that no text can write; `rewritten_tokens` has put them there.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, GroupByExpr, Ident, Join, JoinConstraint, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, VisitorMut,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, Visitor, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
-use crate::base::syntax_walk::walk_mut;
+use crate::base::syntax_walk::{walk, walk_mut};
 
 use super::grouping_sets;
 use super::normalise::{Side, call, constraint, constraint_mut, name_of, of_positions, quoted};
@@ -81,8 +82,8 @@ fn distinct_sets(select: &mut Select) {
 #[derive(Default)]
 struct Aliases {
     known: Vec<Alias>,
-    /// Queries within this place. They have names of their own, and the merged column might be another one there.
-    depth: usize,
+    /// The tables of each query within this place, which hide those of the same names.
+    within: Vec<HashSet<String>>,
 }
 
 struct Alias {
@@ -129,6 +130,14 @@ impl Source {
             Self::Either(..) => None,
         }
     }
+
+    fn tables(&self) -> impl Iterator<Item = &Ident> {
+        let (first, second) = match self {
+            Self::Column(parts) => (parts, None),
+            Self::Either(left, right) => (left, Some(right)),
+        };
+        first.first().into_iter().chain(second.and_then(|right| right.first()))
+    }
 }
 
 impl Aliases {
@@ -155,6 +164,9 @@ impl Aliases {
 
     fn columns(&self, alias: &Ident) -> Option<&[Merged]> {
         let alias = folded(alias);
+        if self.within.iter().any(|tables| tables.contains(&alias)) {
+            return None;
+        }
         self.known.iter().find(|known| known.name == alias).map(|known| known.columns.as_slice())
     }
 
@@ -163,6 +175,10 @@ impl Aliases {
         let [alias, column] = parts else { return None };
         let name = folded(column);
         let merged = self.columns(alias)?.iter().find(|merged| merged.name == name)?;
+        let is_hidden = |table: &Ident| self.within.iter().any(|tables| tables.contains(&table.value));
+        if merged.source.tables().any(is_hidden) {
+            return None;
+        }
         Some(merged.source.read(alias.span, column.span))
     }
 
@@ -236,23 +252,37 @@ fn merge(join: &Join, left: Option<&str>, before: &[Merged]) -> Vec<Merged> {
 impl VisitorMut for Aliases {
     type Break = ();
 
-    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.within.push(tables_of(query));
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
+        self.within.pop();
         ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Expr::CompoundIdentifier(parts) = &*expr
+        if let Expr::CompoundIdentifier(parts) = &*expr
             && let Some(column) = self.column(parts)
         {
             *expr = column;
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The names of the tables of a query and of those within it.
+fn tables_of(query: &Query) -> HashSet<String> {
+    struct Tables(HashSet<String>);
+    impl Visitor for Tables {
+        type Break = ();
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            self.0.extend(name_of(factor));
+            ControlFlow::Continue(())
+        }
+    }
+    let mut tables = Tables(HashSet::new());
+    let _: ControlFlow<()> = walk(query, &mut tables);
+    tables.0
 }

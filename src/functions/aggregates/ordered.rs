@@ -8,6 +8,7 @@ use datafusion::logical_expr::AggregateUDF;
 
 use crate::base::{ErrorReport, SqlState};
 
+use super::super::intervals::length;
 use super::super::signature::list_of;
 use super::super::value::{defect, fail, items, list};
 use super::{Group, Nulls, aggregate};
@@ -46,10 +47,6 @@ pub(super) fn compare(a: &ScalarValue, b: &ScalarValue) -> Ordering {
             _ => a.partial_cmp(b).unwrap_or(Ordering::Equal),
         },
     }
-}
-
-fn length(span: IntervalMonthDayNano) -> i128 {
-    (i128::from(span.months) * 30 + i128::from(span.days)) * 86_400_000_000_000 + i128::from(span.nanoseconds)
 }
 
 fn sorted(group: &Group<'_>) -> Vec<ScalarValue> {

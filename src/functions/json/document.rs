@@ -232,7 +232,7 @@ impl Kind {
         Self::Object(fields)
     }
 
-    fn rank(&self) -> u8 {
+    pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Null => 0,
             Self::Text(_) => 1,

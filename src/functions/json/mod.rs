@@ -8,6 +8,7 @@ mod access;
 mod build;
 mod change;
 mod document;
+mod order_key;
 mod path;
 mod paths;
 mod read;
@@ -17,6 +18,7 @@ use super::overload::Overload;
 
 pub(super) use build::{json_of, object_key};
 pub(super) use document::Json;
+pub(super) use order_key::sort_keys;
 pub(super) use paths::check as check_path;
 
 /// Every function.

@@ -1,12 +1,15 @@
 //! The functions that take a SQL/JSON path. A path travels as its text.
 
+use std::rc::Rc;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
 use crate::base::ErrorReport;
 
 use super::super::overload::{Call, Overload, lenient, strict};
-use super::super::regex::{Flags, Regex};
+use super::super::regex::{Flags, Regex, compiled};
+use super::super::remembered::Remembered;
 use super::super::value::{self, list, null};
 use super::access::{document, stored};
 use super::document::{Json, Kind};
@@ -51,8 +54,13 @@ pub(in crate::functions) fn check(text: &str) -> Result<(), ErrorReport> {
     Path::parse(text, &Patterns).map(drop)
 }
 
-fn path(call: &Call<'_>, place: usize) -> Result<Path, ErrorReport> {
-    Path::parse(call.text(place), &Patterns)
+thread_local! {
+    static KNOWN: Remembered<String, Path> = Remembered::new();
+}
+
+/// A path, parsed once for the rows of a thread.
+fn path(call: &Call<'_>, place: usize) -> Result<Rc<Path>, ErrorReport> {
+    KNOWN.with(|known| known.get(call.text(place).to_owned(), |text| Path::parse(text, &Patterns)))
 }
 
 fn query(call: &Call<'_>) -> Result<Vec<Json>, ErrorReport> {
@@ -87,9 +95,9 @@ fn truth(found: Option<bool>) -> Found {
 pub(super) struct Patterns;
 
 impl Patterns {
-    fn read(pattern: &str, flags: PatternFlags) -> Result<Regex, ErrorReport> {
+    fn read(pattern: &str, flags: PatternFlags) -> Result<Rc<Regex>, ErrorReport> {
         let PatternFlags { ignore_case, dot_stops, line_anchors, literal } = flags;
-        Regex::new(pattern, Flags { ignore_case, dot_stops, line_anchors, expanded: false, literal })
+        compiled(pattern, Flags { ignore_case, dot_stops, line_anchors, expanded: false, literal })
     }
 }
 

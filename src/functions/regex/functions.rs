@@ -1,7 +1,5 @@
 //! `regexp_…`, `substring … FROM`, and the operators `~`.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -10,6 +8,7 @@ use datafusion::common::ScalarValue;
 use crate::base::ErrorReport;
 
 use super::super::overload::{Call, Overload, strict};
+use super::super::remembered::Remembered;
 use super::super::signature::list_of;
 use super::super::value::{self, int4, invalid, list, null};
 use super::similar::{escape_of, regex_of};
@@ -124,26 +123,12 @@ fn counting() -> Vec<Overload> {
 }
 
 thread_local! {
-    /// The pattern of the row before is most often that of the next.
-    static KNOWN: RefCell<HashMap<(String, Flags), Rc<Regex>>> = RefCell::new(HashMap::new());
+    static KNOWN: Remembered<(String, Flags), Regex> = Remembered::new();
 }
 
-/// Patterns that a thread remembers.
-const REMEMBERED: usize = 32;
-
-fn compiled(pattern: &str, flags: Flags) -> Result<Rc<Regex>, ErrorReport> {
-    let key = (pattern.to_owned(), flags);
-    if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).map(Rc::clone)) {
-        return Ok(known);
-    }
-    let regex = Rc::new(Regex::new(pattern, flags)?);
-    KNOWN.with_borrow_mut(|known| {
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(key, Rc::clone(&regex));
-    });
-    Ok(regex)
+/// A pattern, compiled once for the rows of a thread.
+pub(in crate::functions) fn compiled(pattern: &str, flags: Flags) -> Result<Rc<Regex>, ErrorReport> {
+    KNOWN.with(|known| known.get((pattern.to_owned(), flags), |(pattern, flags)| Regex::new(pattern, *flags)))
 }
 
 /// What the letters of a flags argument say, and whether `g` is among them.

@@ -12,7 +12,7 @@ mod parts;
 mod program;
 mod similar;
 
-pub(super) use functions::functions;
+pub(super) use functions::{compiled, functions};
 
 use std::ops::Range;
 

@@ -30,6 +30,7 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("div", "div(numeric, numeric) → numeric"),
     ("factorial", "factorial(bigint) → numeric"),
     ("format", "format(text, VARIADIC any) → text"),
+    ("format[]", "format(text, VARIADIC any[]) → text"),
     ("gen_random_uuid", "gen_random_uuid() → uuid"),
     ("get_bit", "get_bit(bytea, bigint) → integer"),
     ("get_byte", "get_byte(bytea, integer) → integer"),

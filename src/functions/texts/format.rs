@@ -30,8 +30,9 @@ pub(super) fn functions() -> Vec<Overload> {
             Ok(value::text(parts.collect::<Result<Vec<_>, _>>()?.join(call.text(0))))
         })
         .zoned(),
-        lenient("format", "(text) text", format).zoned(),
-        lenient("format", "(text, variadic any) text", format).zoned(),
+        lenient("format", "(text) text", |call| format(call, &[])).zoned(),
+        lenient("format", "(text, variadic any) text", |call| format(call, &call.args[1..])).zoned(),
+        lenient("format[]", "(text, any) text", |call| format(call, &items(&call.args[1])?)).zoned(),
     ]
 }
 
@@ -43,11 +44,23 @@ fn shown(value: &ScalarValue, zone: Tz) -> Result<String, ErrorReport> {
     }
 }
 
-fn format(call: &Call<'_>) -> Found {
+/// The items of an array, of all its dimensions; none of NULL.
+fn items(array: &ScalarValue) -> Result<Vec<ScalarValue>, ErrorReport> {
+    let mut all = Vec::new();
+    for item in value::items(array)? {
+        match &item {
+            ScalarValue::List(_) => all.extend(items(&item)?),
+            _ => all.push(item),
+        }
+    }
+    Ok(all)
+}
+
+fn format(call: &Call<'_>, args: &[ScalarValue]) -> Found {
     if call.is_null(0) {
         return null(call);
     }
-    let mut formatter = Formatter { args: &call.args[1..], next: 0, zone: call.zone };
+    let mut formatter = Formatter { args, next: 0, zone: call.zone };
     let mut out = String::new();
     let mut rest = call.text(0).chars().peekable();
     while let Some(c) = rest.next() {

@@ -12,7 +12,7 @@ use crate::catalog::system::is_system_function;
 use crate::functions::escaped_again;
 use crate::sql::plan::PlanContext;
 
-use super::{array_constants, arrays, hypothetical, intervals, rows, type_names};
+use super::{array_constants, arrays, hypothetical, intervals, rows, type_names, variadic};
 
 /// `FETCH FIRST n ROWS ONLY` is `LIMIT n`.
 pub(super) fn fetch_to_limit(query: &mut Query) -> Result<(), ErrorReport> {
@@ -418,6 +418,9 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
             return Ok(None);
         }
         return Ok(Some(Expr::Tuple(positional(function))));
+    }
+    if let Some(of_array) = variadic::rewrite(&name, function) {
+        return Ok(Some(of_array));
     }
     super::named::to_places(&name, function)?;
     if let Some(counted) = hypothetical::rewrite(function)? {

@@ -33,6 +33,7 @@ mod system;
 mod tables;
 mod type_names;
 mod values;
+mod variadic;
 mod whole_rows;
 mod windows;
 
@@ -56,6 +57,7 @@ pub(super) use samples::{Percentage, percentage};
 pub(super) use series::{is_called as is_row_call, makes_rows};
 pub(super) use shapes::{Side, constraint, constraint_mut, name_of};
 pub(super) use system::quoted;
+pub(super) use variadic::VARIADIC;
 
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings: &Findings) -> Result<(), ErrorReport> {

@@ -233,14 +233,18 @@ pub(in crate::sql) fn is_called(expr: &Expr) -> bool {
         type Break = ();
         fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
             match expression {
-                Expr::Function(function)
-                    if parts(function).is_some_and(|(name, all)| columns(&name, all).is_some()) =>
-                {
-                    ControlFlow::Break(())
-                }
+                Expr::Function(function) if returns_rows(function) => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             }
         }
     }
     walk(expr, &mut Calls).is_break()
+}
+
+/// Whether a call is one of a function that returns rows. Its name and the number of its arguments tell.
+fn returns_rows(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else { return false };
+    let is_plain = function.over.is_none() && function.filter.is_none();
+    let any = || vec![Expr::Value(Value::Null.into()); list.args.len()];
+    is_plain && bare_name(&function.name).is_some_and(|name| columns(&name, any()).is_some())
 }

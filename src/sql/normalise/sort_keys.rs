@@ -1,21 +1,20 @@
 //! Names within the expressions of ORDER BY, and names with a table's: they are columns of FROM, also where an output
 //! column has the name.
 //!
-//! The planner takes them for the output columns, or cannot tell. Where there is such a name, or a subquery, or where groups
-//! become several rows, the keys become hidden columns of the SELECT, and the query around it sorts by them.
+//! The planner takes them for the output columns, or cannot tell. Where there is such a name, or a subquery, the keys become
+//! hidden columns of the SELECT, and the query around it sorts by them.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value,
+    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value,
     ValueWithSpan, Visitor,
 };
 
 use crate::base::syntax_walk::walk;
 
 use super::forms::has_query;
-use super::series;
 use super::system::{quoted, select_from};
 use crate::sql::words::folded;
 
@@ -30,7 +29,7 @@ pub(super) fn hide(query: &mut Query) {
     let renamed = renamed(select);
     // The planner takes more subqueries apart in a SELECT list than in a sort.
     let is_hidden = |key: &Expr| has_query(key) || (!is_name(key) && names_one_of(key, &renamed));
-    if !makes_rows_of_groups(select) && !keys.iter().any(|key| is_hidden(&key.expr)) {
+    if !keys.iter().any(|key| is_hidden(&key.expr)) {
         return;
     }
     for (index, key) in keys.iter_mut().enumerate() {
@@ -54,13 +53,6 @@ pub(super) fn hide(query: &mut Query) {
     if let SetExpr::Select(outer) = query.body.as_mut() {
         outer.from = vec![sqlparser::ast::TableWithJoins { relation, joins: Vec::new() }];
     }
-}
-
-/// Whether the SELECT list makes rows of groups: the planner would sort the groups, and not the rows.
-fn makes_rows_of_groups(select: &Select) -> bool {
-    let is_grouped = !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
-    let makes_rows = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } if series::is_called(expr));
-    is_grouped && select.projection.iter().any(makes_rows)
 }
 
 fn name_of(item: &SelectItem) -> Option<String> {

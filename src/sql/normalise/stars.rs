@@ -4,8 +4,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, OrderBy, Query,
-    Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitorMut,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, OrderBy,
+    OrderByKind, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    ValueWithSpan, VisitorMut,
 };
 
 use crate::base::syntax_walk::walk_mut;
@@ -264,13 +265,24 @@ fn name_columns(select: &mut Select, merged: &Merged) {
 /// conditions of its joins.
 pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
     let mut merged = merged(select, shapes);
-    let is_output = |name: &str| {
-        let is_it = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name);
-        select.projection.iter().any(is_it)
-    };
-    merged.columns.retain(|(name, _)| !is_output(name));
-    if !merged.columns.is_empty() {
-        let _: ControlFlow<()> = walk_mut(order_by, &mut merged);
+    let OrderByKind::Expressions(keys) = &mut order_by.kind else { return };
+    if merged.columns.is_empty() {
+        return;
+    }
+    let outputs: Vec<&Ident> = select.projection.iter().filter_map(output_name).collect();
+    for key in keys {
+        // Within an expression a name is never one of what is selected.
+        let is_output = |name: &Ident| outputs.iter().any(|output| output.value == folded(name));
+        if !matches!(&key.expr, Expr::Identifier(name) if is_output(name)) {
+            let _: ControlFlow<()> = walk_mut(&mut key.expr, &mut merged);
+        }
+    }
+}
+
+fn output_name(item: &SelectItem) -> Option<&Ident> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias),
+        _ => None,
     }
 }
 
