@@ -6,6 +6,8 @@ use datafusion::arrow::temporal_conversions;
 use datafusion::common::ScalarValue;
 use sqlparser::ast::{Expr, Value};
 
+use crate::base::infinite;
+
 use super::dialect::Dialect;
 use super::error::EmitError;
 use super::{quote, types};
@@ -33,6 +35,9 @@ pub(super) fn write(dialect: Dialect, value: &ScalarValue, place: Place) -> Resu
             (DataType::Null, ..) => Ok(null),
             _ => types::cast(dialect, null, &data_type),
         };
+    }
+    if infinite::is_infinite(value) {
+        return Err(EmitError::unsupported("an infinite date or timestamp", dialect));
     }
     match value {
         ScalarValue::Boolean(Some(value)) => Ok(Expr::Value(Value::Boolean(*value).into())),

@@ -6,10 +6,11 @@ use chrono_tz::Tz;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use crate::base::limits::{self, LimitSet};
-use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind};
+use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind, infinite};
 use crate::emit::{Dialect, EmitError, Emitter, emit};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
@@ -170,13 +171,18 @@ pub(super) struct PieceStatement {
 /// # Errors
 /// Whatever a stage says.
 pub(super) fn compile(plan: LogicalPlan, tenant: &Arc<Tenant>) -> Result<Stages, EngineError> {
+    compile_within(plan, tenant, &Emitter)
+}
+
+/// As [`compile`], for stores that can do so much.
+fn compile_within(plan: LogicalPlan, tenant: &Arc<Tenant>, capability: &dyn Capability) -> Result<Stages, EngineError> {
     let guarded = guard::apply(plan.clone(), tenant)?;
-    let routed = route(guarded.clone(), &Emitter)?;
+    let routed = route(guarded.clone(), capability)?;
     let (routed, statements) = match write_pieces(&routed) {
         Ok(statements) => (routed, statements),
         // A dialect that cannot say a larger piece after all still gets its tables; the rest runs in process.
         Err(EngineError::Emit(EmitError::Unsupported { .. })) => {
-            let routed = route(guarded.clone(), &LeavesOnly)?;
+            let routed = route(guarded.clone(), &LeavesOnly(capability))?;
             let statements = write_pieces(&routed)?;
             (routed, statements)
         }
@@ -197,16 +203,52 @@ fn write_piece(piece: &Arc<Piece>) -> Result<PieceStatement, EngineError> {
 }
 
 /// Only the guarded table itself goes to its store.
-struct LeavesOnly;
+struct LeavesOnly<'a>(&'a dyn Capability);
 
-impl Capability for LeavesOnly {
+impl Capability for LeavesOnly<'_> {
     fn supports(&self, store: StoreKind, node: &LogicalPlan) -> bool {
         let is_guarded_leaf = match node {
             LogicalPlan::TableScan(_) => true,
             LogicalPlan::Filter(filter) => matches!(filter.input.as_ref(), LogicalPlan::TableScan(_)),
             _ => false,
         };
-        is_guarded_leaf && Emitter.supports(store, node)
+        is_guarded_leaf && self.0.supports(store, node)
+    }
+}
+
+/// What reads a parameter whose value no store has, because it is infinite, stays in process.
+struct FiniteOnly<'a>(&'a [ScalarValue]);
+
+impl Capability for FiniteOnly<'_> {
+    fn supports(&self, store: StoreKind, node: &LogicalPlan) -> bool {
+        Emitter.supports(store, node) && !self.reads_infinite(node)
+    }
+}
+
+impl FiniteOnly<'_> {
+    fn reads_infinite(&self, node: &LogicalPlan) -> bool {
+        let mut found = false;
+        // The closures never fail.
+        drop(node.apply_expressions(|expr| {
+            found |= expr.exists(|part| Ok(self.is_infinite(part))).unwrap_or(true);
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        }));
+        found
+    }
+
+    fn is_infinite(&self, part: &Expr) -> bool {
+        let Expr::Placeholder(placeholder) = part else { return false };
+        let number = placeholder.id.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+        let value = number.and_then(|number| self.0.get(number.checked_sub(1)?));
+        value.is_none_or(infinite::is_infinite)
+    }
+}
+
+/// As [`compile`], for the values of one run where they are known.
+fn compile_for(plan: LogicalPlan, tenant: &Arc<Tenant>, values: Option<&[ScalarValue]>) -> Result<Stages, EngineError> {
+    match values {
+        Some(values) if values.iter().any(infinite::is_infinite) => compile_within(plan, tenant, &FiniteOnly(values)),
+        Some(_) | None => compile(plan, tenant),
     }
 }
 
@@ -269,7 +311,10 @@ impl Engine {
         values: Vec<ScalarValue>,
     ) -> Result<Bound, EngineError> {
         let mut prepared = Arc::clone(prepared);
-        if matches!(prepared.work, Work::NeedsValues) {
+        // What is infinite cannot travel to a store.
+        let stays_here =
+            matches!(prepared.work, Work::Query(_) | Work::Explain { .. }) && values.iter().any(infinite::is_infinite);
+        if stays_here || matches!(prepared.work, Work::NeedsValues) {
             let types: Vec<Option<SqlType>> = prepared.parameter_types.iter().cloned().map(Some).collect();
             prepared = self.prepare(session, &prepared.statement, &types, Some(&values))?;
         } else if prepared.is_outdated(session) {
@@ -305,7 +350,7 @@ impl Engine {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
         let columns = output_columns(&planned.query, self.limits())?;
-        let stages = compile(planned.query.plan, session.identity().tenant())?;
+        let stages = compile_for(planned.query.plan, session.identity().tenant(), values)?;
         let work = self.ready(&stages, planned.is_preview)?;
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
@@ -328,7 +373,7 @@ impl Engine {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
         let columns = output_columns(&planned.query, self.limits())?;
-        let stages = compile(planned.query.plan, session.identity().tenant())?;
+        let stages = compile_for(planned.query.plan, session.identity().tenant(), values)?;
         let explained = session.with_settings(|settings| explain::explain(&stages, &columns, settings, options));
         let analyze = if options.analyze {
             let query = self.ready(&stages, planned.is_preview)?;

@@ -1,13 +1,14 @@
 //! Arithmetic with PostgreSQL's overflow, division and dates.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{Array, AsArray, IntervalMonthDayNanoArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
-    IntervalUnit, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Float64Type, Int32Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    TimeUnit,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -15,9 +16,10 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 use datafusion::physical_expr_common::datum::apply;
 
 use crate::base::engine_error::wrap;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, Infinity, SqlState};
 
 use super::function::{Function, by_arrays};
+use super::time_columns;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
@@ -102,6 +104,13 @@ fn is_zero(array: &dyn Array) -> Result<bool, DataFusionError> {
     Ok(floats.as_primitive::<Float64Type>().iter().flatten().any(|value| value == 0.0))
 }
 
+/// The days of `date` since 1970, from 4714 BC on.
+const DATES: Range<i32> = -2_440_588..2_145_042_906;
+
+fn overflow(message: &str) -> DataFusionError {
+    wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, message))
+}
+
 fn days(arguments: &ScalarFunctionArgs, sign: i32) -> Result<ColumnarValue, DataFusionError> {
     by_arrays(arguments, |arrays| {
         let dates = cast(&arrays[0], &DataType::Date32)?;
@@ -110,11 +119,11 @@ fn days(arguments: &ScalarFunctionArgs, sign: i32) -> Result<ColumnarValue, Data
         let mut rows = Vec::with_capacity(dates.len());
         for (date, offset) in pairs {
             rows.push(match (date, offset) {
+                (Some(date), Some(_)) if Infinity::of_days(date).is_some() => Some(date),
                 (Some(date), Some(offset)) => {
                     let moved = offset.checked_mul(sign).and_then(|offset| date.checked_add(offset));
-                    Some(moved.ok_or_else(|| {
-                        wrap(ErrorReport::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range"))
-                    })?)
+                    let moved = moved.filter(|date| DATES.contains(date));
+                    Some(moved.ok_or_else(|| overflow("date out of range"))?)
                 }
                 (None, _) | (_, None) => None,
             });
@@ -128,28 +137,38 @@ fn date_difference(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, Data
         let left = cast(&arrays[0], &DataType::Date32)?;
         let right = cast(&arrays[1], &DataType::Date32)?;
         let pairs = left.as_primitive::<Date32Type>().iter().zip(right.as_primitive::<Date32Type>().iter());
-        let rows = pairs.map(|(left, right)| Some(left?.wrapping_sub(right?)));
-        Ok(Arc::new(rows.collect::<datafusion::arrow::array::Int32Array>()))
+        let difference = |(left, right): (Option<i32>, Option<i32>)| {
+            let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
+            match Infinity::of_days(left).or(Infinity::of_days(right)) {
+                Some(_) => Err(overflow("cannot subtract infinite dates")),
+                None => Ok(Some(left.wrapping_sub(right))),
+            }
+        };
+        let rows = pairs.map(difference).collect::<Result<datafusion::arrow::array::Int32Array, _>>()?;
+        Ok(Arc::new(rows))
     })
-}
-
-fn micros(array: &ArrayRef) -> Result<TimestampMicrosecondArray, DataFusionError> {
-    let plain = cast(&cast(array, &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
-    Ok(plain.as_primitive::<Int64Type>().reinterpret_cast::<TimestampMicrosecondType>())
 }
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
+fn span_between(left: i64, right: i64) -> Result<IntervalMonthDayNano, DataFusionError> {
+    if Infinity::of_micros(left).or(Infinity::of_micros(right)).is_some() {
+        return Err(overflow("cannot subtract infinite timestamps"));
+    }
+    let difference = left.wrapping_sub(right);
+    let days = i32::try_from(difference / DAY_MICROS).unwrap_or_default();
+    Ok(IntervalMonthDayNano::new(0, days, (difference % DAY_MICROS) * 1_000))
+}
+
 /// Days and the rest of the time, never months.
 fn timestamp_difference(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
     by_arrays(arguments, |arrays| {
-        let (left, right) = (micros(&arrays[0])?, micros(&arrays[1])?);
-        let rows = left.iter().zip(right.iter()).map(|(left, right)| {
-            let difference = left?.wrapping_sub(right?);
-            let days = i32::try_from(difference / DAY_MICROS).unwrap_or_default();
-            Some(IntervalMonthDayNano::new(0, days, (difference % DAY_MICROS) * 1_000))
+        let (left, right) = (time_columns::micros(&arrays[0])?, time_columns::micros(&arrays[1])?);
+        let rows = left.iter().zip(right.iter()).map(|(left, right)| match (left, right) {
+            (Some(left), Some(right)) => span_between(left, right).map(Some),
+            (None, _) | (_, None) => Ok(None),
         });
-        Ok(Arc::new(rows.collect::<IntervalMonthDayNanoArray>()))
+        Ok(Arc::new(rows.collect::<Result<IntervalMonthDayNanoArray, _>>()?))
     })
 }
 

@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::base::engine_error::{report, wrap};
-use crate::base::{ErrorReport, InternalError, RequestClock, SqlState, UserFacing};
+use crate::base::{ErrorReport, InternalError, RequestClock, SqlState, UserFacing, infinite};
 
 use super::clock;
 
@@ -89,7 +89,7 @@ fn fit(value: &ScalarValue, wanted: &DataType, number: usize) -> Result<ScalarVa
     if value.data_type() == *wanted {
         return Ok(value.clone());
     }
-    value.cast_to(wanted).map_err(|_| {
+    infinite::converted(value, wanted).map_err(|_| {
         wrap(ErrorReport::new(
             SqlState::DATATYPE_MISMATCH,
             format!("the value of parameter ${number} does not fit its type"),

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
 
 use crate::base::types::UTC;
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, Infinity, SqlState};
 
 use super::literal::in_zone;
 use super::numeric::Big;
@@ -66,15 +66,19 @@ fn moved() -> Vec<Overload> {
         strict("age", "(timestamp, timestamp) interval", |call| age(call.micros(0), call.micros(1), Tz::UTC)),
         strict("age", "(timestamptz, timestamptz) interval", |call| age(call.micros(0), call.micros(1), call.zone))
             .zoned(),
-        strict("timezone", "(interval, timestamp) timestamptz", |call| moment(call.micros(1) - zone_offset(call)?)),
+        strict("timezone", "(interval, timestamp) timestamptz", |call| moment(shifted(call, -1)?)),
         strict("timezone", "(interval, timestamptz) timestamp", |call| {
-            Ok(ScalarValue::TimestampMicrosecond(Some(call.micros(1) + zone_offset(call)?), None))
+            Ok(ScalarValue::TimestampMicrosecond(Some(shifted(call, 1)?), None))
         }),
-        strict("isfinite", "(date) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
-        strict("isfinite", "(timestamp) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
-        strict("isfinite", "(timestamptz) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
+        strict("isfinite", "(date) bool", is_finite),
+        strict("isfinite", "(timestamp) bool", is_finite),
+        strict("isfinite", "(timestamptz) bool", is_finite),
         strict("isfinite", "(interval) bool", |_| Ok(ScalarValue::Boolean(Some(true)))),
     ]
+}
+
+fn is_finite(call: &Call<'_>) -> Found {
+    Ok(ScalarValue::Boolean(Some(call.args.first().and_then(Infinity::of).is_none())))
 }
 
 fn spans() -> Vec<Overload> {
@@ -164,10 +168,22 @@ fn to_timestamp(call: &Call<'_>) -> Found {
     if seconds.is_nan() {
         return Err(out_of_range("timestamp cannot be NaN"));
     }
+    if seconds.is_infinite() {
+        return moment(if seconds > 0.0 { Infinity::Late } else { Infinity::Early }.micros());
+    }
     if !(-210_866_803_200.0..9_224_318_016_000.0).contains(&seconds) {
         return Err(out_of_range(format!("timestamp out of range: \"{seconds}\"")));
     }
     moment((seconds * 1e6).round_ties_even() as i64)
+}
+
+/// A moment of a zone that is so far east of UTC, or the other way round.
+fn shifted(call: &Call<'_>, sign: i64) -> Result<i64, ErrorReport> {
+    let micros = call.micros(1);
+    if Infinity::of_micros(micros).is_some() {
+        return Ok(micros);
+    }
+    micros.checked_add(sign * zone_offset(call)?).ok_or_else(|| out_of_range("timestamp out of range"))
 }
 
 /// Microseconds east of UTC.
@@ -181,6 +197,12 @@ fn zone_offset(call: &Call<'_>) -> Result<i64, ErrorReport> {
 }
 
 fn binned(call: &Call<'_>) -> Result<i64, ErrorReport> {
+    if Infinity::of_micros(call.micros(1)).is_some() {
+        return Ok(call.micros(1));
+    }
+    if Infinity::of_micros(call.micros(2)).is_some() {
+        return Err(out_of_range("origin out of range"));
+    }
     let stride = call.interval(0);
     if stride.months != 0 {
         return Err(unsupported("timestamps cannot be binned into intervals containing months or years"));
@@ -308,6 +330,10 @@ fn days_of_month(year: i32, month: u32) -> i64 {
 
 /// Years, months and days on the calendar between two moments (`timestamp_age`).
 fn age(later: i64, earlier: i64, zone: Tz) -> Found {
+    if [later, earlier].into_iter().any(|micros| Infinity::of_micros(micros).is_some()) {
+        // PostgreSQL has this error for some of them, and takes the others for dates of the year 294277.
+        return Err(out_of_range("timestamp out of range"));
+    }
     let local = |micros: i64| -> Result<NaiveDateTime, ErrorReport> {
         Ok(naive(micros)?.and_utc().with_timezone(&zone).naive_local())
     };

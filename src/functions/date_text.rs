@@ -3,6 +3,8 @@
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
+use crate::base::Infinity;
+
 use super::date_words::{is_known, is_weekday, month, named_zone, short_zone};
 
 /// What is wrong with a text.
@@ -16,8 +18,6 @@ pub(super) enum Wrong {
     Zone(String),
     /// More hours from UTC than there are.
     Displacement,
-    /// `infinity`, which no type here holds.
-    Infinite,
 }
 
 /// The day that a text names.
@@ -29,6 +29,8 @@ pub(super) enum Day {
     Today(i32),
     /// This very moment.
     Now,
+    /// After or before all others.
+    Infinite(Infinity),
 }
 
 /// The zone that a text names.
@@ -65,6 +67,8 @@ enum Field {
     Clock(String),
     /// With a sign before it.
     Offset(String),
+    /// `-infinity`
+    Early,
 }
 
 /// Reads a text. Numbers alone are a time where only a time is wanted.
@@ -152,8 +156,9 @@ fn signed_field(text: &str) -> Read<(Option<Field>, usize)> {
         let field = format!("{}{}", &text[..1], &rest[..length]);
         return Ok((Some(Field::Offset(field)), 1 + blanks + length));
     }
-    match rest.starts_with("inf") {
-        true => Err(Wrong::Infinite),
+    let letters = run(rest, |c| c.is_ascii_alphabetic());
+    match text.starts_with('-') && rest[..letters] == *Infinity::Late.word() {
+        true => Ok((Some(Field::Early), 1 + blanks + letters)),
         false => Err(Wrong::Format),
     }
 }
@@ -213,6 +218,7 @@ impl Reader {
                 let zone = offset(text)?;
                 once(&mut self.written.zone, zone)
             }
+            Field::Early => once(&mut self.written.day, Day::Infinite(Infinity::Early)),
         }
     }
 
@@ -338,7 +344,7 @@ impl Reader {
                 self.epoch = true;
                 once(&mut self.written.day, Day::Of(NaiveDate::default()))
             }
-            "infinity" | "inf" => Err(Wrong::Infinite),
+            "infinity" => once(&mut self.written.day, Day::Infinite(Infinity::Late)),
             "allballs" => {
                 self.written.zone = Some(Zone::Offset(0));
                 once(&mut self.written.time, 0)
@@ -488,6 +494,8 @@ mod tests {
             assert_eq!(day(text), expected, "{text}");
         }
         assert_eq!(day(" Tomorrow "), Some(Day::Today(1)));
+        assert_eq!(day("Infinity 10:20"), Some(Day::Infinite(Infinity::Late)));
+        assert_eq!(day("- infinity"), Some(Day::Infinite(Infinity::Early)));
         assert_eq!(read("2025-150", false).unwrap().day, expected);
     }
 
@@ -502,8 +510,10 @@ mod tests {
             ("2025-05-30 10:20+25", Wrong::Displacement),
             ("2025-05-30 10:20 2025-01-01", Wrong::Format),
             ("2025.150", Wrong::Format),
-            ("infinity", Wrong::Infinite),
-            ("-infinity", Wrong::Infinite),
+            ("inf", Wrong::Format),
+            ("+infinity", Wrong::Format),
+            ("-infinityx", Wrong::Format),
+            ("infinity 2025-01-01", Wrong::Format),
             ("May 2025", Wrong::Format),
         ] {
             assert_eq!(read(text, false).unwrap_err(), wrong, "{text}");

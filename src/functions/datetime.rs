@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, TimestampMicrosecondArray,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -12,12 +14,13 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::UTC;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, Infinity, SqlState};
 
 use super::arithmetic::MICROSECOND;
 use super::function::by_arrays;
 use super::literal::in_zone;
 use super::overload::{Overload, columns};
+use super::time_columns;
 
 pub(super) fn functions() -> Vec<Overload> {
     let mut all = Vec::new();
@@ -159,6 +162,10 @@ fn extract(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionEr
                 continue;
             }
             let field = fields.value(row).to_lowercase();
+            if let Some(infinity) = moments.infinity(row) {
+                rows.push(infinite_field(infinity, &field, arrays[1].data_type(), whole)?);
+                continue;
+            }
             check_field(&field, arrays[1].data_type(), whole)?;
             let micros = moments.field(row, &field).ok_or_else(|| unknown_field(&field, arrays[1].data_type()))?;
             rows.push(Some(micros));
@@ -169,17 +176,64 @@ fn extract(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionEr
                 let rows = rows.into_iter().map(|micros| micros.map(|micros| micros / unit));
                 Ok(Arc::new(rows.collect::<Decimal128Array>().with_precision_and_scale(precision, scale)?) as ArrayRef)
             }
-            #[expect(clippy::cast_precision_loss, reason = "date_part is double precision")]
-            _ => Ok(Arc::new(
-                rows.into_iter().map(|micros| micros.map(|micros| micros as f64 / 1e6)).collect::<Float64Array>(),
-            )),
+            _ => Ok(Arc::new(rows.into_iter().map(|micros| micros.map(as_float)).collect::<Float64Array>())),
         }
     })
 }
 
+/// The fields of what is infinite, which no field of another moment reaches.
+const INFINITE_FIELDS: [(Infinity, i128); 2] = [(Infinity::Late, i128::MAX), (Infinity::Early, i128::MIN)];
+
+#[expect(clippy::cast_precision_loss, reason = "date_part is double precision")]
+fn as_float(micros: i128) -> f64 {
+    match INFINITE_FIELDS.iter().find(|(_, field)| *field == micros) {
+        Some((Infinity::Late, _)) => f64::INFINITY,
+        Some((Infinity::Early, _)) => f64::NEG_INFINITY,
+        None => micros as f64 / 1e6,
+    }
+}
+
+/// A field of what is infinite: those that grow with time are infinite, those that come again and again are NULL.
+fn infinite_field(
+    infinity: Infinity,
+    field: &str,
+    data_type: &DataType,
+    extracting: bool,
+) -> Result<Option<i128>, DataFusionError> {
+    let grows = matches!(
+        field,
+        "year"
+            | "years"
+            | "decade"
+            | "decades"
+            | "century"
+            | "centuries"
+            | "millennium"
+            | "millennia"
+            | "julian"
+            | "isoyear"
+            | "epoch"
+    );
+    if !grows {
+        if *data_type == DataType::Date32 {
+            check_field(field, data_type, extracting)?;
+        }
+        return if time_field(0, field).is_some() { Ok(None) } else { Err(unknown_field(field, data_type)) };
+    }
+    if extracting {
+        let message = format!("extract of \"{field}\" from an infinite date or timestamp is not supported");
+        return Err(wrap(
+            ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .with_detail("It is infinite, and a numeric is finite here.")
+                .with_hint("Use date_part, or ask isfinite first."),
+        ));
+    }
+    Ok(INFINITE_FIELDS.iter().find(|(known, _)| *known == infinity).map(|(_, field)| *field))
+}
+
 /// What fields can be read from; every field comes in millionths.
 enum Moments {
-    Times { array: TimestampMicrosecondArray },
+    Times { array: Int64Array },
     Spans { array: ArrayRef },
 }
 
@@ -188,12 +242,17 @@ impl Moments {
         if matches!(array.data_type(), DataType::Interval(_)) {
             return Ok(Self::Spans { array: Arc::clone(array) });
         }
-        let plain = if matches!(array.data_type(), DataType::Time64(_)) {
-            cast(array, &DataType::Int64)?
-        } else {
-            cast(&cast(array, &SqlType::Timestamptz.arrow())?, &DataType::Int64)?
-        };
-        Ok(Self::Times { array: plain.as_primitive::<Int64Type>().reinterpret_cast() })
+        if matches!(array.data_type(), DataType::Time64(_)) {
+            return Ok(Self::Times { array: cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone() });
+        }
+        Ok(Self::Times { array: time_columns::micros(array)? })
+    }
+
+    fn infinity(&self, row: usize) -> Option<Infinity> {
+        match self {
+            Self::Times { array } => Infinity::of_micros(array.value(row)),
+            Self::Spans { .. } => None,
+        }
     }
 
     fn field(&self, row: usize, field: &str) -> Option<i128> {
@@ -270,8 +329,7 @@ fn date_trunc(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusio
     by_arrays(arguments, |arrays| {
         let fields = cast(&arrays[0], &DataType::Utf8)?;
         let fields = fields.as_string::<i32>();
-        let plain = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
-        let plain = plain.as_primitive::<Int64Type>();
+        let plain = time_columns::micros(&arrays[1])?;
         let zones = match arrays.get(2) {
             Some(zones) => Some(cast(zones, &DataType::Utf8)?),
             None => None,
@@ -281,6 +339,11 @@ fn date_trunc(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusio
         for row in 0..plain.len() {
             if fields.is_null(row) || plain.is_null(row) {
                 rows.push(None);
+                continue;
+            }
+            // PostgreSQL does not even look at the field and the zone.
+            if Infinity::of_micros(plain.value(row)).is_some() {
+                rows.push(Some(plain.value(row)));
                 continue;
             }
             let name = zones.as_ref().map(|zones| zones.as_string::<i32>().value(row));
@@ -375,12 +438,15 @@ fn timezone(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionE
         let zones = cast(&arrays[0], &DataType::Utf8)?;
         let zones = zones.as_string::<i32>();
         let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
-        let plain = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
-        let plain = plain.as_primitive::<Int64Type>();
+        let plain = time_columns::micros(&arrays[1])?;
         let mut rows = Vec::with_capacity(plain.len());
         for row in 0..plain.len() {
             if zones.is_null(row) || plain.is_null(row) {
                 rows.push(None);
+                continue;
+            }
+            if Infinity::of_micros(plain.value(row)).is_some() {
+                rows.push(Some(plain.value(row)));
                 continue;
             }
             rows.push(shift(plain.value(row), zone_of(zones.value(row))?, to_wall));

@@ -38,13 +38,8 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
             Ok(ScalarValue::Utf8(Some(text.to_owned())))
         }
-        SqlType::Date => Ok(ScalarValue::Date32(Some(date(text)?))),
+        SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz => moment(text, sql_type, zone),
         SqlType::Time => time(text),
-        SqlType::Timestamp => {
-            let moment = date_time(text, sql_type)?.0;
-            Ok(ScalarValue::TimestampMicrosecond(Some(moment.and_utc().timestamp_micros()), None))
-        }
-        SqlType::Timestamptz => timestamptz(text, zone),
         SqlType::Interval => Ok(ScalarValue::IntervalMonthDayNano(Some(interval(text)?))),
         SqlType::Uuid => uuid::Uuid::parse_str(text.trim())
             .map(|value| ScalarValue::FixedSizeBinary(16, Some(value.as_bytes().to_vec())))
@@ -197,10 +192,18 @@ fn decimal_digits(text: &str) -> Option<(bool, String, i64)> {
     Some((negative, digits, i64::try_from(fraction.len()).ok()? - exponent))
 }
 
-/// Days since 1970.
-fn date(text: &str) -> Result<i32, ErrorReport> {
-    let (moment, _) = date_time(text, &SqlType::Date)?;
-    Ok(moment.date().num_days_from_ce() - 719_163)
+/// A date or a timestamp.
+fn moment(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorReport> {
+    let written = written(text, sql_type)?;
+    if let Some(Day::Infinite(infinity)) = written.day {
+        return infinity.value(&sql_type.arrow()).ok_or_else(|| invalid_time(sql_type, text));
+    }
+    let moment = date_time(text, sql_type, &written)?;
+    Ok(match sql_type {
+        SqlType::Date => ScalarValue::Date32(Some(moment.date().num_days_from_ce() - 719_163)),
+        SqlType::Timestamptz => timestamptz(moment, written.zone, zone),
+        _ => ScalarValue::TimestampMicrosecond(Some(moment.and_utc().timestamp_micros()), None),
+    })
 }
 
 /// A time that is told by the clock: `now`, or a day beside today.
@@ -226,7 +229,7 @@ pub fn relative(text: &str, sql_type: &SqlType) -> Option<Relative> {
         Day::Today(days) if *sql_type != SqlType::Time => {
             Some(Relative { is_now: false, days, micros: written.time.filter(|_| *sql_type != SqlType::Date) })
         }
-        Day::Today(_) | Day::Of(_) => None,
+        Day::Today(_) | Day::Of(_) | Day::Infinite(_) => None,
     }
 }
 
@@ -241,10 +244,6 @@ fn written(text: &str, sql_type: &SqlType) -> Result<Written, ErrorReport> {
             let message = format!("time zone displacement out of range: \"{text}\"");
             ErrorReport::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT, message)
         }
-        Wrong::Infinite => {
-            ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "infinite dates and times are not supported")
-                .with_hint("Use a date that is far enough away, or NULL.")
-        }
     })
 }
 
@@ -254,36 +253,35 @@ fn by_clock(text: &str) -> ErrorReport {
         .with_hint("Use current_date or now() with an interval.")
 }
 
-/// A date with or without a time, and its zone.
-fn date_time(text: &str, sql_type: &SqlType) -> Result<(NaiveDateTime, Option<Zone>), ErrorReport> {
-    let written = written(text, sql_type)?;
+/// A date of the calendar, with or without a time.
+fn date_time(text: &str, sql_type: &SqlType, written: &Written) -> Result<NaiveDateTime, ErrorReport> {
     let day = match written.day {
         Some(Day::Of(day)) => day,
         Some(Day::Today(_) | Day::Now) => return Err(by_clock(text)),
-        None => return Err(invalid_time(sql_type, text)),
+        Some(Day::Infinite(_)) | None => return Err(invalid_time(sql_type, text)),
     };
     let moment = chrono::Duration::microseconds(written.time.unwrap_or_default());
     let moment = day.and_time(NaiveTime::MIN).checked_add_signed(moment);
-    Ok((moment.ok_or_else(|| field_out_of_range(text))?, written.zone))
+    moment.ok_or_else(|| field_out_of_range(text))
 }
 
 fn time(text: &str) -> Result<ScalarValue, ErrorReport> {
     let written = written(text, &SqlType::Time)?;
     match (written.time, written.day) {
+        (_, Some(Day::Infinite(_))) => Err(invalid_time(&SqlType::Time, text)),
         (Some(time), _) => Ok(ScalarValue::Time64Microsecond(Some(time))),
         (None, Some(Day::Now)) => Err(by_clock(text)),
         (None, _) => Err(invalid_time(&SqlType::Time, text)),
     }
 }
 
-fn timestamptz(text: &str, zone: Tz) -> Result<ScalarValue, ErrorReport> {
-    let (moment, written) = date_time(text, &SqlType::Timestamptz)?;
+fn timestamptz(moment: NaiveDateTime, written: Option<Zone>, zone: Tz) -> ScalarValue {
     let micros = match written {
         None => in_zone(moment, zone),
         Some(Zone::Offset(seconds)) => moment.and_utc().timestamp_micros() - seconds * 1_000_000,
         Some(Zone::Named(zone)) => in_zone(moment, zone),
     };
-    Ok(ScalarValue::TimestampMicrosecond(Some(micros), Some(Arc::from(UTC))))
+    ScalarValue::TimestampMicrosecond(Some(micros), Some(Arc::from(UTC)))
 }
 
 /// The moment that a wall clock in a zone shows. In the hour that a clock skips, the time before the change counts.

@@ -39,6 +39,8 @@ mod signature;
 mod table;
 mod text;
 mod texts;
+mod time_calls;
+mod time_columns;
 mod type_tags;
 mod value;
 
@@ -52,4 +54,6 @@ pub use sets::series;
 pub use table::{FunctionKind, FunctionRow, Rendering, find, rows};
 pub use text::differs_as_text;
 pub use texts::escaped_again;
+pub use time_calls::{moved_time, time_cast};
+pub use time_columns::is_time_cast;
 pub use type_tags::as_nullable;

@@ -15,11 +15,11 @@ use datafusion::logical_expr::{
 };
 
 use crate::base::engine_error::wrap;
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, SqlState, infinite};
 
 use super::function::{Invoke, Returns, by_arrays};
 use super::signature::{Argument, CallSignature, Chosen, choose};
-use super::value;
+use super::{time_columns, value};
 
 /// The arguments of one row.
 pub(super) struct Call<'a> {
@@ -234,10 +234,17 @@ impl Overloaded {
         let chosen = self.definition.choose_by_types(&types, &literals).map_err(wrap)?;
         for (argument, wanted) in arguments.args.iter_mut().zip(&chosen.arguments) {
             if argument.data_type() != *wanted {
-                *argument = argument.cast_to(wanted, None)?;
+                *argument = as_type(argument, wanted)?;
             }
         }
         Ok(&self.definition.overloads[chosen.index])
+    }
+}
+
+fn as_type(value: &ColumnarValue, wanted: &DataType) -> Result<ColumnarValue, DataFusionError> {
+    match value {
+        ColumnarValue::Scalar(value) => Ok(ColumnarValue::Scalar(infinite::converted(value, wanted)?)),
+        ColumnarValue::Array(array) => Ok(ColumnarValue::Array(time_columns::converted(array, wanted)?)),
     }
 }
 

@@ -14,11 +14,12 @@ use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use crate::base::ErrorReport;
 use crate::base::engine_error::report;
+use crate::base::{ErrorReport, Infinity};
 
 use super::datetime::wall_clock;
 use super::function::{Function, by_arrays};
+use super::time_columns;
 use super::value::defect;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
@@ -55,6 +56,9 @@ pub fn differs_as_text(data_type: &DataType) -> bool {
 
 /// Every value as text.
 pub(super) fn texts(array: &ArrayRef, zone: Tz) -> Result<ArrayRef, DataFusionError> {
+    if *array.data_type() == DataType::Date32 {
+        return time_columns::date_texts(array);
+    }
     if !differs_as_text(array.data_type()) {
         return Ok(cast(array, &DataType::Utf8)?);
     }
@@ -76,12 +80,8 @@ fn value_text(array: &ArrayRef, row: usize, zone: Tz) -> Result<String, DataFusi
             float_text(value, &value.to_string(), &format!("{value:e}"), 15)
         }
         DataType::Timestamp(_, with_zone) => {
-            let plain = cast(
-                &cast(array, &DataType::Timestamp(super::arithmetic::MICROSECOND, with_zone.clone()))?,
-                &DataType::Int64,
-            )?;
             let zone = with_zone.as_ref().map(|_| zone);
-            timestamp_text(plain.as_primitive::<Int64Type>().value(row), zone)
+            timestamp_text(time_columns::micros(&array.slice(row, 1))?.value(0), zone)
         }
         DataType::Time64(_) => {
             let micros = cast(&cast(array, &DataType::Time64(super::arithmetic::MICROSECOND))?, &DataType::Int64)?;
@@ -118,6 +118,9 @@ fn float_text(value: f64, plain: &str, scientific: &str, digits: i32) -> String 
 }
 
 fn timestamp_text(micros: i64, zone: Option<Tz>) -> String {
+    if let Some(infinity) = Infinity::of_micros(micros) {
+        return infinity.word().to_owned();
+    }
     let Some((wall, offset_seconds)) = wall_clock(micros, zone.unwrap_or(Tz::UTC)) else { return String::new() };
     let mut text = format!("{:04}-{:02}-{:02} ", wall.year(), wall.month(), wall.day());
     let of_day = i64::from(wall.num_seconds_from_midnight()) * 1_000_000 + i64::from(wall.nanosecond() / 1_000);

@@ -13,6 +13,8 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::base::Infinity;
+
 use super::function::{Function, by_arrays};
 
 type Columns = Result<ArrayRef, DataFusionError>;
@@ -121,6 +123,10 @@ fn rounded(micros: i64, digits: i64) -> i64 {
 /// Timestamps count from 2000 in PostgreSQL, and are rounded away from there.
 const EPOCH: i64 = 946_684_800_000_000;
 
+fn rounded_moment(micros: i64, digits: i64) -> i64 {
+    if Infinity::of_micros(micros).is_some() { micros } else { rounded(micros - EPOCH, digits) + EPOCH }
+}
+
 fn round_time(arrays: &[ArrayRef]) -> Columns {
     let digits = cast(&arrays[1], &DataType::Int64)?;
     let digits = digits.as_primitive::<Int64Type>();
@@ -128,7 +134,7 @@ fn round_time(arrays: &[ArrayRef]) -> Columns {
     Ok(match arrays[0].data_type() {
         DataType::Timestamp(_, _) => {
             let moments = arrays[0].as_primitive::<TimestampMicrosecondType>();
-            let rows = moments.iter().enumerate().map(|(row, one)| Some(rounded(one? - EPOCH, at(row)) + EPOCH));
+            let rows = moments.iter().enumerate().map(|(row, one)| Some(rounded_moment(one?, at(row))));
             let array: datafusion::arrow::array::TimestampMicrosecondArray = rows.collect();
             Arc::new(array.with_timezone_opt(moments.timezone()))
         }

@@ -5,7 +5,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, Infinity, SqlState, infinite};
 
 use super::overload::Call;
 
@@ -99,7 +99,8 @@ impl Call<'_> {
             Some(ScalarValue::TimestampMicrosecond(Some(micros), _) | ScalarValue::Time64Microsecond(Some(micros))) => {
                 *micros
             }
-            Some(ScalarValue::Date32(Some(days))) => i64::from(*days) * 86_400_000_000,
+            Some(ScalarValue::Date32(Some(days))) => Infinity::of_days(*days)
+                .map_or_else(|| i64::from(*days).saturating_mul(86_400_000_000), Infinity::micros),
             _ => 0,
         }
     }
@@ -169,7 +170,7 @@ pub(super) fn fitted(value: ScalarValue, wanted: &DataType) -> Result<ScalarValu
         let digits = rescaled(*digits, *from, *to).ok_or_else(overflow)?;
         return Ok(ScalarValue::Decimal128(Some(digits), *precision, *to));
     }
-    value.cast_to(wanted).map_err(defect)
+    infinite::converted(&value, wanted).map_err(defect)
 }
 
 /// `value overflows numeric format`

@@ -7,11 +7,11 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::base::SqlType;
+use crate::base::{Infinity, SqlType};
 use crate::tenancy::{Admission, Cell, Policy, Tenant};
 
 /// The columns that a policy compares, as texts.
@@ -118,6 +118,10 @@ impl<'a> Writer<'a> {
             out.push_str("null");
             return Ok(());
         }
+        if let Some(infinity) = infinity_at(self.column, row) {
+            out.push_str(&json_text(infinity.word()));
+            return Ok(());
+        }
         let Some(formatter) = &self.formatter else {
             return write_list(out, self.column, row);
         };
@@ -144,6 +148,14 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
+}
+
+/// What is infinite is no day of the calendar.
+fn infinity_at(column: &dyn Array, row: usize) -> Option<Infinity> {
+    if let Some(dates) = column.as_primitive_opt::<Date32Type>() {
+        return Infinity::of_days(dates.value(row));
+    }
+    column.as_primitive_opt::<TimestampMicrosecondType>().and_then(|moments| Infinity::of_micros(moments.value(row)))
 }
 
 fn write_float(out: &mut String, shown: &str) {

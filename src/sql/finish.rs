@@ -7,13 +7,13 @@ use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
-use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, Sort, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
 
 use crate::base::engine_error::wrap;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::type_name;
 
 use super::interval_keys::{self, any_interval, is_interval, no_interval_key};
@@ -60,11 +60,15 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             moved(operation, schema, operators)
         }
         Expr::WindowFunction(call) => order_window(call, schema, operators),
-        Expr::AggregateFunction(call) => {
+        Expr::AggregateFunction(mut call) => {
+            let sorted = order_keys(&mut call.params.order_by, schema, operators)?;
             if call.params.distinct && any_interval(&call.params.args, schema)? {
                 return distinct_intervals(call, operators);
             }
-            Ok(Transformed::no(Expr::AggregateFunction(call)))
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), sorted))
+        }
+        Expr::SetComparison(comparison) if is_interval(&comparison.expr, schema)? => {
+            interval_keys::quantified(comparison, operators).map(Transformed::yes)
         }
         Expr::InList(list) if is_interval(&list.expr, schema)? => {
             interval_keys::list(list, operators).map(Transformed::yes)
@@ -141,14 +145,21 @@ fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> R
     Ok(Transformed::yes(binary(left, op, right)))
 }
 
-fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    let mut changed = interval_keys::partitions(&mut call, schema, operators)?;
-    for key in &mut call.params.order_by {
+/// Whether one of the keys is another now.
+fn order_keys(keys: &mut [Sort], schema: &DFSchema, operators: &Operators) -> Result<bool, DataFusionError> {
+    let mut changed = false;
+    for key in keys {
         let bare = std::mem::replace(&mut key.expr, Expr::Literal(ScalarValue::Null, None));
         let done = ordered(bare, schema, operators)?;
         changed |= done.transformed;
         key.expr = done.data;
     }
+    Ok(changed)
+}
+
+fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let partitioned = interval_keys::partitions(&mut call, schema, operators)?;
+    let changed = order_keys(&mut call.params.order_by, schema, operators)? || partitioned;
     Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
 }
 
@@ -181,6 +192,12 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         return Ok(Transformed::no(Expr::Cast(cast)));
     }
     let from = cast.expr.get_type(schema)?;
+    if let Expr::Literal(value, _) = cast.expr.as_ref()
+        && infinite::is_infinite(value)
+        && let Ok(value) = infinite::converted(value, &wanted)
+    {
+        return Ok(Transformed::yes(Expr::Literal(value, None)));
+    }
     if operators.is_utc() {
         if let (Expr::Literal(value, _), true) = (cast.expr.as_ref(), crosses_zones(&from, &wanted))
             && let Ok(value) = value.cast_to(&wanted)

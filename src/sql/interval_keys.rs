@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
-use datafusion::logical_expr::expr::{Case, InList, InSubquery, WindowFunction};
+use datafusion::logical_expr::expr::{Case, InList, InSubquery, SetComparison, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, lit,
 };
@@ -124,13 +124,25 @@ pub(super) fn list(list: InList, operators: &Operators) -> Result<Expr> {
 
 /// `i IN (SELECT …)`
 pub(super) fn membership(membership: InSubquery, operators: &Operators) -> Result<Expr> {
-    let Subquery { subquery, outer_ref_columns, spans } = membership.subquery;
-    let column = subquery.schema().columns().into_iter().next().map(Expr::Column);
-    let Some(column) = column else { return Err(no_interval_key("IN")) };
-    let lengths = vec![length(column, operators)?.alias(HIDDEN)];
-    let subquery = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery)).project(lengths)?.build()?;
-    let subquery = Subquery { subquery: Arc::new(subquery), outer_ref_columns, spans };
-    Ok(Expr::InSubquery(InSubquery::new(Box::new(length(*membership.expr, operators)?), subquery, membership.negated)))
+    let subquery = lengths(membership.subquery, operators)?;
+    let expr = length(*membership.expr, operators)?;
+    Ok(Expr::InSubquery(InSubquery::new(Box::new(expr), subquery, membership.negated)))
+}
+
+/// `i = ANY (SELECT …)`
+pub(super) fn quantified(comparison: SetComparison, operators: &Operators) -> Result<Expr> {
+    let subquery = lengths(comparison.subquery, operators)?;
+    let expr = Box::new(length(*comparison.expr, operators)?);
+    Ok(Expr::SetComparison(SetComparison { expr, subquery, ..comparison }))
+}
+
+/// The lengths of the one column of a subquery.
+fn lengths(subquery: Subquery, operators: &Operators) -> Result<Subquery> {
+    let columns = subquery.subquery.schema().columns();
+    let [column] = columns.as_slice() else { return Err(no_interval_key("a subquery")) };
+    let lengths = vec![length(Expr::Column(column.clone()), operators)?.alias(HIDDEN)];
+    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery)).project(lengths)?.build()?;
+    Ok(Subquery { subquery: Arc::new(plan), ..subquery })
 }
 
 /// `CASE i WHEN …`

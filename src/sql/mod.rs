@@ -29,6 +29,7 @@ mod operators_json;
 mod operators_numbers;
 mod operators_times;
 mod parameters;
+mod peer_frames;
 mod plan;
 mod recursion;
 mod rewritten_tokens;

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use sqlparser::ast::BinaryOperator;
 
 use crate::base::engine_error::wrap;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::literal;
 use crate::functions::{check_window_arguments, differs_as_text, type_name};
 
@@ -564,8 +564,8 @@ pub(super) fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 /// A cast; a constant is cast at once where nothing is lost.
 pub(super) fn convert(expr: Expr, wanted: &DataType) -> Expr {
     if let Expr::Literal(value, _) = &expr
-        && !crosses_zones(&value.data_type(), wanted)
-        && let Ok(cast) = value.cast_to(wanted)
+        && (!crosses_zones(&value.data_type(), wanted) || infinite::is_infinite(value))
+        && let Ok(cast) = infinite::converted(value, wanted)
     {
         return Expr::Literal(cast, None);
     }

@@ -19,7 +19,7 @@ use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
 use super::{
-    check, correlation, digits, errors, expansion, finish, normalise, parameters, recursion, row_limits,
+    check, correlation, digits, errors, expansion, finish, normalise, parameters, peer_frames, recursion, row_limits,
     set_operations, settle,
 };
 
@@ -170,7 +170,7 @@ fn typed_plan(
     let settled = settle::plan(recursion::plan(raw, provider.operators())?, provider.operators())?;
     let settled = row_limits::plan(set_operations::plan(settled)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
-    let finished = finish::plan(coerce(filled)?, provider.operators())?;
+    let finished = finish::plan(coerce(peer_frames::plan(filled)?)?, provider.operators())?;
     Ok((correlation::plan(finished)?, types))
 }
 

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 
 use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::literal;
 use crate::functions::{FunctionKind, find, type_name};
 
@@ -208,7 +208,7 @@ fn adopt_rows_away(arguments: &mut [Expr], schema: &DFSchema, operators: &Operat
         let wanted = value.get_type(schema)?;
         // A store wants the very type, digits and all.
         *default = match operators.adopt(std::mem::take(default), &wanted)? {
-            Expr::Literal(value, metadata) => Expr::Literal(value.cast_to(&wanted)?, metadata),
+            Expr::Literal(value, metadata) => Expr::Literal(infinite::converted(&value, &wanted)?, metadata),
             other => other,
         };
         changed = true;

@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, Infinity, SqlState};
 
 use super::super::calendar::naive;
 use super::super::overload::{Call, Overload, strict};
@@ -52,6 +52,9 @@ struct Fields {
 }
 
 fn of_moment(call: &Call<'_>, zone: Option<Tz>) -> Found {
+    if Infinity::of_micros(call.micros(0)).is_some() {
+        return null(call);
+    }
     let utc = naive(call.micros(0))?;
     let (local, zone) = match zone {
         None => (utc, None),

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
-use crate::base::ErrorReport;
+use crate::base::{ErrorReport, Infinity};
 
 use super::super::overload::{Call, Overload, lenient, strict};
 use super::super::text::shown_value;
@@ -87,7 +87,8 @@ pub(in crate::functions) fn json_of(value: &ScalarValue, zone: Tz) -> Result<Str
         ScalarValue::TimestampMicrosecond(_, with_zone) => {
             let shown = shown_value(value, zone)?.replacen(' ', "T", 1);
             // The offset has its minutes here.
-            let bare_hours = with_zone.is_some() && shown.len() > 3 && shown.as_bytes()[shown.len() - 3] != b':';
+            let is_zoned = with_zone.is_some() && Infinity::of(value).is_none();
+            let bare_hours = is_zoned && shown.len() > 3 && shown.as_bytes()[shown.len() - 3] != b':';
             quoted(&if bare_hours { format!("{shown}:00") } else { shown })
         }
         other => {

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, IntervalMonthDayNanoArray, Time64MicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType,
 };
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use crate::base::SqlType;
+use crate::base::{Infinity, SqlType};
 
 use super::super::function::{Function, by_arrays};
+use super::super::time_columns;
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
@@ -62,18 +62,21 @@ fn zone_shift(arrays: &[ArrayRef]) -> Columns {
     let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
     let sign = if to_wall { 1 } else { -1 };
     let spans = arrays[0].as_primitive::<IntervalMonthDayNanoType>().iter();
-    let moments = cast(&cast(&arrays[1], &SqlType::Timestamptz.arrow())?, &DataType::Int64)?;
-    let rows = spans
-        .zip(moments.as_primitive::<Int64Type>())
-        .map(|(span, moment)| moment?.checked_add(sign * (span?.nanoseconds / 1_000)));
+    let moments = time_columns::micros(&arrays[1])?;
+    let rows = spans.zip(&moments).map(|(span, moment)| later(moment?, sign * (span?.nanoseconds / 1_000)));
     let array: TimestampMicrosecondArray = rows.collect();
     Ok(if to_wall { Arc::new(array) } else { Arc::new(array.with_timezone(crate::base::types::UTC)) })
 }
 
+/// What is infinite stays where it is.
+fn later(moment: i64, micros: i64) -> Option<i64> {
+    if Infinity::of_micros(moment).is_some() { Some(moment) } else { moment.checked_add(micros) }
+}
+
 fn date_and_time(arrays: &[ArrayRef]) -> Columns {
-    let days = cast(&arrays[0], &SqlType::Timestamp.arrow())?;
-    let pairs = days.as_primitive::<TimestampMicrosecondType>().iter();
-    let rows = pairs.zip(arrays[1].as_primitive::<Time64MicrosecondType>()).map(|(day, time)| day?.checked_add(time?));
+    let days = time_columns::micros(&arrays[0])?;
+    let pairs = days.iter().zip(arrays[1].as_primitive::<Time64MicrosecondType>());
+    let rows = pairs.map(|(day, time)| later(day?, time?));
     Ok(Arc::new(rows.collect::<TimestampMicrosecondArray>()))
 }
 
@@ -97,16 +100,15 @@ fn difference(arrays: &[ArrayRef]) -> Columns {
 
 /// Two spans of time, each by two ends of one type.
 fn overlaps(arrays: &[ArrayRef]) -> Columns {
-    let ends: Vec<ArrayRef> = arrays
+    let ends: Vec<Int64Array> = arrays
         .iter()
         .map(|array| match array.data_type() {
-            DataType::Time64(_) => cast(array, &DataType::Int64),
-            DataType::Timestamp(_, Some(_)) => cast(&cast(array, &SqlType::Timestamptz.arrow())?, &DataType::Int64),
-            _ => cast(&cast(array, &SqlType::Timestamp.arrow())?, &DataType::Int64),
+            DataType::Time64(_) => Ok(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
+            _ => time_columns::micros(array),
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, DataFusionError>>()?;
     let value = |end: usize, row: usize| {
-        let end = ends.get(end)?.as_primitive::<Int64Type>();
+        let end = ends.get(end)?;
         end.is_valid(row).then(|| end.value(row))
     };
     let rows = (0..arrays[0].len())

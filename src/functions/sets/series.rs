@@ -19,10 +19,11 @@ use datafusion::logical_expr::{
 use crate::base::engine_error::wrap;
 use crate::base::limits::{self, LimitSet};
 use crate::base::types::UTC;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, Infinity, SqlState, SqlType};
 
 use super::super::function::{by_arrays, undefined};
 use super::super::signature::{element as element_of, list_of};
+use super::super::time_columns::converted;
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
@@ -195,7 +196,7 @@ fn numerics(arrays: &[ArrayRef], wanted: &DataType, scale: i8, most: &Most) -> C
 
 fn times(arrays: &[ArrayRef], zoned: bool, most: &Most) -> Columns {
     let plain = if zoned { SqlType::Timestamptz.arrow() } else { SqlType::Timestamp.arrow() };
-    let (starts, stops) = (cast(&arrays[0], &plain)?, cast(&arrays[1], &plain)?);
+    let (starts, stops) = (converted(&arrays[0], &plain)?, converted(&arrays[1], &plain)?);
     let (starts, stops) =
         (starts.as_primitive::<TimestampMicrosecondType>(), stops.as_primitive::<TimestampMicrosecondType>());
     let spans = cast(&arrays[2], &SqlType::Interval.arrow())?;
@@ -233,6 +234,9 @@ fn moments((start, stop): (i64, i64), step: IntervalMonthDayNano, most: &Most) -
 }
 
 fn later(micros: i64, step: IntervalMonthDayNano) -> Option<i64> {
+    if Infinity::of_micros(micros).is_some() {
+        return Some(micros);
+    }
     let moment = chrono::DateTime::<chrono::Utc>::from_timestamp_micros(micros)?;
     let months = chrono::Months::new(step.months.unsigned_abs());
     let moment =

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use datafusion::arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
 
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, Infinity, SqlState, SqlType};
 use crate::pg::encode::{EPOCH_DAYS, EPOCH_US, JSONB_VERSION, moment_in_range};
 use crate::pg::message::{Body, text_of};
 
@@ -102,7 +102,11 @@ fn int64(body: &mut Body) -> Result<i64, ErrorReport> {
 }
 
 fn date(days: i32) -> Result<i32, ErrorReport> {
-    days.checked_add(EPOCH_DAYS).filter(|_| days != i32::MIN).ok_or_else(|| out_of_range("date out of range"))
+    if let Some(infinity) = Infinity::of_days(days) {
+        return Ok(infinity.days());
+    }
+    let in_range = |days: &i32| Infinity::of_days(*days).is_none();
+    days.checked_add(EPOCH_DAYS).filter(in_range).ok_or_else(|| out_of_range("date out of range"))
 }
 
 fn time(time_us: i64) -> Result<i64, ErrorReport> {
@@ -110,6 +114,9 @@ fn time(time_us: i64) -> Result<i64, ErrorReport> {
 }
 
 fn moment(since_2000_us: i64) -> Result<i64, ErrorReport> {
+    if let Some(infinity) = Infinity::of_micros(since_2000_us) {
+        return Ok(infinity.micros());
+    }
     let since_1970_us = since_2000_us.checked_add(EPOCH_US).ok_or_else(|| out_of_range("timestamp out of range"))?;
     moment_in_range(since_1970_us)
 }

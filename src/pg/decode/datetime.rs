@@ -3,7 +3,7 @@
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, Infinity, SqlState};
 use crate::pg::encode::moment_in_range;
 
 use super::text::is_space;
@@ -42,9 +42,13 @@ enum Trouble {
 
 /// Days since 1970-01-01.
 pub fn date(text: &str) -> Result<i32, ErrorReport> {
+    if let Some(infinity) = Infinity::read(text) {
+        return Ok(infinity.days());
+    }
     let parts = parse(text).map_err(|trouble| report(trouble, "date", text))?;
     let days = parts.days.ok_or_else(|| report(Trouble::Syntax, "date", text))?;
-    i32::try_from(days).map_err(|_| report(Trouble::Moment, "date", text))
+    let days = i32::try_from(days).ok().filter(|days| Infinity::of_days(*days).is_none());
+    days.ok_or_else(|| report(Trouble::Moment, "date", text))
 }
 
 /// Microseconds since midnight. A date in front and a zone behind are ignored, as in PostgreSQL.
@@ -55,11 +59,17 @@ pub fn time(text: &str) -> Result<i64, ErrorReport> {
 
 /// Microseconds since 1970. A zone is ignored, as in PostgreSQL.
 pub fn timestamp(text: &str) -> Result<i64, ErrorReport> {
+    if let Some(infinity) = Infinity::read(text) {
+        return Ok(infinity.micros());
+    }
     parse(text).and_then(|parts| local(&parts)).and_then(in_range).map_err(|trouble| report(trouble, "timestamp", text))
 }
 
 /// Microseconds since 1970 in UTC; `session` is the zone of a text that names none.
 pub fn timestamptz(text: &str, session: Tz) -> Result<i64, ErrorReport> {
+    if let Some(infinity) = Infinity::read(text) {
+        return Ok(infinity.micros());
+    }
     parse(text)
         .and_then(|parts| {
             let local = local(&parts)?;
@@ -301,9 +311,10 @@ mod tests {
         assert_eq!(date("2/29/2024").unwrap(), 19_782);
         assert_eq!(date("0001-12-31 BC").unwrap(), -719_163);
         assert_eq!(date("2024-02-29 13:00").unwrap(), 19_782);
+        assert_eq!((date("infinity").unwrap(), date(" -Infinity").unwrap()), (i32::MAX, i32::MIN));
         let code = |text| date(text).unwrap_err().sqlstate.code();
         assert_eq!([code("2023-02-29"), code("2024-13-01"), code("0000-01-01")], ["22008"; 3]);
-        assert_eq!([code("tomorrowish"), code(""), code("12:00"), code("2024-1"), code("infinity")], ["22007"; 5]);
+        assert_eq!([code("tomorrowish"), code(""), code("12:00"), code("2024-1"), code("inf")], ["22007"; 5]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::message::text_of;
 ///
 /// # Errors
 /// `22P02`, `22P03`, `22003`, `22007`, `22008`, `22021` or `08P01`, as PostgreSQL's input functions; `0A000` for a value
-/// that Arrow cannot hold, such as `infinity` or an array of arrays.
+/// that Arrow cannot hold, such as an array of arrays.
 pub fn decode(value: Option<&[u8]>, sql_type: &SqlType, format: Format, zone: Tz) -> Result<ScalarValue, ErrorReport> {
     match (value, format) {
         (None, _) => null(sql_type),

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{
     Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
 
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, Infinity, SqlState, SqlType};
 
 use super::{ValueWriter, array, datetime, number, text};
 
@@ -60,12 +60,15 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
             out.put_u8(JSONB_VERSION);
             out.put_slice(value);
         })?,
-        SqlType::Date => fixed!(array, Date32Type, put_i32, days => days.saturating_sub(EPOCH_DAYS)),
+        SqlType::Date => fixed!(array, Date32Type, put_i32, days => since_2000(days)),
         SqlType::Time => fixed!(array, Time64MicrosecondType, put_i64),
         SqlType::Timestamp | SqlType::Timestamptz => {
             let values = array.as_primitive::<TimestampMicrosecondType>().values().clone();
             Box::new(move |row, out| {
-                out.put_i64(datetime::checked(values[row])? - EPOCH_US);
+                out.put_i64(match Infinity::of_micros(values[row]) {
+                    Some(infinity) => infinity.micros(),
+                    None => datetime::checked(values[row])? - EPOCH_US,
+                });
                 Ok(())
             })
         }
@@ -88,4 +91,9 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         }
         SqlType::Array(_) => array::binary(array, sql_type)?,
     })
+}
+
+/// The last and the first number are infinite on the wire, too.
+fn since_2000(days: i32) -> i32 {
+    Infinity::of_days(days).map_or_else(|| days.saturating_sub(EPOCH_DAYS), Infinity::days)
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::IntervalMonthDayNano;
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, Infinity, SqlState};
 
 /// Microseconds of a day.
 pub const DAY_US: i64 = 86_400_000_000;
@@ -64,6 +64,10 @@ fn put_era(out: &mut BytesMut, before_christ: bool) {
 
 /// `2024-02-29`
 pub fn put_date(out: &mut BytesMut, days: i32) {
+    if let Some(infinity) = Infinity::of_days(days) {
+        out.put_slice(infinity.word().as_bytes());
+        return;
+    }
     let before_christ = put_civil(out, i64::from(days));
     put_era(out, before_christ);
 }
@@ -96,6 +100,10 @@ fn put_fraction(out: &mut BytesMut, fraction_us: u64) {
 
 /// `2024-02-29 13:14:15.5`, from microseconds since 1970.
 pub fn put_timestamp(out: &mut BytesMut, timestamp_us: i64) -> Result<(), ErrorReport> {
+    if let Some(infinity) = Infinity::of_micros(timestamp_us) {
+        out.put_slice(infinity.word().as_bytes());
+        return Ok(());
+    }
     let before_christ = put_moment(out, checked(timestamp_us)?);
     put_era(out, before_christ);
     Ok(())
@@ -103,6 +111,9 @@ pub fn put_timestamp(out: &mut BytesMut, timestamp_us: i64) -> Result<(), ErrorR
 
 /// `2024-02-29 13:14:15.5+01`, from microseconds since 1970 in UTC.
 pub fn put_timestamptz(out: &mut BytesMut, timestamp_us: i64, zone: Tz) -> Result<(), ErrorReport> {
+    if Infinity::of_micros(timestamp_us).is_some() {
+        return put_timestamp(out, timestamp_us);
+    }
     let offset_s = offset_at(checked(timestamp_us)?, zone);
     let before_christ = put_moment(out, timestamp_us + i64::from(offset_s) * SECOND_US);
     put_offset(out, offset_s);
@@ -212,6 +223,7 @@ mod tests {
         assert_eq!(date(-719_162), "0001-01-01");
         assert_eq!(date(-719_163), "0001-12-31 BC");
         assert_eq!(date(2_932_897), "10000-01-01");
+        assert_eq!((date(i32::MAX), date(i32::MIN)), ("infinity".to_owned(), "-infinity".to_owned()));
     }
 
     #[test]
@@ -223,8 +235,10 @@ mod tests {
         assert_eq!(at(1_719_792_000_000_000, Tz::America__Sao_Paulo), "2024-06-30 21:00:00-03");
         assert_eq!(at(-3_000_000_000_000_000, Tz::Europe__Berlin), "1874-12-07 19:33:28+00:53:28");
         assert_eq!(shown(|out| put_timestamp(out, -1).unwrap()), "1969-12-31 23:59:59.999999");
-        assert!(put_timestamp(&mut BytesMut::new(), i64::MAX).is_err());
-        assert!(put_timestamp(&mut BytesMut::new(), i64::MIN).is_err());
+        assert_eq!(at(i64::MAX, Tz::Asia__Kolkata), "infinity");
+        assert_eq!(shown(|out| put_timestamp(out, i64::MIN).unwrap()), "-infinity");
+        assert!(put_timestamp(&mut BytesMut::new(), i64::MAX - 1).is_err());
+        assert!(put_timestamp(&mut BytesMut::new(), i64::MIN + 1).is_err());
     }
 
     #[test]

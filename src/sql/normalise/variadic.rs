@@ -12,6 +12,23 @@ use super::forms::{binary, call, cast, internal, text};
 /// The name of the argument that VARIADIC stands before; no text can write it. `rewritten_tokens` puts it there.
 pub(in crate::sql) const VARIADIC: &str = "\u{2063}variadic";
 
+/// The functions that take any number of arguments.
+const TAKE_ANY: [&str; 13] = [
+    "concat",
+    "concat_ws",
+    "format",
+    "json_build_array",
+    "json_build_object",
+    "json_extract_path",
+    "json_extract_path_text",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "jsonb_extract_path",
+    "jsonb_extract_path_text",
+    "num_nonnulls",
+    "num_nulls",
+];
+
 /// The call without VARIADIC; `None` where it has none, or may not have any.
 pub(super) fn rewrite(name: &str, function: &mut Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &mut function.args else { return None };
@@ -22,6 +39,12 @@ pub(super) fn rewrite(name: &str, function: &mut Function) -> Option<Expr> {
         return None;
     }
     let last = last.clone();
+    if !TAKE_ANY.contains(&name) {
+        // Nothing is called so: the message names the type of the array.
+        list.args.pop();
+        list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(last)));
+        return None;
+    }
     if let Some(items) = items(&last) {
         list.args.pop();
         list.args.extend(items.into_iter().map(|item| FunctionArg::Unnamed(FunctionArgExpr::Expr(item))));
@@ -58,13 +81,19 @@ fn of_array(name: &str, mut before: Vec<Expr>, array: Expr) -> Option<Expr> {
         ("json_build_array", 0) => Some(call("to_json", vec![flat(array)])),
         ("jsonb_build_array", 0) => Some(call("to_jsonb", vec![flat(array)])),
         ("json_extract_path" | "jsonb_extract_path", 1) => {
-            Some(binary(before.pop()?, BinaryOperator::HashArrow, array))
+            Some(binary(document(name, before.pop()?), BinaryOperator::HashArrow, array))
         }
         ("json_extract_path_text" | "jsonb_extract_path_text", 1) => {
-            Some(binary(before.pop()?, BinaryOperator::HashLongArrow, array))
+            Some(binary(document(name, before.pop()?), BinaryOperator::HashLongArrow, array))
         }
         _ => None,
     }
+}
+
+/// A constant is a document of the function's type.
+fn document(name: &str, value: Expr) -> Expr {
+    let data_type = if name.starts_with("jsonb") { DataType::JSONB } else { DataType::JSON };
+    if matches!(value, Expr::Value(_)) { cast(value, data_type) } else { value }
 }
 
 fn counted(number: Expr) -> Expr {

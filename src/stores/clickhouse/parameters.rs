@@ -7,7 +7,7 @@ use datafusion::arrow::array::Array;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::ScalarValue;
 
-use crate::base::{ErrorReport, InternalError, UserFacing};
+use crate::base::{ErrorReport, InternalError, SqlState, UserFacing, infinite};
 
 /// What stands for NULL.
 const NULL: &str = r"\N";
@@ -15,10 +15,15 @@ const NULL: &str = r"\N";
 /// The value of one parameter.
 ///
 /// # Errors
-/// A report for a value of a type that no parameter of a ClickHouse statement has: a defect.
+/// `0A000` for an infinite date or timestamp; a report for a value of a type that no parameter of a ClickHouse statement
+/// has: a defect.
 pub(super) fn text(value: &ScalarValue) -> Result<String, ErrorReport> {
     if value.is_null() {
         return Ok(NULL.to_owned());
+    }
+    if infinite::is_infinite(value) {
+        let message = "an infinite date or timestamp is not supported on clickhouse";
+        return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     match value {
         ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {

@@ -6,6 +6,7 @@
 
 mod constants;
 mod distinct_on;
+mod infinite;
 mod not_in;
 mod nullable;
 mod one_row;
@@ -148,6 +149,7 @@ impl LocalExecutor {
             .and_then(not_in::shield)
             .and_then(one_row::shield)
             .and_then(unnest_keys::shield)
+            .and_then(infinite::shield)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
             // What was a branch of a union still has the union's columns, which are nobody's; the engine would refuse its own.
             .and_then(|plan| plan.data.recompute_schema())

@@ -9,6 +9,8 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::ScalarValue;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::base::infinite;
+
 /// One value.
 #[derive(Debug)]
 pub(super) struct Parameter<'a>(pub(super) &'a ScalarValue);
@@ -36,6 +38,9 @@ impl ToSql for Parameter<'_> {
 type Written = Result<String, Box<dyn Error + Sync + Send>>;
 
 fn text(value: &ScalarValue) -> Written {
+    if infinite::is_infinite(value) {
+        return Err("an infinite date or timestamp is not supported on materialize".into());
+    }
     match value {
         ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
             Ok(text.clone())

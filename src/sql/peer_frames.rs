@@ -1,0 +1,56 @@
+//! Frames of windows that end at the peers of a row, over keys that the planner has no ranges of: `uuid`, `bytea`, `jsonb`
+//! and `interval`.
+//!
+//! Without an offset, RANGE and GROUPS mean the same rows, and GROUPS asks for no range.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits};
+
+/// The plan, not coerced yet, with GROUPS for RANGE over such keys.
+pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let done = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::Window(window) = &node else { return Ok(Transformed::no(node)) };
+        let schema = std::sync::Arc::clone(window.input.schema());
+        node.map_expressions(|expr| {
+            expr.transform_up(|expr| match expr {
+                Expr::WindowFunction(mut call) => {
+                    let key = call.params.order_by.first().map(|key| key.expr.get_type(&schema)).transpose()?;
+                    let changes = key.is_some_and(|key| has_no_range(&key)) && is_of_peers(&call.params.window_frame);
+                    if changes {
+                        let WindowFrame { start_bound, end_bound, .. } = call.params.window_frame;
+                        call.params.window_frame =
+                            WindowFrame::new_bounds(WindowFrameUnits::Groups, counted(start_bound), counted(end_bound));
+                    }
+                    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changes))
+                }
+                other => Ok(Transformed::no(other)),
+            })
+        })
+    })?;
+    Ok(done.data)
+}
+
+fn has_no_range(key: &DataType) -> bool {
+    matches!(key, DataType::Interval(_) | DataType::LargeBinary | DataType::Binary | DataType::FixedSizeBinary(_))
+}
+
+/// Whether a frame has no offset.
+fn is_of_peers(frame: &WindowFrame) -> bool {
+    let has_none = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) => offset.is_null(),
+        WindowFrameBound::CurrentRow => true,
+    };
+    frame.units == WindowFrameUnits::Range && has_none(&frame.start_bound) && has_none(&frame.end_bound)
+}
+
+/// Groups are counted, so what is not bounded is no number of them.
+fn counted(bound: WindowFrameBound) -> WindowFrameBound {
+    use datafusion::common::ScalarValue::UInt64;
+    match bound {
+        WindowFrameBound::Preceding(_) => WindowFrameBound::Preceding(UInt64(None)),
+        WindowFrameBound::Following(_) => WindowFrameBound::Following(UInt64(None)),
+        WindowFrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+    }
+}
