@@ -14,6 +14,7 @@ pub mod nesting;
 pub mod sqlstate;
 pub mod store_types;
 pub mod syntax_walk;
+pub mod text_types;
 pub mod types;
 
 pub use clock::RequestClock;
@@ -22,4 +23,5 @@ pub use ids::{SessionId, StoreKind, TableName, TenantId, UserName};
 pub use infinite::Infinity;
 pub use nesting::nesting_depth;
 pub use sqlstate::SqlState;
+pub use text_types::TextType;
 pub use types::{CanvasType, SqlType};

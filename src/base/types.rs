@@ -10,6 +10,8 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use super::text_types::TextType;
+
 /// The time zone that every `timestamptz` column carries in Arrow. The session's zone only matters for text.
 pub const UTC: &str = "+00:00";
 
@@ -40,14 +42,8 @@ pub enum SqlType {
     },
     /// `text`
     Text,
-    /// `character varying`; a parameter may have it, a column is `text`.
-    Varchar,
-    /// `character(n)`; only a row description says it, the column is `text` with its blanks.
-    Character,
-    /// `name`; only a row description says it, the column is `text`.
-    Name,
-    /// `record`; only a row description says it, the column is `text` by then.
-    Record,
+    /// A type of its own whose columns are `text`; a row description says it.
+    TextLike(TextType),
     /// `date`
     Date,
     /// `time`
@@ -72,8 +68,8 @@ pub enum SqlType {
     Array(Box<SqlType>),
 }
 
-/// The types that are no arrays, under their names in `pg_type`.
-static SCALARS: [(&str, SqlType); 21] = [
+/// The types that are no arrays and have an Arrow type of their own, under their names in `pg_type`.
+static SCALARS: [(&str, SqlType); 18] = [
     ("bool", SqlType::Bool),
     ("bytea", SqlType::Bytea),
     ("int8", SqlType::Int8),
@@ -84,9 +80,6 @@ static SCALARS: [(&str, SqlType); 21] = [
     ("json", SqlType::Json),
     ("float4", SqlType::Float4),
     ("float8", SqlType::Float8),
-    ("varchar", SqlType::Varchar),
-    ("bpchar", SqlType::Character),
-    ("name", SqlType::Name),
     ("date", SqlType::Date),
     ("time", SqlType::Time),
     ("timestamp", SqlType::Timestamp),
@@ -115,7 +108,7 @@ impl SqlType {
             Self::Float8 => DataType::Float64,
             Self::Numeric { precision, scale } if *precision > 38 => DataType::Decimal256(*precision, *scale),
             Self::Numeric { precision, scale } => DataType::Decimal128(*precision, *scale),
-            Self::Text | Self::Varchar | Self::Character | Self::Name | Self::Record => DataType::Utf8,
+            Self::Text | Self::TextLike(_) => DataType::Utf8,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -184,14 +177,11 @@ impl SqlType {
             Self::Int2 => 21,
             Self::Int4 => 23,
             Self::Text => 25,
+            Self::TextLike(kind) => kind.oid(),
             Self::Oid => 26,
             Self::Json => 114,
             Self::Float4 => 700,
             Self::Float8 => 701,
-            Self::Name => 19,
-            Self::Record => 2249,
-            Self::Character => 1042,
-            Self::Varchar => 1043,
             Self::Date => 1082,
             Self::Time => 1083,
             Self::Timestamp => 1114,
@@ -207,10 +197,7 @@ impl SqlType {
                 Self::Int2 => 1005,
                 Self::Int4 => 1007,
                 Self::Text => 1009,
-                Self::Name => 1003,
-                Self::Record => 2287,
-                Self::Character => 1014,
-                Self::Varchar => 1015,
+                Self::TextLike(kind) => kind.array_oid(),
                 Self::Int8 => 1016,
                 Self::Float4 => 1021,
                 Self::Float8 => 1022,
@@ -232,29 +219,44 @@ impl SqlType {
     /// The type of an OID that a client names for a parameter; `None` for one that this server does not know.
     #[must_use]
     pub fn from_oid(oid: u32) -> Option<Self> {
-        // name, bpchar and "char" are read as text.
-        if matches!(oid, 18 | 19 | 1042) {
-            return Some(Self::Text);
-        }
-        let readable = SCALARS.iter().filter(|(_, scalar)| !matches!(scalar, Self::Name | Self::Character));
-        readable.map(|(_, scalar)| scalar).find_map(|scalar| {
-            if scalar.oid() == oid {
-                return Some(scalar.clone());
-            }
-            let array = Self::Array(Box::new(scalar.clone()));
-            (array.oid() == oid).then_some(array)
+        let of_text = TextType::all().filter(|kind| kind.is_read()).map(|kind| match kind {
+            TextType::Varchar => (kind, Self::TextLike(kind)),
+            // The others are read as text.
+            _ => (kind, Self::Text),
+        });
+        let scalars = SCALARS.iter().map(|(_, scalar)| (scalar.oid(), Self::array_of(scalar).oid(), scalar.clone()));
+        let texts = of_text.map(|(kind, read)| (kind.oid(), kind.array_oid(), read));
+        scalars.chain(texts).find_map(|(scalar, array, read)| match oid {
+            _ if oid == scalar => Some(read),
+            _ if oid == array => Some(Self::array_of(&read)),
+            _ => None,
         })
     }
 
-    /// The type that `pg_type` has under a name, such as `int4`; a numeric of any digits. `None` for an array.
+    fn array_of(element: &Self) -> Self {
+        Self::Array(Box::new(element.clone()))
+    }
+
+    /// Whether columns of the type are texts in this process.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::TextLike(_))
+    }
+
+    /// The type that `pg_type` has under a name, such as `int4`; a numeric of any digits. `None` for an array, and for
+    /// what a client may not send.
     #[must_use]
     pub fn by_pg_name(name: &str) -> Option<Self> {
-        SCALARS.iter().find(|(known, _)| *known == name).map(|(_, scalar)| scalar.clone())
+        let of_text = || TextType::by_pg_name(name).filter(|kind| kind.is_read()).map(Self::TextLike);
+        SCALARS.iter().find(|(known, _)| *known == name).map(|(_, scalar)| scalar.clone()).or_else(of_text)
     }
 
     /// The name in `pg_type`; `None` for an array.
     #[must_use]
     pub fn pg_name(&self) -> Option<&'static str> {
+        if let Self::TextLike(kind) = self {
+            return Some(kind.pg_name());
+        }
         let is_same = |scalar: &Self| std::mem::discriminant(scalar) == std::mem::discriminant(self);
         SCALARS.iter().find(|(_, scalar)| is_same(scalar)).map(|(name, _)| *name)
     }
@@ -271,10 +273,7 @@ impl SqlType {
             Self::Float8 => "double precision".into(),
             Self::Numeric { precision, scale } => format!("numeric({precision},{scale})"),
             Self::Text => "text".into(),
-            Self::Varchar => "character varying".into(),
-            Self::Character => "character".into(),
-            Self::Name => "name".into(),
-            Self::Record => "record".into(),
+            Self::TextLike(kind) => kind.name().into(),
             Self::Date => "date".into(),
             Self::Time => "time without time zone".into(),
             Self::Timestamp => "timestamp without time zone".into(),
@@ -298,16 +297,8 @@ impl SqlType {
             Self::Int4 | Self::Float4 | Self::Date | Self::Oid => 4,
             Self::Int8 | Self::Float8 | Self::Time | Self::Timestamp | Self::Timestamptz => 8,
             Self::Interval | Self::Uuid => 16,
-            Self::Name => 64,
-            Self::Numeric { .. }
-            | Self::Text
-            | Self::Varchar
-            | Self::Character
-            | Self::Record
-            | Self::Json
-            | Self::Jsonb
-            | Self::Bytea
-            | Self::Array(_) => -1,
+            Self::TextLike(kind) => kind.wire_length(),
+            Self::Numeric { .. } | Self::Text | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) => -1,
         }
     }
 
@@ -328,7 +319,7 @@ impl SqlType {
             Self::Int2 | Self::Int4 | Self::Int8 | Self::Oid => CanvasType::Int64,
             Self::Float4 | Self::Float8 | Self::Numeric { .. } => CanvasType::Float64,
             Self::Date | Self::Timestamp | Self::Timestamptz => CanvasType::Datetime,
-            Self::Text | Self::Varchar | Self::Character | Self::Name | Self::Record | Self::Uuid => CanvasType::String,
+            Self::Text | Self::TextLike(_) | Self::Uuid => CanvasType::String,
             Self::Time | Self::Interval | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) => CanvasType::Object,
         }
     }
@@ -431,7 +422,10 @@ mod tests {
             let array = SqlType::Array(Box::new(scalar));
             assert_eq!(SqlType::from_oid(array.oid()), Some(array));
         }
-        assert_eq!(SqlType::from_oid(1043), Some(SqlType::Varchar));
+        assert_eq!(SqlType::from_oid(1043), Some(SqlType::TextLike(TextType::Varchar)));
+        assert_eq!(SqlType::from_oid(18), Some(SqlType::Text));
+        assert_eq!(SqlType::from_oid(1003), Some(SqlType::Array(Box::new(SqlType::Text))));
+        assert_eq!(SqlType::from_oid(2249), None);
         assert_eq!(SqlType::from_oid(4_000_000), None);
     }
 }

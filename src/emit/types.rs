@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::{DataType as ArrowType, IntervalUnit, TimeUnit};
 use sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, Ident, ObjectName, TimezoneInfo};
 
-use crate::base::SqlType;
+use crate::base::{SqlType, TextType};
 
 use super::dialect::Dialect;
 use super::error::EmitError;
@@ -31,8 +31,8 @@ fn postgresql(sql: &SqlType) -> DataType {
         SqlType::Numeric { precision, scale } => {
             DataType::Numeric(ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale)))
         }
-        SqlType::Text | SqlType::Character | SqlType::Name | SqlType::Record => DataType::Text,
-        SqlType::Varchar => DataType::Varchar(None),
+        SqlType::TextLike(TextType::Varchar) => DataType::Varchar(None),
+        SqlType::Text | SqlType::TextLike(_) => DataType::Text,
         SqlType::Date => DataType::Date,
         SqlType::Time => DataType::Time(None, TimezoneInfo::None),
         SqlType::Timestamp => DataType::Timestamp(None, TimezoneInfo::None),
@@ -63,7 +63,7 @@ fn clickhouse(arrow: &ArrowType, sql: &SqlType) -> Result<DataType, EmitError> {
         SqlType::Float4 => plain("Float32"),
         SqlType::Float8 => plain("Float64"),
         SqlType::Numeric { precision, scale } => digits("Decimal", vec![precision.to_string(), scale.to_string()]),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => plain("String"),
+        SqlType::Text | SqlType::TextLike(_) => plain("String"),
         SqlType::Date => plain("Date32"),
         SqlType::Timestamp => digits("DateTime64", vec![fraction(arrow), "'UTC'".to_owned()]),
         SqlType::Timestamptz => digits("DateTime64", vec![fraction(arrow), "'UTC'".to_owned()]),

@@ -28,6 +28,7 @@ mod shared_settings;
 mod statements;
 mod transaction;
 
+pub use crate::catalog::system::type_oid;
 pub use crate::sql::{CopyFormat, CopyOptions, SessionStatement, Statement, StatementKind};
 pub use crate::stores::hub;
 pub use core::{Engine, EngineParts};

@@ -35,9 +35,7 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value))),
         SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
         SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
-            Ok(ScalarValue::Utf8(Some(text.to_owned())))
-        }
+        SqlType::Text | SqlType::TextLike(_) => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
         SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz => moment(text, sql_type, zone),
         SqlType::Time => time(text),
         SqlType::Interval => Ok(ScalarValue::IntervalMonthDayNano(Some(interval(text)?))),

@@ -27,6 +27,7 @@ mod misc;
 mod numeric;
 mod operators;
 mod overload;
+mod quoted_char;
 mod read_as;
 mod regex;
 mod registry;

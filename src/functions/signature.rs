@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::DataType;
 
 use crate::base::types::DEFAULT_NUMERIC;
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, SqlState, SqlType, TextType};
 
 use super::function::{type_name, undefined_names};
 
@@ -220,11 +220,15 @@ fn accepts(parameter: &Parameter, argument: &DataType) -> bool {
     }
 }
 
+fn is_plain_text(sql_type: &SqlType) -> bool {
+    matches!(sql_type, SqlType::Text | SqlType::TextLike(TextType::Varchar))
+}
+
 /// Whether two types are one for the resolution of calls.
 fn alike(a: &SqlType, b: &SqlType) -> bool {
     match (a, b) {
-        (SqlType::Numeric { .. }, SqlType::Numeric { .. })
-        | (SqlType::Text | SqlType::Varchar, SqlType::Text | SqlType::Varchar) => true,
+        (SqlType::Numeric { .. }, SqlType::Numeric { .. }) => true,
+        (a, b) if is_plain_text(a) && is_plain_text(b) => true,
         (SqlType::Array(a), SqlType::Array(b)) => alike(a, b),
         _ => a == b,
     }
@@ -267,7 +271,7 @@ fn category(parameter: &Parameter) -> char {
             | SqlType::Float8
             | SqlType::Numeric { .. }
             | SqlType::Oid => 'N',
-            SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => 'S',
+            SqlType::Text | SqlType::TextLike(_) => 'S',
             SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => 'D',
             SqlType::Interval => 'T',
             SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => 'U',

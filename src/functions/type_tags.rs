@@ -16,6 +16,7 @@ use datafusion::logical_expr::ScalarUDF;
 use crate::base::Infinity;
 
 use super::function::{Function, by_arrays};
+use super::quoted_char;
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
@@ -26,6 +27,9 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("as_character", text, |args| by_arrays(&args, |arrays| texts(arrays, without_blanks))),
         Function::strict("padded", text, |args| by_arrays(&args, |arrays| texts(arrays, padded))),
         Function::strict("as_name", text, |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0])))),
+        Function::strict("as_open_varchar", text, |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0])))),
+        Function::strict("as_regtype", text, |args| by_arrays(&args, |arrays| Ok(Arc::clone(&arrays[0])))),
+        Function::strict("as_quoted_char", quoted_char::returns, |args| by_arrays(&args, quoted_char::of)),
         Function::strict(
             "as_written",
             |types, _| types.first().cloned(),

@@ -135,10 +135,7 @@ impl<'a> Writer<'a> {
             SqlType::Bytea => out.push_str(&json_text(&format!("\\x{shown}"))),
             SqlType::Numeric { .. }
             | SqlType::Text
-            | SqlType::Varchar
-            | SqlType::Character
-            | SqlType::Name
-            | SqlType::Record
+            | SqlType::TextLike(_)
             | SqlType::Date
             | SqlType::Time
             | SqlType::Timestamp

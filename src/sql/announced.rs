@@ -1,4 +1,5 @@
-//! What the row description says of a column beyond its type: the digits of a numeric, and that a text is a varchar.
+//! What the row description says of a column beyond its type: the digits of a numeric, and which type a text has, such
+//! as varchar or regtype.
 //!
 //! PostgreSQL tells the digits of a table's column and of a cast that is written with digits, and of nothing computed.
 
@@ -7,9 +8,9 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, TableScan};
-use sqlparser::ast::{self, DataType, SelectItem, SetExpr};
+use sqlparser::ast::{self, ArrayElemTypeDef, DataType, SelectItem, SetExpr};
 
-use crate::base::SqlType;
+use crate::base::{SqlType, TextType};
 use crate::catalog::{RowsLeaf, TableLeaf};
 
 use super::types::sql_type_of;
@@ -20,8 +21,8 @@ const NONE: i32 = -1;
 /// What a row description says of one column besides the type of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// What kind of text it is: `varchar`, `character`, `name` or `record`, or a `numeric` whose values have digits of their own;
-    /// `None` for `text` and for all that is no text.
+    /// What a text is besides `text`: one of [`TextType`], an array of one, or a `numeric` whose values have digits of
+    /// their own. `None` for `text` and for all that is no text.
     pub text_type: Option<SqlType>,
     /// `atttypmod`; -1 for none.
     pub type_modifier: i32,
@@ -32,10 +33,25 @@ impl Announced {
         Self { text_type: None, type_modifier }
     }
 
+    fn text(kind: TextType, type_modifier: i32) -> Self {
+        Self { text_type: Some(SqlType::TextLike(kind)), type_modifier }
+    }
+
+    /// A `character(n)` without its length is a text: only the length tells its blanks.
+    fn without_modifier(self) -> Self {
+        if self.is(TextType::Character) { Self::plain(NONE) } else { Self { type_modifier: NONE, ..self } }
+    }
+
+    /// Whether the column is announced as that type.
+    #[must_use]
+    pub fn is(&self, kind: TextType) -> bool {
+        self.text_type == Some(SqlType::TextLike(kind))
+    }
+
     /// The characters that a `character(n)` has on the wire, blanks at its end included.
     #[must_use]
     pub fn padded_length(&self) -> Option<i64> {
-        (self.text_type == Some(SqlType::Character)).then(|| i64::from(self.type_modifier) - 4)
+        self.is(TextType::Character).then(|| i64::from(self.type_modifier) - 4)
     }
 }
 
@@ -45,7 +61,7 @@ pub(super) fn of(query: &ast::Query, plan: &LogicalPlan) -> Vec<Announced> {
     let written = written_casts(&query.body, count);
     let is_record = |index: usize| matches!(plan.schema().field(index).data_type(), ArrowType::Struct(_));
     let one = |(index, cast): (usize, Option<&DataType>)| match cast {
-        _ if is_record(index) => Announced { text_type: Some(SqlType::Record), type_modifier: NONE },
+        _ if is_record(index) => Announced::text(TextType::Record, NONE),
         Some(data_type) if is_told_by_name(data_type) => of_cast(data_type),
         Some(DataType::Text) => Announced::plain(NONE),
         Some(_) | None => origin(plan, index, None),
@@ -104,20 +120,39 @@ fn is_told_by_name(data_type: &DataType) -> bool {
         }
         DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => true,
         DataType::Custom(name, _) => name.to_string().eq_ignore_ascii_case("name"),
+        DataType::Array(_) => element_of(data_type).is_some(),
         _ => false,
+    }
+}
+
+/// The text type of the elements of an array.
+fn element_of(data_type: &DataType) -> Option<SqlType> {
+    let DataType::Array(ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element)) =
+        data_type
+    else {
+        return None;
+    };
+    match element.as_ref() {
+        nested @ DataType::Array(_) => element_of(nested),
+        DataType::Custom(name, _) if name.to_string() == "\"char\"" => Some(SqlType::TextLike(TextType::QuotedChar)),
+        scalar => of_cast(scalar).text_type.filter(|_| is_told_by_name(scalar)),
     }
 }
 
 fn of_cast(data_type: &DataType) -> Announced {
     match data_type {
+        DataType::Array(_) => {
+            let array = element_of(data_type).map(|element| SqlType::Array(Box::new(element)));
+            Announced { text_type: array, type_modifier: NONE }
+        }
         DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => {
             let has_digits = !matches!(info, ast::ExactNumberInfo::None);
             let modifier =
                 sql_type_of(data_type).ok().filter(|_| has_digits).map_or(NONE, |found| found.type_modifier());
             Announced::plain(modifier)
         }
-        DataType::Custom(..) => Announced { text_type: Some(SqlType::Name), type_modifier: NONE },
-        _ => Announced { text_type: Some(SqlType::Varchar), type_modifier: NONE },
+        DataType::Custom(..) => Announced::text(TextType::Name, NONE),
+        _ => Announced::text(TextType::Varchar, NONE),
     }
 }
 
@@ -173,13 +208,7 @@ fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Anno
             }
         },
         LogicalPlan::Union(union) => all_same(union.inputs.iter().map(|input| origin(input, index, outer))),
-        LogicalPlan::Values(values) => {
-            let of_row = |row: &Vec<Expr>| match row.get(index) {
-                Some(outside @ Expr::OuterReferenceColumn(..)) => of_expr(Some(outside), plan, outer),
-                Some(_) | None => Announced::plain(NONE),
-            };
-            all_same(values.values.iter().map(of_row))
-        }
+        LogicalPlan::Values(values) => of_cells(values.values.iter().map(|row| row.get(index)), plan, outer),
         LogicalPlan::EmptyRelation(_)
         | LogicalPlan::Statement(_)
         | LogicalPlan::Explain(_)
@@ -193,6 +222,19 @@ fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Anno
         // The later rows may not have other digits than the first.
         LogicalPlan::RecursiveQuery(query) => origin(&query.static_term, index, outer),
     }
+}
+
+/// What the cells of a column of VALUES say. A constant without type has that of the others.
+fn of_cells<'a>(
+    cells: impl Iterator<Item = Option<&'a Expr>>,
+    values: &LogicalPlan,
+    outer: Option<&LogicalPlan>,
+) -> Announced {
+    let is_open =
+        |cell: &Option<&Expr>| matches!(cell, Some(Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)));
+    let (open, typed): (Vec<_>, Vec<_>) = cells.partition(is_open);
+    let found = all_same(typed.into_iter().map(|cell| of_expr(cell, values, outer)));
+    if open.is_empty() { found } else { found.without_modifier() }
 }
 
 fn of_rows(scan: &TableScan, index: usize) -> Announced {
@@ -231,9 +273,14 @@ fn of_branches<'a>(
     all_same(branches.map(|branch| of_expr(Some(branch), input, outer)))
 }
 
+/// What all say; of one type with several modifiers the type alone.
 fn all_same(mut all: impl Iterator<Item = Announced>) -> Announced {
-    let first = all.next().unwrap_or(Announced::plain(NONE));
-    if all.all(|other| other == first) { first } else { Announced::plain(NONE) }
+    let Some(first) = all.next() else { return Announced::plain(NONE) };
+    all.fold(first, |common, other| match common {
+        common if common == other => common,
+        common if common.text_type == other.text_type => common.without_modifier(),
+        _ => Announced::plain(NONE),
+    })
 }
 
 /// The calls that casts become.
@@ -247,17 +294,30 @@ fn of_call(call: &ScalarFunction) -> Announced {
     });
     let length = count.map_or(NONE, |count| count.saturating_add(4));
     match call.func.name() {
-        "as_varchar" => Announced { text_type: Some(SqlType::Varchar), type_modifier: length },
-        "as_character" => Announced { text_type: Some(SqlType::Character), type_modifier: length },
-        "as_name" | "current_user" | "session_user" | "current_role" | "user" | "current_schema"
-        | "current_catalog" | "current_database" => Announced { text_type: Some(SqlType::Name), type_modifier: NONE },
+        name @ ("as_varchar" | "as_character") => Announced { text_type: told_by_call(name), type_modifier: length },
         // An interval's modifier also says which fields it has.
         "round_time" if !matches!(call.args.first(), Some(Expr::ScalarFunction(_))) => match call.args.first() {
             Some(first) if is_interval(first) => Announced::plain(count.map_or(NONE, |digits| (0x7fff << 16) | digits)),
             Some(_) | None => Announced::plain(count.unwrap_or(NONE)),
         },
-        _ => Announced::plain(NONE),
+        name => Announced { text_type: told_by_call(name), type_modifier: NONE },
     }
+}
+
+/// The type that calls of a function have in PostgreSQL, where it is text here.
+pub(super) fn told_by_call(name: &str) -> Option<SqlType> {
+    let kind = match name {
+        "as_varchar" | "as_open_varchar" => TextType::Varchar,
+        "as_character" => TextType::Character,
+        "as_name" | "current_user" | "session_user" | "current_role" | "user" | "current_schema"
+        | "current_catalog" | "current_database" => TextType::Name,
+        "as_quoted_char" => TextType::QuotedChar,
+        "as_regtype" | "pg_typeof" | "regtype_out" => TextType::Regtype,
+        "as_jsonpath" => TextType::Jsonpath,
+        "current_schemas" => return Some(SqlType::Array(Box::new(SqlType::TextLike(TextType::Name)))),
+        _ => return None,
+    };
+    Some(SqlType::TextLike(kind))
 }
 
 fn is_interval(expr: &Expr) -> bool {

@@ -24,7 +24,7 @@ pub(super) fn settle(
     let name = call.func.name().to_owned();
     let known = call.args.iter().map(|arg| known_type(arg, schema)).collect::<Result<Vec<_>, _>>()?;
     if name == "pg_typeof" && known.iter().any(Option::is_none) {
-        return Ok(Transformed::yes(lit("unknown")));
+        return operators.call("as_regtype", vec![lit("unknown")]).map(Transformed::yes);
     }
     let Some(wanted) = argument_types(&name, &known) else {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));

@@ -175,6 +175,11 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
             let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
             return Ok(Transformed::yes(operators.call("time_difference", vec![*cast.expr, midnight])?));
         }
+        // The days are left out, and what is left goes round the clock.
+        (DataType::Interval(_), DataType::Time64(_)) => {
+            let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
+            return Ok(Transformed::yes(operators.call("time_add_interval", vec![midnight, *cast.expr])?));
+        }
         (DataType::LargeBinary, wanted) if wanted.is_numeric() || *wanted == DataType::Boolean => {
             let scalar = operators.call("jsonb_scalar", vec![*cast.expr, lit(type_name(wanted))])?;
             // The text of a number may have digits after the point, that of an integer has none.

@@ -10,7 +10,7 @@ use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
 
 use crate::base::limits::LimitSet;
-use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
+use crate::base::{ErrorReport, SqlState, SqlType, TextType, UserFacing};
 use crate::catalog::TenantView;
 use crate::catalog::system::SessionSettings;
 use crate::functions::FunctionRegistry;
@@ -126,7 +126,7 @@ fn as_shown(
     announced: &[Announced],
     provider: &Provider<'_>,
 ) -> Result<LogicalPlan, DataFusionError> {
-    let is_kept = |column: &Announced| column.padded_length().is_none() && column.text_type != Some(SqlType::Record);
+    let is_kept = |column: &Announced| column.padded_length().is_none() && !column.is(TextType::Record);
     if announced.iter().all(is_kept) {
         return Ok(plan);
     }
@@ -137,7 +137,7 @@ fn as_shown(
                 let padded = provider.operators().call("padded", vec![column, lit(length)])?;
                 Ok(padded.alias_qualified(qualifier.cloned(), field.name()))
             }
-            None if announced.text_type == Some(SqlType::Record) => {
+            None if announced.is(TextType::Record) => {
                 let text = provider.operators().text_cast(column, field.data_type())?;
                 Ok(text.alias_qualified(qualifier.cloned(), field.name()))
             }

@@ -145,6 +145,10 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify_results(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
+            "make_array" if let Some(float) = float_of_items(&call.args, schema)? => {
+                call.args = unify_to(call.args, &float, schema, operators)?;
+                Ok(Transformed::yes(Expr::ScalarFunction(call)))
+            }
             "compare_any" | "compare_all" => {
                 let name = call.func.name().to_owned();
                 operators.quantified(&name, call.args, schema).map(Transformed::yes)
@@ -283,7 +287,7 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
     if from == wanted {
         // A text that was a varchar is one no more.
         let was_kept =
-            matches!(&expr, Expr::ScalarFunction(call) if matches!(call.func.name(), "as_varchar" | "as_name"));
+            matches!(&expr, Expr::ScalarFunction(call) if super::announced::told_by_call(call.func.name()).is_some());
         return Ok(Transformed::yes(if was_kept { operators.call("as_written", vec![expr])? } else { expr }));
     }
     if wanted == DataType::Utf8 {
@@ -351,7 +355,26 @@ fn unify_results(
     operators: &Operators,
 ) -> Result<Vec<Expr>, DataFusionError> {
     let wanted = agreed(&exprs, word, schema)?;
-    exprs.into_iter().map(|expr| fit_result(expr, &wanted, schema, operators)).collect()
+    unify_to(exprs, &wanted, schema, operators)
+}
+
+fn unify_to(
+    exprs: Vec<Expr>,
+    wanted: &DataType,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Vec<Expr>, DataFusionError> {
+    exprs.into_iter().map(|expr| fit_result(expr, wanted, schema, operators)).collect()
+}
+
+/// The type of an array's items when exact numbers stand beside floats; the library would make all of them numeric.
+fn float_of_items(items: &[Expr], schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+    let known = items.iter().map(|item| known_type(item, schema)).collect::<Result<Vec<_>, _>>()?;
+    let known: Vec<DataType> = known.into_iter().flatten().collect();
+    if !known.iter().all(is_number) || known.iter().all(DataType::is_floating) {
+        return Ok(None);
+    }
+    Ok([DataType::Float64, DataType::Float32].into_iter().find(|float| known.contains(float)))
 }
 
 fn is_rounded(expr: &Expr) -> bool {

@@ -51,10 +51,7 @@ pub(super) fn read(sql_type: &SqlType, values: &[&Value], now: DateTime<Utc>) ->
         | SqlType::Float4
         | SqlType::Float8
         | SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
+        | SqlType::TextLike(_)
         | SqlType::Time
         | SqlType::Uuid
         | SqlType::Oid => {
@@ -82,10 +79,7 @@ fn wanted(sql_type: &SqlType) -> String {
         | SqlType::Float8
         | SqlType::Numeric { .. }
         | SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
+        | SqlType::TextLike(_)
         | SqlType::Time
         | SqlType::Interval
         | SqlType::Uuid
@@ -108,9 +102,7 @@ fn scalar(sql_type: &SqlType, value: &Value) -> Option<ScalarValue> {
         #[expect(clippy::cast_possible_truncation, reason = "real has the digits that it has")]
         SqlType::Float4 => Some(ScalarValue::Float32(Some(float(value)? as f32))),
         SqlType::Float8 => Some(ScalarValue::Float64(Some(float(value)?))),
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
-            Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned())))
-        }
+        SqlType::Text | SqlType::TextLike(_) => Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned()))),
         SqlType::Time => Some(ScalarValue::Time64Microsecond(Some(microseconds(time_of_day(value.as_str()?.trim())?)))),
         SqlType::Uuid => {
             let bytes = uuid::Uuid::parse_str(value.as_str()?.trim()).ok()?.as_bytes().to_vec();

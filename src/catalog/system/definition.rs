@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 
-use crate::base::SqlType;
 use crate::base::types::DEFAULT_NUMERIC;
+use crate::base::{SqlType, TextType};
 use crate::catalog::rows::ShownType;
 
 /// One column of a system table.
@@ -26,9 +26,11 @@ impl ColumnDefinition {
     /// What the row description says of it: the domains of `information_schema` are shown as the types below them.
     pub(super) fn shown_type(&self) -> Option<ShownType> {
         match self.type_name {
-            "name" | "sql_identifier" => Some((SqlType::Name, -1)),
-            "character_data" => Some((SqlType::Varchar, -1)),
-            "yes_or_no" => Some((SqlType::Varchar, 3 + 4)),
+            "sql_identifier" => Some((SqlType::TextLike(TextType::Name), -1)),
+            "character_data" => Some((SqlType::TextLike(TextType::Varchar), -1)),
+            "yes_or_no" => Some((SqlType::TextLike(TextType::Varchar), 3 + 4)),
+            "name" | "char" => plain(self.type_name).map(|known| (known, -1)),
+            "_name" | "_char" => plain(&self.type_name[1..]).map(|element| (array(element), -1)),
             _ => None,
         }
     }
@@ -110,6 +112,11 @@ fn sql_type(type_name: &str) -> SqlType {
             None => SqlType::Text,
         },
     }
+}
+
+/// One of the types that are text underneath.
+fn plain(type_name: &str) -> Option<SqlType> {
+    TextType::by_pg_name(type_name).map(SqlType::TextLike)
 }
 
 fn array(element: SqlType) -> SqlType {

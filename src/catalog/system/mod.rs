@@ -36,6 +36,12 @@ use relations::{Relation, Relations};
 
 pub use relations::{INFORMATION_SCHEMA, PG_CATALOG};
 
+/// The OID of a type that is written as SQL writes it, such as `timestamp with time zone` or `text[]`.
+#[must_use]
+pub fn type_oid(name: &str) -> Option<u32> {
+    type_names::read_type(name)
+}
+
 /// One setting of the session, as `pg_settings` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {

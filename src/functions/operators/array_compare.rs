@@ -13,8 +13,11 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 
+use crate::base::engine_error::wrap;
+
 use super::super::array_order::{comparator, compare, flat};
 use super::super::function::{Function, by_arrays};
+use super::super::regex::{Flags, compiled};
 use super::super::signature::leaf;
 
 type Columns = Result<ArrayRef, DataFusionError>;
@@ -67,6 +70,7 @@ fn verdicts(operator: &str, left: &ArrayRef, right: &ArrayRef) -> Result<Boolean
         "!~~" => return texts(comparison::nlike),
         "~~*" => return texts(comparison::ilike),
         "!~~*" => return texts(comparison::nilike),
+        "~" | "!~" | "~*" | "!~*" => return matched(operator, left, right),
         _ => {}
     }
     let order = comparator(left, right)?;
@@ -80,6 +84,21 @@ fn verdicts(operator: &str, left: &ArrayRef, right: &ArrayRef) -> Result<Boolean
         other => return Err(DataFusionError::Internal(format!("no operator {other} between values and arrays"))),
     };
     Ok((0..left.len()).map(|row| (left.is_valid(row) && right.is_valid(row)).then(|| holds(order(row, row)))).collect())
+}
+
+/// `text ~ pattern` for each pair of them.
+fn matched(operator: &str, texts: &ArrayRef, patterns: &ArrayRef) -> Result<BooleanArray, DataFusionError> {
+    let flags = Flags { ignore_case: operator.ends_with('*'), ..Flags::default() };
+    let negated = operator.starts_with('!');
+    let pairs = texts.as_string::<i32>().iter().zip(patterns.as_string::<i32>());
+    let verdict = |(text, pattern): (Option<&str>, Option<&str>)| match (text, pattern) {
+        (Some(text), Some(pattern)) => {
+            let text: Vec<char> = text.chars().collect();
+            compiled(pattern, flags)?.is_match(&text).map(|found| Some(found != negated))
+        }
+        _ => Ok(None),
+    };
+    pairs.map(verdict).collect::<Result<BooleanArray, _>>().map_err(wrap)
 }
 
 fn reduced(lists: &ListArray, owners: &UInt64Array, verdicts: &BooleanArray, all: bool) -> BooleanArray {

@@ -45,6 +45,9 @@ pub(super) const ROWS: &[FunctionRow] = &[
     super::row("as_written", FunctionKind::Scalar, "CAST that a text asks for → any", Template("{0}"), Template("{0}")),
     super::row("as_column", FunctionKind::Scalar, "a column that is no key → any", Template("{0}"), Template("{0}")),
     row("as_name", "text as name → name", IN_PROCESS),
+    row("as_open_varchar", "CAST(text AS varchar) → varchar", IN_PROCESS),
+    row("as_regtype", "text as regtype → regtype", IN_PROCESS),
+    row("as_quoted_char", "CAST(text or integer AS \"char\") → \"char\"", IN_PROCESS),
     row("round_time", "CAST(time AS time(n)) → time", IN_PROCESS),
     row("interval_field", "CAST(interval AS interval field) → interval", IN_PROCESS),
     // Numbers with digits of their own.

@@ -51,11 +51,8 @@ pub fn from_binary(value: &mut Body, element: &SqlType) -> Result<ScalarValue, E
 }
 
 fn check_element(oid: u32, element: &SqlType) -> Result<(), ErrorReport> {
-    let is_text = |sql_type: &SqlType| {
-        matches!(sql_type, SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record)
-    };
     let given = SqlType::from_oid(oid);
-    let same = oid == element.oid() || given.as_ref().is_some_and(is_text) && is_text(element);
+    let same = oid == element.oid() || given.as_ref().is_some_and(SqlType::is_text) && element.is_text();
     if same {
         return Ok(());
     }

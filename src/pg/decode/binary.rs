@@ -17,9 +17,7 @@ const DAY_US: i64 = 86_400_000_000;
 pub fn read(value: &[u8], sql_type: &SqlType) -> Result<ScalarValue, ErrorReport> {
     let text = |value| text_of(value).map(str::to_owned);
     match sql_type {
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
-            Ok(ScalarValue::Utf8(Some(text(value)?)))
-        }
+        SqlType::Text | SqlType::TextLike(_) => Ok(ScalarValue::Utf8(Some(text(value)?))),
         SqlType::Json => Ok(ScalarValue::LargeUtf8(Some(text::json(&text(value)?, sql_type)?.to_owned()))),
         SqlType::Jsonb => jsonb(value),
         SqlType::Bytea => Ok(ScalarValue::Binary(Some(value.to_vec()))),
@@ -85,14 +83,9 @@ fn fields(body: &mut Body, sql_type: &SqlType) -> Result<ScalarValue, ErrorRepor
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(body)?)),
         SqlType::Uuid => ScalarValue::FixedSizeBinary(16, Some(body.bytes(16)?.to_vec())),
         SqlType::Array(element) => array::from_binary(body, element)?,
-        SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
-        | SqlType::Json
-        | SqlType::Jsonb
-        | SqlType::Bytea => return Err(incorrect()),
+        SqlType::Text | SqlType::TextLike(_) | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => {
+            return Err(incorrect());
+        }
     })
 }
 

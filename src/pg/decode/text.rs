@@ -19,9 +19,7 @@ pub fn read(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Err
         SqlType::Float4 => ScalarValue::Float32(Some(float4(text)?)),
         SqlType::Float8 => ScalarValue::Float64(Some(float8(text)?)),
         SqlType::Numeric { precision, scale } => number::from_text(text, *precision, *scale)?,
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record => {
-            ScalarValue::Utf8(Some(text.to_owned()))
-        }
+        SqlType::Text | SqlType::TextLike(_) => ScalarValue::Utf8(Some(text.to_owned())),
         SqlType::Date => ScalarValue::Date32(Some(datetime::date(text)?)),
         SqlType::Time => ScalarValue::Time64Microsecond(Some(datetime::time(text)?)),
         SqlType::Timestamp => ScalarValue::TimestampMicrosecond(Some(datetime::timestamp(text)?), None),

@@ -7,7 +7,8 @@ use datafusion::arrow::datatypes::{
     Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
 
-use crate::base::{ErrorReport, Infinity, SqlState, SqlType};
+use crate::base::{ErrorReport, Infinity, SqlState, SqlType, TextType};
+use crate::engine::type_oid;
 
 use super::{ValueWriter, array, datetime, number, text};
 
@@ -15,7 +16,7 @@ use super::{ValueWriter, array, datetime, number, text};
 pub const EPOCH_DAYS: i32 = 10_957;
 /// Microseconds from 1970-01-01 to 2000-01-01.
 pub const EPOCH_US: i64 = EPOCH_DAYS as i64 * datetime::DAY_US;
-/// The version byte of `jsonb`.
+/// The version byte of `jsonb`, and of `jsonpath`.
 pub const JSONB_VERSION: u8 = 1;
 
 macro_rules! fixed {
@@ -47,19 +48,9 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         SqlType::Float4 => fixed!(array, Float32Type, put_f32),
         SqlType::Float8 => fixed!(array, Float64Type, put_f64),
         SqlType::Numeric { .. } => text::numeric(array, number::put_numeric_binary)?,
-        SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Json | SqlType::Bytea => {
-            text::bytes(array, |value, out| out.put_slice(value))?
-        }
-        // Its fields would come one by one, and their types are not known any more.
-        SqlType::Record => {
-            let message = "no binary output function available for type record";
-            return Err(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message)
-                .with_hint("Cast it to text, use row_to_json, or name the columns."));
-        }
-        SqlType::Jsonb => text::bytes(array, |value, out| {
-            out.put_u8(JSONB_VERSION);
-            out.put_slice(value);
-        })?,
+        SqlType::Text | SqlType::Json | SqlType::Bytea => text::bytes(array, |value, out| out.put_slice(value))?,
+        SqlType::TextLike(kind) => text_like(array, *kind)?,
+        SqlType::Jsonb => versioned(array)?,
         SqlType::Date => fixed!(array, Date32Type, put_i32, days => since_2000(days)),
         SqlType::Time => fixed!(array, Time64MicrosecondType, put_i64),
         SqlType::Timestamp | SqlType::Timestamptz => {
@@ -96,4 +87,45 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
 /// The last and the first number are infinite on the wire, too.
 fn since_2000(days: i32) -> i32 {
     Infinity::of_days(days).map_or_else(|| days.saturating_sub(EPOCH_DAYS), Infinity::days)
+}
+
+/// The types that are texts in this process, where they are none on the wire.
+fn text_like(array: &ArrayRef, kind: TextType) -> Result<ValueWriter, ErrorReport> {
+    match kind {
+        TextType::Varchar | TextType::Character | TextType::Name => {
+            text::bytes(array, |value, out| out.put_slice(value))
+        }
+        TextType::QuotedChar => text::bytes(array, |value, out| out.put_u8(single_byte(value))),
+        TextType::Regtype => text::bytes(array, |name, out| out.put_u32(regtype(name))),
+        TextType::Jsonpath => versioned(array),
+        // Its fields would come one by one, and their types are not known any more.
+        TextType::Record => {
+            let message = "no binary output function available for type record";
+            Err(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message)
+                .with_hint("Cast it to text, use row_to_json, or name the columns."))
+        }
+    }
+}
+
+/// A version byte, then the text.
+fn versioned(array: &ArrayRef) -> Result<ValueWriter, ErrorReport> {
+    text::bytes(array, |value, out| {
+        out.put_u8(JSONB_VERSION);
+        out.put_slice(value);
+    })
+}
+
+/// The byte that a `"char"` is: `\303` stands for one that is no character, and nothing for 0.
+fn single_byte(shown: &[u8]) -> u8 {
+    match shown {
+        [b'\\', octal @ ..] if octal.len() == 3 => octal.iter().fold(0, |byte, digit| (byte << 3) | (digit & 7)),
+        [byte, ..] => *byte,
+        [] => 0,
+    }
+}
+
+/// The OID of a type that is written as its name, or as a number where it has none; `-` is 0.
+fn regtype(name: &[u8]) -> u32 {
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    type_oid(name).or_else(|| name.parse().ok()).unwrap_or(0)
 }

@@ -24,14 +24,7 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         return normalise(&cast(array, values.data_type())?, sql_type);
     }
     match sql_type {
-        SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
-        | SqlType::Json
-        | SqlType::Jsonb
-        | SqlType::Bytea
+        SqlType::Text | SqlType::TextLike(_) | SqlType::Json | SqlType::Jsonb | SqlType::Bytea
             if is_bytes(array.data_type()) =>
         {
             Ok(Arc::clone(array))
@@ -51,10 +44,7 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
         | SqlType::Float8
         | SqlType::Numeric { .. }
         | SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
+        | SqlType::TextLike(_)
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp

@@ -44,13 +44,9 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType, zone: Tz) -> Result<ValueWri
             })
         }
         SqlType::Numeric { .. } => numeric(array, number::put_decimal)?,
-        SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
-        | SqlType::Json
-        | SqlType::Jsonb => bytes(array, |value, out| out.put_slice(value))?,
+        SqlType::Text | SqlType::TextLike(_) | SqlType::Json | SqlType::Jsonb => {
+            bytes(array, |value, out| out.put_slice(value))?
+        }
         SqlType::Bytea => bytes(array, put_hex)?,
         SqlType::Date => {
             let values = array.as_primitive::<Date32Type>().values().clone();

@@ -125,7 +125,7 @@ impl Type {
         }
         match self.0 {
             "varchar" => Some(SqlType::Text),
-            "name" | "bpchar" | "oid" => None,
+            "name" | "bpchar" | "char" | "oid" => None,
             other => SqlType::by_pg_name(other),
         }
     }

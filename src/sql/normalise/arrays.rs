@@ -82,6 +82,10 @@ fn quantified(function: &str, left: &mut Expr, op: &BinaryOperator, right: &mut 
         BinaryOperator::PGNotLikeMatch => "!~~",
         BinaryOperator::PGILikeMatch => "~~*",
         BinaryOperator::PGNotILikeMatch => "!~~*",
+        BinaryOperator::PGRegexMatch => "~",
+        BinaryOperator::PGRegexNotMatch => "!~",
+        BinaryOperator::PGRegexIMatch => "~*",
+        BinaryOperator::PGRegexNotIMatch => "!~*",
         other => return Err(unsupported(&format!("{other} between a value and an array"))),
     };
     let array = match take(right) {

@@ -15,6 +15,7 @@ mod hidden_tables;
 mod hypothetical;
 mod intervals;
 mod joins;
+mod laterals;
 mod marks;
 mod named;
 mod names;
@@ -151,6 +152,9 @@ impl VisitorMut for Normaliser<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
+        if let TableFactor::Derived { lateral: true, subquery, .. } = factor {
+            laterals::name_outer_columns(subquery, &self.shapes);
+        }
         flow(samples::prepare(factor, &self.shapes))?;
         flow(tables::prepare(factor, self.context, &mut self.calls))
     }

@@ -69,6 +69,11 @@ pub(super) fn tagged(operand: &mut Expr, data_type: &DataType) -> Result<Option<
         DataType::Custom(name, _) if bare_name(name).as_deref() == Some("jsonpath") => {
             Some(internal("as_jsonpath", vec![cast(take(operand), DataType::Text)]))
         }
+        DataType::Custom(name, _) if bare_name(name).as_deref() == Some("char") => {
+            let is_open = matches!(operand, Expr::Value(value) if !matches!(value.value, Value::Number(..)));
+            let value = if is_open { cast(take(operand), DataType::Text) } else { take(operand) };
+            Some(internal("as_quoted_char", vec![value]))
+        }
         _ => None,
     })
 }

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{DataType, Expr, SetExpr, Value, ValueWithSpan, Values};
 
-use super::forms::{cast, nested, take};
+use super::forms::{cast, internal, nested, take};
 
 /// Casts constants in quotes beside values of a type that is written with them.
 pub(super) fn type_constants(body: &mut SetExpr) {
@@ -35,10 +35,21 @@ fn type_columns(values: &mut Values) {
             continue;
         }
         for row in &mut values.rows {
-            if let Some(cell) = row.content.get_mut(column).filter(|cell| is_open(cell)) {
+            let Some(cell) = row.content.get_mut(column) else { continue };
+            if is_open(cell) {
                 *cell = cast(take(cell), written.clone());
             }
+            keep_varchar(cell);
         }
+    }
+}
+
+/// Of a cast to `varchar` without a length nothing else would be left in the plan.
+fn keep_varchar(cell: &mut Expr) {
+    if let Expr::Cast { data_type, .. } = cell
+        && let DataType::Varchar(None) | DataType::CharVarying(None) | DataType::CharacterVarying(None) = data_type
+    {
+        *cell = internal("as_open_varchar", vec![cast(take(cell), DataType::Text)]);
     }
 }
 

@@ -204,7 +204,7 @@ impl Config {
     fn is_blank(&self, sql_type: &SqlType) -> bool {
         match &self.value {
             None | Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty() && !is_text(sql_type),
+            Some(Value::String(text)) => text.trim().is_empty() && !sql_type.is_text(),
             Some(Value::Array(values)) => values.is_empty(),
             Some(Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
         }
@@ -225,15 +225,11 @@ fn test_of(operator: &str, path: &str, scope: &mut Scope<'_>) -> Option<Test> {
     found
 }
 
-fn is_text(sql_type: &SqlType) -> bool {
-    matches!(sql_type, SqlType::Text | SqlType::Varchar | SqlType::Character | SqlType::Name | SqlType::Record)
-}
-
 /// What the operator needs, when the column is not that.
 fn unfit(test: Test, sql_type: &SqlType) -> Option<&'static str> {
     let is_time = matches!(sql_type, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Time);
     match test {
-        Test::Text { .. } if !is_text(sql_type) => Some("a text column"),
+        Test::Text { .. } if !sql_type.is_text() => Some("a text column"),
         Test::Time(_) if !is_time => Some("a column of dates or times"),
         Test::Compare(_) | Test::Time(_) | Test::Text { .. } | Test::Between | Test::In { .. } | Test::Null { .. } => {
             None

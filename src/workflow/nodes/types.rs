@@ -14,7 +14,7 @@ pub(super) fn widened(a: &SqlType, b: &SqlType) -> Option<SqlType> {
         return wider_number(a, b);
     }
     match (a, b) {
-        (SqlType::Text, SqlType::Varchar) | (SqlType::Varchar, SqlType::Text) => Some(SqlType::Text),
+        (a, b) if a.is_text() && b.is_text() => Some(SqlType::Text),
         (SqlType::Date, SqlType::Timestamp) | (SqlType::Timestamp, SqlType::Date) => Some(SqlType::Timestamp),
         (SqlType::Date | SqlType::Timestamp, SqlType::Timestamptz)
         | (SqlType::Timestamptz, SqlType::Date | SqlType::Timestamp) => Some(SqlType::Timestamptz),
@@ -56,10 +56,7 @@ fn digits(sql_type: &SqlType) -> Option<(u8, u8)> {
         | SqlType::Float4
         | SqlType::Float8
         | SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
+        | SqlType::TextLike(_)
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp
@@ -85,10 +82,7 @@ pub(super) fn is_comparable(sql_type: &SqlType) -> bool {
         | SqlType::Float8
         | SqlType::Numeric { .. }
         | SqlType::Text
-        | SqlType::Varchar
-        | SqlType::Character
-        | SqlType::Name
-        | SqlType::Record
+        | SqlType::TextLike(_)
         | SqlType::Date
         | SqlType::Time
         | SqlType::Timestamp
@@ -101,6 +95,8 @@ pub(super) fn is_comparable(sql_type: &SqlType) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::base::TextType;
+
     use super::*;
 
     #[test]
@@ -116,7 +112,7 @@ mod tests {
             (numeric(18, 4), numeric(18, 8), Some(numeric(22, 8))),
             (numeric(38, 0), numeric(38, 38), Some(numeric(76, 38))),
             (numeric(76, 0), numeric(38, 38), None),
-            (SqlType::Varchar, SqlType::Text, Some(SqlType::Text)),
+            (SqlType::TextLike(TextType::Varchar), SqlType::Text, Some(SqlType::Text)),
             (SqlType::Date, SqlType::Timestamptz, Some(SqlType::Timestamptz)),
             (SqlType::Text, SqlType::Int4, None),
             (SqlType::Bool, SqlType::Int4, None),

@@ -31,10 +31,12 @@ fn scalar_agrees(type_: &Type, binary: &[u8], text: &str) -> Option<bool> {
         Type::FLOAT4 => f32::from_be_bytes(binary.try_into().ok()?).to_bits() == text.parse::<f32>().ok()?.to_bits(),
         Type::FLOAT8 => f64::from_be_bytes(binary.try_into().ok()?).to_bits() == text.parse::<f64>().ok()?.to_bits(),
         Type::NUMERIC => numeric(binary)? == text,
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON | Type::CHAR => {
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON => {
             binary == text.as_bytes()
         }
-        Type::JSONB => binary.strip_prefix(&[1])? == text.as_bytes(),
+        Type::CHAR => single_byte(binary)? == text,
+        Type::REGTYPE => regtype(text)? == u32::from_be_bytes(binary.try_into().ok()?),
+        Type::JSONB | Type::JSONPATH => binary.strip_prefix(&[1])? == text.as_bytes(),
         Type::BYTEA => format!("\\x{}", hexadecimal(binary)) == text,
         Type::UUID => hexadecimal(binary) == text.replace('-', ""),
         Type::DATE => shown_date(date(i32::from_be_bytes(binary.try_into().ok()?))?)? == text,
@@ -54,6 +56,79 @@ fn scalar_agrees(type_: &Type, binary: &[u8], text: &str) -> Option<bool> {
         _ => return None,
     })
 }
+
+/// A `"char"`: nothing for 0, and octal digits for what is no character.
+fn single_byte(binary: &[u8]) -> Option<String> {
+    match binary {
+        [0] => Some(String::new()),
+        [byte] if !byte.is_ascii() => Some(format!("\\{byte:03o}")),
+        [byte] => Some(char::from(*byte).to_string()),
+        _ => None,
+    }
+}
+
+/// The OID of a type by the name that PostgreSQL shows; `None` for a name that is not known here.
+fn regtype(name: &str) -> Option<u32> {
+    if let Some(element) = name.strip_suffix("[]") {
+        let element = Type::from_oid(regtype(element)?)?;
+        return ARRAYS.iter().find(|array| *array.kind() == Kind::Array(element.clone())).map(Type::oid);
+    }
+    let known = match name {
+        "-" => return Some(0),
+        "boolean" => Type::BOOL,
+        "smallint" => Type::INT2,
+        "integer" => Type::INT4,
+        "bigint" => Type::INT8,
+        "real" => Type::FLOAT4,
+        "double precision" => Type::FLOAT8,
+        "numeric" => Type::NUMERIC,
+        "text" => Type::TEXT,
+        "character varying" => Type::VARCHAR,
+        "character" => Type::BPCHAR,
+        "\"char\"" => Type::CHAR,
+        "name" => Type::NAME,
+        "date" => Type::DATE,
+        "time without time zone" => Type::TIME,
+        "timestamp without time zone" => Type::TIMESTAMP,
+        "timestamp with time zone" => Type::TIMESTAMPTZ,
+        "interval" => Type::INTERVAL,
+        "uuid" => Type::UUID,
+        "json" => Type::JSON,
+        "jsonb" => Type::JSONB,
+        "jsonpath" => Type::JSONPATH,
+        "bytea" => Type::BYTEA,
+        "oid" => Type::OID,
+        "regtype" => Type::REGTYPE,
+        "regclass" => Type::REGCLASS,
+        "record" => Type::RECORD,
+        "unknown" => Type::UNKNOWN,
+        other => return other.parse().ok(),
+    };
+    Some(known.oid())
+}
+
+/// The arrays of the types above.
+const ARRAYS: [Type; 19] = [
+    Type::BOOL_ARRAY,
+    Type::INT2_ARRAY,
+    Type::INT4_ARRAY,
+    Type::INT8_ARRAY,
+    Type::FLOAT4_ARRAY,
+    Type::FLOAT8_ARRAY,
+    Type::NUMERIC_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::VARCHAR_ARRAY,
+    Type::NAME_ARRAY,
+    Type::DATE_ARRAY,
+    Type::TIME_ARRAY,
+    Type::TIMESTAMP_ARRAY,
+    Type::TIMESTAMPTZ_ARRAY,
+    Type::INTERVAL_ARRAY,
+    Type::UUID_ARRAY,
+    Type::JSON_ARRAY,
+    Type::JSONB_ARRAY,
+    Type::BYTEA_ARRAY,
+];
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -207,5 +282,7 @@ fn numerics_and_intervals_read_as_postgresql_writes_them() {
     assert_eq!(interval(&bytes(3_661_500_000, 2, 14)).unwrap(), "1 year 2 mons 2 days 01:01:01.5");
     assert_eq!(interval(&bytes(1_000_000, -1, 0)).unwrap(), "-1 days +00:00:01");
     assert_eq!(interval(&bytes(0, 0, 0)).unwrap(), "00:00:00");
+    assert_eq!(regtype("timestamp with time zone[]"), Some(1185));
+    assert_eq!(single_byte(&[195]).unwrap(), "\\303");
     assert_eq!(array_texts(r#"{1,NULL,"NULL","a,\"b",{}}"#).len(), 4);
 }

@@ -26,7 +26,7 @@ use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch};
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::ScalarValue;
 use flowforge::base::limits::LimitSet;
-use flowforge::base::{ErrorReport, SessionId, SqlState, SqlType, TenantId, UserName};
+use flowforge::base::{ErrorReport, SessionId, SqlState, SqlType, TenantId, TextType, UserName};
 use flowforge::engine::{
     Notice, Outcome, OutputColumn, Portals, RowStream, RowsTag, SessionKey, Statements, TransactionStatus, plain_rows,
 };
@@ -212,7 +212,7 @@ fn all_types() -> Vec<(SqlType, &'static str)> {
         (SqlType::Float8, "1e+20"),
         (SqlType::Numeric { precision: 10, scale: 2 }, "-1234.5"),
         (SqlType::Text, "käse"),
-        (SqlType::Varchar, ""),
+        (SqlType::TextLike(TextType::Varchar), ""),
         (SqlType::Date, "2024-02-29"),
         (SqlType::Time, "13:14:15.5"),
         (SqlType::Timestamp, "2024-02-29 13:14:15"),

@@ -15,7 +15,7 @@ use rust_decimal::Decimal;
 use std::sync::Arc;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
-use flowforge::base::SqlType;
+use flowforge::base::{SqlType, TextType};
 use flowforge::engine::OutputColumn;
 use flowforge::pg::decode::decode;
 use flowforge::pg::encode::{Format, RowEncoder};
@@ -107,7 +107,7 @@ proptest! {
     #[test]
     fn texts_and_bytes(text in text(), bytes in any::<Vec<u8>>(), flag in any::<bool>()) {
         agree(&text, &SqlType::Text, &Type::TEXT, Tz::UTC);
-        agree(&text, &SqlType::Varchar, &Type::VARCHAR, Tz::UTC);
+        agree(&text, &SqlType::TextLike(TextType::Varchar), &Type::VARCHAR, Tz::UTC);
         agree(&bytes, &SqlType::Bytea, &Type::BYTEA, Tz::UTC);
         agree(&flag, &SqlType::Bool, &Type::BOOL, Tz::UTC);
         let json = serde_json::json!({"text": text, "flag": flag});
