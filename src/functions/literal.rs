@@ -321,7 +321,7 @@ pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
             total.clock(word).ok_or_else(bad)?;
             continue;
         }
-        let number: f64 = word.parse().map_err(|_| bad())?;
+        let number: f64 = word.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(bad)?;
         match words.peek() {
             Some(unit) if unit.starts_with(|c: char| c.is_ascii_alphabetic()) && *unit != "ago" => {
                 total.add(number, unit).ok_or_else(bad)?;

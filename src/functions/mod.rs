@@ -55,6 +55,6 @@ pub use sets::series;
 pub use table::{FunctionKind, FunctionRow, Rendering, find, rows};
 pub use text::differs_as_text;
 pub use texts::escaped_again;
-pub use time_calls::{moved_time, time_cast};
+pub use time_calls::{moved_time, time_cast, time_cast_of_key};
 pub use time_columns::is_time_cast;
 pub use type_tags::as_nullable;

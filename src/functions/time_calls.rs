@@ -24,7 +24,13 @@ use super::time_columns::{any_infinite, converted};
 /// A cast between dates, timestamps and times of the day, or of a date to text.
 #[must_use]
 pub fn time_cast(wanted: DataType) -> ScalarUDF {
-    ScalarUDF::from(TimeCall { kind: Kind::Cast(wanted), signature: any() })
+    ScalarUDF::from(TimeCall { kind: Kind::Cast { wanted, is_key: false }, signature: any() })
+}
+
+/// The same where the column must have the name of what is cast: in a set of keys of groups, where it cannot be given one.
+#[must_use]
+pub fn time_cast_of_key(wanted: DataType) -> ScalarUDF {
+    ScalarUDF::from(TimeCall { kind: Kind::Cast { wanted, is_key: true }, signature: any() })
 }
 
 /// A timestamp plus an interval, or minus one.
@@ -39,7 +45,7 @@ fn any() -> Signature {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
-    Cast(DataType),
+    Cast { wanted: DataType, is_key: bool },
     Moved { subtracted: bool },
 }
 
@@ -52,7 +58,7 @@ struct TimeCall {
 impl TimeCall {
     fn type_for(&self, first: Option<&DataType>) -> Result<DataType, DataFusionError> {
         match (&self.kind, first) {
-            (Kind::Cast(wanted), _) => Ok(wanted.clone()),
+            (Kind::Cast { wanted, .. }, _) => Ok(wanted.clone()),
             (Kind::Moved { .. }, Some(moment)) => Ok(moment.clone()),
             (Kind::Moved { .. }, None) => Err(wrap(InternalError::new("nothing is moved in time").report())),
         }
@@ -61,8 +67,8 @@ impl TimeCall {
     fn shown(&self, arguments: &[String], is_name: bool) -> String {
         match (&self.kind, arguments) {
             // The library does not show casts in names.
-            (Kind::Cast(_), [value]) if is_name => value.clone(),
-            (Kind::Cast(wanted), [value]) => format!("CAST({value} AS {wanted})"),
+            (Kind::Cast { is_key: true, .. }, [value]) if is_name => value.clone(),
+            (Kind::Cast { wanted, .. }, [value]) => format!("CAST({value} AS {wanted})"),
             (Kind::Moved { subtracted }, [moment, span]) => {
                 format!("{moment} {} {span}", if *subtracted { "-" } else { "+" })
             }
@@ -74,7 +80,7 @@ impl TimeCall {
 impl ScalarUDFImpl for TimeCall {
     fn name(&self) -> &str {
         match &self.kind {
-            Kind::Cast(_) => "time_cast",
+            Kind::Cast { .. } => "time_cast",
             Kind::Moved { subtracted: false } => "time_plus",
             Kind::Moved { subtracted: true } => "time_minus",
         }
@@ -109,7 +115,7 @@ impl ScalarUDFImpl for TimeCall {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         match (&self.kind, arguments.args.as_slice()) {
-            (Kind::Cast(wanted), [_]) => by_arrays(&arguments, |arrays| converted(&arrays[0], wanted)),
+            (Kind::Cast { wanted, .. }, [_]) => by_arrays(&arguments, |arrays| converted(&arrays[0], wanted)),
             (Kind::Moved { subtracted }, [moment, span]) => {
                 apply(moment, span, |moment, span| moved(moment, span, *subtracted))
             }
@@ -161,7 +167,7 @@ mod tests {
     #[test]
     fn they_look_like_what_they_stand_for() {
         let column = datafusion::logical_expr::col("d");
-        let cast = time_cast(DataType::Date32).schema_name(std::slice::from_ref(&column)).unwrap();
+        let cast = time_cast_of_key(DataType::Date32).schema_name(std::slice::from_ref(&column)).unwrap();
         let sum = moved_time(true).schema_name(&[column.clone(), column]).unwrap();
         assert_eq!((cast.as_str(), sum.as_str()), ("d", "d - d"));
     }

@@ -35,6 +35,7 @@ mod recursion;
 mod rewritten_tokens;
 mod row_limits;
 mod rows_from;
+mod search_cycle;
 mod session;
 mod set_operations;
 mod settle;

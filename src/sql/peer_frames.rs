@@ -6,6 +6,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits};
 
 /// The plan, not coerced yet, with GROUPS for RANGE over such keys.
@@ -13,8 +14,11 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     let done = plan.transform_up_with_subqueries(|node| {
         let LogicalPlan::Window(window) = &node else { return Ok(Transformed::no(node)) };
         let schema = std::sync::Arc::clone(window.input.schema());
+        // The frame is a part of the name.
+        let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
-            expr.transform_up(|expr| match expr {
+            let name = names.save(&expr);
+            let done = expr.transform_up(|expr| match expr {
                 Expr::WindowFunction(mut call) => {
                     let key = call.params.order_by.first().map(|key| key.expr.get_type(&schema)).transpose()?;
                     let changes = key.is_some_and(|key| has_no_range(&key)) && is_of_peers(&call.params.window_frame);
@@ -26,7 +30,8 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
                     Ok(Transformed::new_transformed(Expr::WindowFunction(call), changes))
                 }
                 other => Ok(Transformed::no(other)),
-            })
+            })?;
+            Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
         })
     })?;
     Ok(done.data)

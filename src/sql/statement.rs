@@ -19,7 +19,7 @@ use super::plan::SqlError;
 use super::session::{self, TransactionModes};
 use super::upkeep::{self, Upkeep};
 use super::writes::{self, Write};
-use super::{foreign, rewritten_tokens, shorthand, syntax};
+use super::{foreign, rewritten_tokens, search_cycle, shorthand, syntax};
 
 /// One statement of a text.
 #[derive(Debug, Clone)]
@@ -270,15 +270,17 @@ pub(super) fn query_of(piece: &Piece, from: usize, limits: &LimitSet) -> Result<
 }
 
 pub(super) fn parse_query(piece: &Piece, from: usize, limits: &LimitSet) -> Result<Box<ast::Query>, ErrorReport> {
-    let tokens = rewritten_tokens::rewritten(piece.tokens.get(from..).unwrap_or_default());
+    let (tokens, clauses) = search_cycle::take(piece, from)?;
+    let tokens = rewritten_tokens::rewritten(&tokens);
     let dialect = Postgres::of(&tokens);
     let mut parser = dialect.parser(tokens, limits);
     let mut query = parser.parse_query().map_err(|error| syntax::report(&error, piece))?;
-    shorthand::write_out(&mut query);
-    match parser.peek_token_ref().token {
-        Token::EOF => Ok(query),
-        _ => Err(syntax::unexpected(piece, Some(parser.peek_token_ref()))),
+    if parser.peek_token_ref().token != Token::EOF {
+        return Err(syntax::unexpected(piece, Some(parser.peek_token_ref())));
     }
+    shorthand::write_out(&mut query);
+    search_cycle::write_out(&mut query, clauses, limits)?;
+    Ok(query)
 }
 
 /// What a query would write, if anything.

@@ -18,6 +18,7 @@ use super::scope::{Clause, parts};
 use super::signatures::{self, Kind, functions};
 use super::types::{Context, Type};
 use super::{Checked, Checker, Typed, argument_expressions, at, error};
+use crate::sql::search_cycle;
 
 /// How a function was called, besides its arguments.
 struct Style<'a> {
@@ -107,6 +108,9 @@ impl Checker<'_> {
         }
         if name.eq_ignore_ascii_case("row") && schema.is_none() {
             self.forget();
+            search_cycle::refuse_numerics(&arguments, |index| {
+                typed.get(index).is_some_and(|value| value.data_type == Type::NUMERIC)
+            })?;
             return Ok(Typed::new(Type::RECORD, place));
         }
         let is_named = list.args.iter().any(|argument| !matches!(argument, FunctionArg::Unnamed(_)));

@@ -49,14 +49,13 @@ use super::check::{Findings, begin};
 use super::plan::PlanContext;
 
 use marks::Marks;
-use shapes::Shapes;
 
 pub(super) use forms::{call, internal_name};
 pub(super) use grouping::of_positions;
 pub(super) use names::{figured, shown};
 pub(super) use samples::{Percentage, percentage};
 pub(super) use series::{is_called as is_row_call, makes_rows};
-pub(super) use shapes::{Side, constraint, constraint_mut, name_of};
+pub(super) use shapes::{Shapes, Side, constraint, constraint_mut, name_of};
 pub(super) use system::quoted;
 pub(super) use variadic::VARIADIC;
 

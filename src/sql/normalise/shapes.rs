@@ -1,8 +1,8 @@
 //! The names of the columns of what stands in FROM, where the text and the catalog tell them.
 
 use sqlparser::ast::{
-    Join, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, TableFactor, TableWithJoins,
+    Cte, Join, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, With,
 };
 
 use crate::base::TableName;
@@ -14,34 +14,58 @@ use super::names::{figure, shown};
 use crate::sql::words::folded;
 
 /// The names of columns; `None` where they cannot be told here.
-pub(super) type Columns = Option<Vec<String>>;
+pub(in crate::sql) type Columns = Option<Vec<String>>;
 
 /// What a name in FROM may mean besides a table.
 #[derive(Clone)]
-pub(super) struct Shapes<'a> {
-    context: &'a PlanContext<'a>,
+pub(in crate::sql) struct Shapes<'a> {
+    /// Where tables are looked up; `None` where only the text is known.
+    context: Option<&'a PlanContext<'a>>,
     /// The queries of every WITH around, the nearest last.
     queries: Vec<(String, Columns)>,
 }
 
 impl<'a> Shapes<'a> {
     pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
-        Self { context, queries: Vec::new() }
+        Self { context: Some(context), queries: Vec::new() }
+    }
+
+    /// What the text alone tells.
+    pub(in crate::sql) fn of_text() -> Self {
+        Self { context: None, queries: Vec::new() }
     }
 
     /// Adds the queries of a WITH; gives back how many there were before.
     pub(super) fn enter(&mut self, query: &Query) -> usize {
-        let before = self.queries.len();
-        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let given: Vec<String> = table.alias.columns.iter().map(|column| folded(&column.name)).collect();
-            let columns = renamed(self.of_query(&table.query), &given);
-            self.queries.push((folded(&table.alias.name), columns));
-        }
+        let before = self.count();
+        self.enter_with(query.with.as_ref());
         before
     }
 
+    /// Adds the queries of a WITH.
+    pub(in crate::sql) fn enter_with(&mut self, with: Option<&With>) {
+        with.iter().flat_map(|with| &with.cte_tables).for_each(|table| self.add(table));
+    }
+
+    /// Adds a query of a WITH.
+    pub(in crate::sql) fn add(&mut self, table: &Cte) {
+        let given: Vec<String> = table.alias.columns.iter().map(|column| folded(&column.name)).collect();
+        let columns = renamed(self.of_query(&table.query), &given);
+        self.add_named(folded(&table.alias.name), columns);
+    }
+
+    /// Adds a query with its columns.
+    pub(in crate::sql) fn add_named(&mut self, name: String, columns: Columns) {
+        self.queries.push((name, columns));
+    }
+
+    /// How many queries are known.
+    pub(in crate::sql) fn count(&self) -> usize {
+        self.queries.len()
+    }
+
     /// Forgets what was added.
-    pub(super) fn leave(&mut self, before: usize) {
+    pub(in crate::sql) fn leave(&mut self, before: usize) {
         self.queries.truncate(before);
     }
 
@@ -59,7 +83,7 @@ impl<'a> Shapes<'a> {
         inner.of_body(&query.body)
     }
 
-    fn of_body(&self, body: &SetExpr) -> Columns {
+    pub(in crate::sql) fn of_body(&self, body: &SetExpr) -> Columns {
         match body {
             SetExpr::Select(select) => self.of_select(select),
             SetExpr::Query(query) => self.of_query(query),
@@ -151,9 +175,10 @@ impl<'a> Shapes<'a> {
     }
 
     fn leaf(&self, parts: &[String]) -> Option<std::sync::Arc<TableLeaf>> {
-        let view = self.context.view;
+        let context = self.context?;
+        let view = context.view;
         match parts {
-            [table] => view.resolve(table, self.context.search_path).ok(),
+            [table] => view.resolve(table, context.search_path).ok(),
             [schema, table] | [_, schema, table] => view.leaf(&TableName::new(schema, table)).ok(),
             _ => None,
         }

@@ -28,10 +28,12 @@ pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
         let names = NamePreserver::new(&node);
         let shielded = node.map_expressions(|expr| match expr {
             // The keys of grouping sets have names of their own.
-            Expr::GroupingSet(_) => expr.map_children(|key| shield_expression(key, &schema)),
+            Expr::GroupingSet(_) => {
+                expr.map_children(|key| shield_expression(key, &schema, functions::time_cast_of_key))
+            }
             expr => {
                 let name = names.save(&expr);
-                let done = shield_expression(expr, &schema)?;
+                let done = shield_expression(expr, &schema, functions::time_cast)?;
                 Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
             }
         })?;
@@ -66,9 +68,9 @@ fn is_target(data_type: &DataType) -> bool {
     }
 }
 
-fn shield_expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn shield_expression(expr: Expr, schema: &DFSchema, cast_by: fn(DataType) -> ScalarUDF) -> Result<Transformed<Expr>> {
     expr.transform_up(|part| match part {
-        Expr::Cast(cast) if is_target(cast.field.data_type()) => shield_cast(cast, schema),
+        Expr::Cast(cast) if is_target(cast.field.data_type()) => shield_cast(cast, schema, cast_by),
         Expr::BinaryExpr(operation) if matches!(operation.op, Operator::Plus | Operator::Minus) => {
             shield_sum(operation, schema)
         }
@@ -76,12 +78,12 @@ fn shield_expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>>
     })
 }
 
-fn shield_cast(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn shield_cast(cast: Cast, schema: &DFSchema, cast_by: fn(DataType) -> ScalarUDF) -> Result<Transformed<Expr>> {
     let wanted = cast.field.data_type();
     if !functions::is_time_cast(&cast.expr.get_type(schema)?, wanted) {
         return Ok(Transformed::no(Expr::Cast(cast)));
     }
-    let function = functions::time_cast(wanted.clone());
+    let function = cast_by(wanted.clone());
     Ok(Transformed::yes(call(function, vec![*cast.expr])))
 }
 

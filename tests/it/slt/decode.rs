@@ -14,10 +14,27 @@ pub fn agrees(type_: &Type, binary: Option<&[u8]>, text: Option<&str>) -> Result
     if let Kind::Array(element) = type_.kind() {
         return array_agrees(element, binary, text);
     }
+    if let Some(infinite) = infinity(type_, text) {
+        return if binary == infinite { Ok(()) } else { Err(format!("{binary:02x?} is not {text} of type {type_}")) };
+    }
     match scalar_agrees(type_, binary, text) {
         Some(true) => Ok(()),
         Some(false) => Err(format!("{binary:02x?} is not {text} of type {type_}")),
         None => Err(format!("{binary:02x?} cannot be read as {text} of type {type_}")),
+    }
+}
+
+/// What is infinite is the last or the first number.
+fn infinity(type_: &Type, text: &str) -> Option<Vec<u8>> {
+    let is_late = match text {
+        "infinity" => true,
+        "-infinity" => false,
+        _ => return None,
+    };
+    match *type_ {
+        Type::DATE => Some((if is_late { i32::MAX } else { i32::MIN }).to_be_bytes().to_vec()),
+        Type::TIMESTAMP | Type::TIMESTAMPTZ => Some((if is_late { i64::MAX } else { i64::MIN }).to_be_bytes().to_vec()),
+        _ => None,
     }
 }
 
