@@ -14,7 +14,7 @@ use super::function::{Function, by_arrays};
 use super::literal;
 use super::value::{defect, zone_of_column};
 
-/// `read_as`: a text, the zone of the session, and a NULL of the type that it is read as.
+/// `read_as`: a text, the zone of the session, a NULL of the type that it is read as, and the name of that type.
 pub(super) fn functions() -> Vec<ScalarUDF> {
     let wanted = |types: &[DataType], _: &[Option<&ScalarValue>]| types.get(2).cloned();
     vec![Function::lenient("read_as", wanted, |args| read(&args))]

@@ -61,6 +61,7 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         }
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(mut call) => {
+            refuse_records(&call.params.order_by, schema)?;
             let sorted = order_keys(&mut call.params.order_by, schema, operators)?;
             if call.params.distinct && any_interval(&call.params.args, schema)? {
                 return distinct_intervals(call, operators);
@@ -145,6 +146,17 @@ fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> R
     Ok(Transformed::yes(binary(left, op, right)))
 }
 
+/// The library's aggregates put the fields of a record that are NULL at the wrong end.
+fn refuse_records(keys: &[Sort], schema: &DFSchema) -> Result<(), DataFusionError> {
+    for key in keys {
+        if matches!(key.expr.get_type(schema)?, DataType::Struct(_)) {
+            let message = "an aggregate that is ordered by whole records is not supported";
+            return Err(refused(message.into(), "Order by its columns."));
+        }
+    }
+    Ok(())
+}
+
 /// Whether one of the keys is another now.
 fn order_keys(keys: &mut [Sort], schema: &DFSchema, operators: &Operators) -> Result<bool, DataFusionError> {
     let mut changed = false;
@@ -189,8 +201,9 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
     }
     let is_text = matches!(cast.expr.get_type(schema)?, DataType::Utf8 | DataType::Utf8View);
     if is_text && !matches!(*cast.expr, Expr::Literal(..)) && is_read_here(&wanted) {
-        let wanted = Expr::Literal(ScalarValue::try_from(&wanted)?, None);
-        let arguments = vec![*cast.expr, lit(operators.zone().name()), wanted];
+        // For the library a NULL of one type may equal that of another: the name tells them apart.
+        let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(&wanted)?, None));
+        let arguments = vec![*cast.expr, lit(operators.zone().name()), wanted, name];
         return Ok(Transformed::yes(operators.call("read_as", arguments)?));
     }
     if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
@@ -233,6 +246,7 @@ fn is_read_here(data_type: &DataType) -> bool {
             | DataType::Time64(_)
             | DataType::Interval(_)
             | DataType::Boolean
+            | DataType::FixedSizeBinary(16)
             | DataType::Int16
             | DataType::Int32
             | DataType::Int64
