@@ -3,7 +3,7 @@
 //! The columns have the names of the functions, which is written behind the alias where the text has no names.
 
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use super::rewritten_tokens::keyword;
 use super::words::{folded_word, is_reserved};
@@ -48,8 +48,6 @@ struct Call<'a> {
     /// What stands between its parentheses.
     arguments: &'a [TokenWithSpan],
 }
-
-type Span = sqlparser::tokenizer::Span;
 
 fn span_at(tokens: &[TokenWithSpan]) -> Span {
     tokens.first().map_or_else(Span::empty, |token| token.span)

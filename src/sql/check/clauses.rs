@@ -5,6 +5,7 @@ use sqlparser::ast::{
 };
 
 use crate::base::{ErrorReport, SqlState};
+use crate::sql::words::folded;
 
 use super::super::grouping_sets::nested_steps;
 use super::calls::no_equality;
@@ -15,7 +16,6 @@ use super::scope::{Clause, Found};
 use super::types::Type;
 use super::windows::is_negative;
 use super::{Checked, Checker, Typed, error};
-use crate::sql::words::folded;
 
 /// An item of ORDER BY, GROUP BY or DISTINCT ON.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use sqlparser::tokenizer::Token;
 
 use crate::base::SqlState;
 use crate::functions::literal;
+use crate::sql::words::folded;
 use crate::sql::words::is_reserved;
 
 use super::places::{begin, of};
@@ -15,7 +16,6 @@ use super::queries::unexpected;
 use super::scope::{Clause, Found};
 use super::types::{Context, Type, written};
 use super::{Checked, Checker, Constant, Typed, at, error};
-use crate::sql::words::folded;
 
 impl Checker<'_> {
     /// Looks at an expression and all of its parts.

@@ -17,6 +17,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
 use crate::sql::normalise::{Percentage, percentage};
+use crate::sql::words::folded;
 use crate::sql::words::is_reserved;
 
 use super::operators::bare;
@@ -25,7 +26,6 @@ use super::queries::{Output, unexpected};
 use super::scope::{Clause, Column, Item, Table, parts};
 use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
-use crate::sql::words::folded;
 
 /// Which side the columns of USING are taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]

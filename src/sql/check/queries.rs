@@ -10,13 +10,13 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::normalise;
+use crate::sql::words::folded;
 
 use super::calls::no_equality;
 use super::places::{begin, of};
 use super::scope::{Clause, Column, Cte, Found, Item, Level, Table, parts};
 use super::types::Type;
 use super::{Checked, Checker, Hidden, Typed, error};
-use crate::sql::words::folded;
 
 /// A column of a query's result.
 #[derive(Debug, Clone)]

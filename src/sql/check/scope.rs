@@ -6,9 +6,9 @@ use sqlparser::ast::{Ident, ObjectName, WindowSpec};
 
 use crate::base::engine_error::nearest;
 use crate::base::{ErrorReport, SqlState};
+use crate::sql::words::folded;
 
 use super::types::Type;
-use crate::sql::words::folded;
 
 /// The parts of a name.
 pub(super) fn parts(name: &ObjectName) -> Vec<String> {

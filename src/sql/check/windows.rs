@@ -8,12 +8,12 @@ use sqlparser::ast::{
 use crate::base::ErrorReport;
 use crate::base::SqlState;
 use crate::sql::frames;
+use crate::sql::words::folded;
 
 use super::places::of;
 use super::scope::Clause;
 use super::types::Type;
 use super::{Checked, Checker, error};
-use crate::sql::words::folded;
 
 impl Checker<'_> {
     /// A call with OVER whose arguments were watched. Its window is looked at when the SELECT is done.

@@ -11,6 +11,7 @@ use sqlparser::ast::{
 
 use crate::base::syntax_walk::walk_mut;
 use crate::sql::check::{Findings, Hidden, begin, of};
+use crate::sql::words::folded;
 
 use super::names::marked;
 use super::shapes::name_of;
@@ -47,7 +48,7 @@ impl VisitorMut for Tables<'_> {
             for item in &mut select.projection {
                 if let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item
                     && name.0.len() == 1
-                    && name.0.first().and_then(ObjectNamePart::as_ident).is_some_and(|own| own.value == table.name)
+                    && name.0.first().and_then(ObjectNamePart::as_ident).is_some_and(|own| folded(own) == table.name)
                 {
                     *name = ObjectName::from(vec![quoted(&fresh)]);
                 }
@@ -93,7 +94,7 @@ fn alias_of(factor: &TableFactor) -> Option<String> {
     else {
         return None;
     };
-    Some(crate::sql::words::folded(name))
+    Some(folded(name))
 }
 
 /// Puts the new names where the old ones were.

@@ -4,9 +4,10 @@
 
 use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr};
 
+use crate::sql::words::folded;
+
 use super::shapes::{Shapes, factors, name_of};
 use super::system::quoted;
-use crate::sql::words::folded;
 
 /// Names such columns of a LATERAL query.
 pub(super) fn name_outer_columns(query: &mut Query, shapes: &Shapes<'_>) {

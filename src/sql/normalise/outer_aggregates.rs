@@ -1,8 +1,8 @@
 //! Aggregates within a subquery that belong to a query around it: `HAVING EXISTS (SELECT … WHERE x < sum(t.v))`.
 //!
 //! The planner knows aggregates of the SELECT that they stand in only. It also takes a key of groups for a key of the rows
-//! that `unnest` makes of each group. The groups become a table of their own, with a
-//! column for every key and every aggregate, and the SELECT reads it: then its subqueries refer to columns.
+//! that `unnest` makes of each group. The groups become a table of their own, with a column for every key and every
+//! aggregate, and the SELECT reads it: then its subqueries refer to columns.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

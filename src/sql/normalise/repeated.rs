@@ -9,10 +9,11 @@ use sqlparser::ast::{
     Expr, Ident, ObjectNamePart, Select, SelectItem, SelectItemQualifiedWildcardKind, TableFactor, Value,
 };
 
+use crate::sql::words::folded;
+
 use super::names::{figured, shown, unique};
 use super::shapes::{Shapes, factors, name_of};
 use super::system::quoted;
-use crate::sql::words::folded;
 
 /// Writes the stars of a list out where one of their columns is in it twice.
 pub(super) fn write_out(select: &mut Select, shapes: &Shapes<'_>) {

@@ -11,12 +11,12 @@ use sqlparser::ast::{
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
+use crate::sql::words::folded;
 
 use super::forms::{binary, call, cast, internal, nested, text};
 use super::marks::Marks;
 use super::names::unique;
 use super::system::{bare_name, has_column, plain_argument, quoted, select_from};
-use crate::sql::words::folded;
 
 /// A column of what a function returns: its own name, if it has one, and the array of its values.
 type Columns = Vec<(Option<&'static str>, Expr)>;

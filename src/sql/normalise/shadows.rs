@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitorMut};
 
 use crate::base::syntax_walk::walk_mut;
+use crate::sql::words::folded;
 
 use super::tables::plain_alias;
-use crate::sql::words::folded;
 
 /// Gives the inner ones of queries with the same name names of their own.
 pub(super) fn rename(query: &mut Query) {

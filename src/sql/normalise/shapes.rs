@@ -9,9 +9,9 @@ use crate::base::TableName;
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, system_columns};
 use crate::sql::plan::PlanContext;
+use crate::sql::words::folded;
 
 use super::names::{figure, shown};
-use crate::sql::words::folded;
 
 /// The names of columns; `None` where they cannot be told here.
 pub(in crate::sql) type Columns = Option<Vec<String>>;

@@ -13,10 +13,10 @@ use sqlparser::ast::{
 };
 
 use crate::base::syntax_walk::walk;
+use crate::sql::words::folded;
 
 use super::forms::has_query;
 use super::system::{quoted, select_from};
-use crate::sql::words::folded;
 
 /// Begins the names of hidden columns; no text can write it.
 const HIDDEN: &str = "\u{2063}key";

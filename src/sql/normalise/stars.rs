@@ -10,11 +10,11 @@ use sqlparser::ast::{
 };
 
 use crate::base::syntax_walk::walk_mut;
+use crate::sql::words::folded;
 
 use super::forms::{binary, call};
 use super::shapes::{Shapes, Side, constraint, constraint_mut, factors, merged_names, name_of};
 use super::system::quoted;
-use crate::sql::words::folded;
 
 /// Readies a SELECT whose FROM was readied before.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {

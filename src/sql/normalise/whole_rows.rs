@@ -15,13 +15,13 @@ use sqlparser::ast::{
 
 use crate::base::syntax_walk::walk_mut;
 use crate::base::{ErrorReport, SqlState};
+use crate::sql::words::folded;
 
 use super::Flow;
 use super::forms::{has_star, internal, take, text, unsupported};
 use super::rows;
 use super::shapes::{Shapes, name_of};
 use super::system::quoted;
-use crate::sql::words::folded;
 
 /// Puts records in the place of the rows of a SELECT. `places` says which names are rows.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> Result<(), ErrorReport> {

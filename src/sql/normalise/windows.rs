@@ -12,11 +12,11 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::walk_mut;
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::frames::{self, Exclusion};
+use crate::sql::words::folded;
 
 use super::exclusions;
 use super::forms::{call, internal};
 use super::system::{bare_name, has_column, plain_argument};
-use crate::sql::words::folded;
 
 /// Puts definitions in the place of names, in the SELECTs of a query and in its ORDER BY.
 pub(super) fn resolve(query: &mut Query) -> Result<(), ErrorReport> {
