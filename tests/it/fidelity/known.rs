@@ -43,12 +43,7 @@ const KNOWN: &[Known] = &[
     Known {
         kind: "error 0A000",
         words: "is not supported on values of type interval",
-        why: "interval: the library takes `1 day` and `24 hours` for different values, so it may not compare them",
-    },
-    Known {
-        kind: "error 42601",
-        words: "syntax error at or near \",\"",
-        why: "lists: the parser takes IN ((SELECT …), x) for a subquery in parentheses",
+        why: "interval: not as a key of several sets of groups, nor of DISTINCT ON and of aggregates that are distinct",
     },
     Known {
         kind: "error 22023",
