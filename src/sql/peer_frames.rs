@@ -24,8 +24,11 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
                     let changes = key.is_some_and(|key| has_no_range(&key)) && is_of_peers(&call.params.window_frame);
                     if changes {
                         let WindowFrame { start_bound, end_bound, .. } = call.params.window_frame;
-                        call.params.window_frame =
-                            WindowFrame::new_bounds(WindowFrameUnits::Groups, counted(start_bound), counted(end_bound));
+                        call.params.window_frame = WindowFrame::new_bounds(
+                            WindowFrameUnits::Groups,
+                            counted(&start_bound),
+                            counted(&end_bound),
+                        );
                     }
                     Ok(Transformed::new_transformed(Expr::WindowFunction(call), changes))
                 }
@@ -51,7 +54,7 @@ fn is_of_peers(frame: &WindowFrame) -> bool {
 }
 
 /// Groups are counted, so what is not bounded is no number of them.
-fn counted(bound: WindowFrameBound) -> WindowFrameBound {
+fn counted(bound: &WindowFrameBound) -> WindowFrameBound {
     use datafusion::common::ScalarValue::UInt64;
     match bound {
         WindowFrameBound::Preceding(_) => WindowFrameBound::Preceding(UInt64(None)),
