@@ -107,29 +107,11 @@ fn check_field(field: &str, data_type: &DataType, extracting: bool) -> Result<()
             | "timezone_hour"
             | "timezone_minute"
     );
-    let of_date = matches!(
-        field,
-        "day"
-            | "days"
-            | "month"
-            | "months"
-            | "year"
-            | "years"
-            | "quarter"
-            | "decade"
-            | "decades"
-            | "century"
-            | "centuries"
-            | "millennium"
-            | "millennia"
-            | "week"
-            | "weeks"
-            | "dow"
-            | "isodow"
-            | "doy"
-            | "isoyear"
-            | "julian"
-    );
+    let of_date = grows(field)
+        || matches!(
+            field,
+            "day" | "days" | "month" | "months" | "quarter" | "week" | "weeks" | "dow" | "isodow" | "doy"
+        );
     let zone = field.starts_with("timezone");
     let missing = match data_type {
         DataType::Date32 => extracting && of_time,
@@ -182,25 +164,21 @@ fn extract(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionEr
 }
 
 /// The fields of what is infinite, which no field of another moment reaches.
-const INFINITE_FIELDS: [(Infinity, i128); 2] = [(Infinity::Late, i128::MAX), (Infinity::Early, i128::MIN)];
+const LATE: i128 = i128::MAX;
+const EARLY: i128 = i128::MIN;
 
 #[expect(clippy::cast_precision_loss, reason = "date_part is double precision")]
 fn as_float(micros: i128) -> f64 {
-    match INFINITE_FIELDS.iter().find(|(_, field)| *field == micros) {
-        Some((Infinity::Late, _)) => f64::INFINITY,
-        Some((Infinity::Early, _)) => f64::NEG_INFINITY,
-        None => micros as f64 / 1e6,
+    match micros {
+        LATE => f64::INFINITY,
+        EARLY => f64::NEG_INFINITY,
+        finite => finite as f64 / 1e6,
     }
 }
 
-/// A field of what is infinite: those that grow with time are infinite, those that come again and again are NULL.
-fn infinite_field(
-    infinity: Infinity,
-    field: &str,
-    data_type: &DataType,
-    extracting: bool,
-) -> Result<Option<i128>, DataFusionError> {
-    let grows = matches!(
+/// Whether a field of dates grows with time, and does not come again.
+fn grows(field: &str) -> bool {
+    matches!(
         field,
         "year"
             | "years"
@@ -212,9 +190,17 @@ fn infinite_field(
             | "millennia"
             | "julian"
             | "isoyear"
-            | "epoch"
-    );
-    if !grows {
+    )
+}
+
+/// A field of what is infinite: those that grow with time are infinite, those that come again and again are NULL.
+fn infinite_field(
+    infinity: Infinity,
+    field: &str,
+    data_type: &DataType,
+    extracting: bool,
+) -> Result<Option<i128>, DataFusionError> {
+    if !grows(field) && field != "epoch" {
         if *data_type == DataType::Date32 {
             check_field(field, data_type, extracting)?;
         }
@@ -228,7 +214,7 @@ fn infinite_field(
                 .with_hint("Use date_part, or ask isfinite first."),
         ));
     }
-    Ok(INFINITE_FIELDS.iter().find(|(known, _)| *known == infinity).map(|(_, field)| *field))
+    Ok(Some(if infinity == Infinity::Late { LATE } else { EARLY }))
 }
 
 /// What fields can be read from; every field comes in millionths.

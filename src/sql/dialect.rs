@@ -78,8 +78,13 @@ impl Postgres {
 fn list_of_queries(parser: &mut Parser, expr: &Expr) -> Option<Result<Expr, ParserError>> {
     let negated = parser.peek_keyword(Keyword::NOT);
     let first = usize::from(negated) + 1;
-    let is_parenthesis = |place: usize| parser.peek_nth_token_ref(place).token == Token::LParen;
-    if !is_parenthesis(first) || !is_parenthesis(first + 1) {
+    let inner = (first..).find(|place| parser.peek_nth_token_ref(*place).token != Token::LParen)?;
+    let begins_query = match &parser.peek_nth_token_ref(inner).token {
+        Token::Word(word) => matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES),
+        _ => false,
+    };
+    // One parenthesis alone is around the query that the whole list is.
+    if !begins_query || inner - first < 2 {
         return None;
     }
     let read = parser.maybe_parse(|parser| {

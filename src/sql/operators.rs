@@ -475,7 +475,6 @@ impl Operators {
         }
     }
 
-    /// What an aggregate of the library means for intervals.
     /// The least of the intervals of a group.
     pub(super) fn least_interval(&self, interval: Expr) -> Planned {
         match self.of_intervals("min") {
@@ -484,6 +483,7 @@ impl Operators {
         }
     }
 
+    /// What an aggregate of the library means for intervals.
     pub(super) fn of_intervals(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
         self.of_intervals.get(name).cloned()
     }

@@ -94,12 +94,11 @@ pub(super) fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPla
 fn with_floats(union: Union) -> Result<Transformed<LogicalPlan>> {
     let width = union.schema.fields().len();
     let is_regular = union.inputs.iter().all(|input| input.schema().fields().len() == width);
-    let types = |column: usize| union.inputs.iter().flat_map(move |input| leaf_types(input, column));
     let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
     let float_of = |column: usize| {
-        let has = |wanted: &DataType| types(column).any(|data_type| data_type == *wanted);
-        let float = [DataType::Float64, DataType::Float32].into_iter().find(has)?;
-        types(column).any(|data_type| is_numeric(&data_type)).then_some(float)
+        let types: Vec<DataType> = union.inputs.iter().flat_map(|input| leaf_types(input, column)).collect();
+        let float = [DataType::Float64, DataType::Float32].into_iter().find(|float| types.contains(float));
+        float.filter(|_| types.iter().any(is_numeric))
     };
     if !is_regular {
         return Ok(Transformed::no(LogicalPlan::Union(union)));

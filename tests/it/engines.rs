@@ -7,7 +7,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use tokio_postgres::types::Timestamp;
 
 use crate::postgres::{self, Postgres};
 use crate::support::{self, TestServer, sqlstate, value};
@@ -262,5 +264,25 @@ async fn what_clickhouse_cannot_filter_first_is_guarded_all_the_same() {
         // Nor is it left to ClickHouse in which order it looks at the two conditions.
         let explained = format!("{:?}", support::rows(&acme, &format!("EXPLAIN {failing}")).await.unwrap());
         assert!(explained.contains("FROM") && !explained.contains("intDiv"), "{explained}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reads_an_infinite_parameter_runs_in_process() {
+    let Some(engines) = Engines::start().await else { return };
+    let server = engines.server().await;
+    let client = server.connect("acme").await;
+    let count = |moment: Timestamp<SystemTime>, statement: tokio_postgres::Statement| {
+        let client = &client;
+        async move { client.query_one(&statement, &[&moment]).await.unwrap().get::<_, i64>(0) }
+    };
+    // In ClickHouse and in Materialize: neither has an infinite timestamp.
+    for (table, column) in [("raw_trades", "event_time"), ("live_positions", "last_update")] {
+        let all: i64 = value(&client, &format!("SELECT count(*) FROM {table}")).await.parse().unwrap();
+        let before = client.prepare(&format!("SELECT count(*) FROM {table} WHERE {column} < $1")).await.unwrap();
+        assert_eq!(count(Timestamp::PosInfinity, before.clone()).await, all, "{table}");
+        assert_eq!(count(Timestamp::NegInfinity, before.clone()).await, 0, "{table}");
+        // The statement is the store's again where the value is one.
+        assert_eq!(count(Timestamp::Value(SystemTime::UNIX_EPOCH), before).await, 0, "{table}");
     }
 }

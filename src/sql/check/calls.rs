@@ -10,6 +10,7 @@ use sqlparser::tokenizer::Token;
 use crate::base::{ErrorReport, SqlState};
 use crate::catalog::system::{INFORMATION_SCHEMA, PG_CATALOG, is_system_function};
 use crate::functions::{FunctionKind, FunctionRow, find};
+use crate::sql::search_cycle;
 
 use super::places::begin;
 use super::queries::unexpected;
@@ -18,7 +19,6 @@ use super::scope::{Clause, parts};
 use super::signatures::{self, Kind, functions};
 use super::types::{Context, Type};
 use super::{Checked, Checker, Typed, argument_expressions, at, error};
-use crate::sql::search_cycle;
 
 /// How a function was called, besides its arguments.
 struct Style<'a> {

@@ -8,8 +8,7 @@ use sqlparser::tokenizer::Token;
 
 use crate::base::SqlState;
 use crate::functions::literal;
-use crate::sql::words::folded;
-use crate::sql::words::is_reserved;
+use crate::sql::words::{folded, is_reserved};
 
 use super::places::{begin, of};
 use super::queries::unexpected;

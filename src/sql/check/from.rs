@@ -17,8 +17,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
 use crate::sql::normalise::{Percentage, percentage};
-use crate::sql::words::folded;
-use crate::sql::words::is_reserved;
+use crate::sql::words::{folded, is_reserved};
 
 use super::operators::bare;
 use super::places::begin;

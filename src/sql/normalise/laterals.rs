@@ -2,7 +2,7 @@
 //!
 //! The planner gives them a name that says where they come from, and nothing finds them by their own.
 
-use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr};
+use sqlparser::ast::{Expr, Ident, Select, SelectItem, SetExpr};
 
 use crate::sql::words::folded;
 
@@ -10,11 +10,7 @@ use super::shapes::{Shapes, factors, name_of};
 use super::system::quoted;
 
 /// Names such columns of a LATERAL query.
-pub(super) fn name_outer_columns(query: &mut Query, shapes: &Shapes<'_>) {
-    name_in(&mut query.body, shapes);
-}
-
-fn name_in(body: &mut SetExpr, shapes: &Shapes<'_>) {
+pub(super) fn name_outer_columns(body: &mut SetExpr, shapes: &Shapes<'_>) {
     match body {
         SetExpr::Select(select) => {
             let names: Vec<Option<Ident>> = select.projection.iter().map(|item| outer(item, select, shapes)).collect();
@@ -26,8 +22,8 @@ fn name_in(body: &mut SetExpr, shapes: &Shapes<'_>) {
             }
         }
         // The names of a set operation are those of its first query.
-        SetExpr::SetOperation { left, .. } => name_in(left, shapes),
-        SetExpr::Query(query) => name_in(&mut query.body, shapes),
+        SetExpr::SetOperation { left, .. } => name_outer_columns(left, shapes),
+        SetExpr::Query(query) => name_outer_columns(&mut query.body, shapes),
         _ => {}
     }
 }

@@ -152,7 +152,7 @@ impl VisitorMut for Normaliser<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
         if let TableFactor::Derived { lateral: true, subquery, .. } = factor {
-            laterals::name_outer_columns(subquery, &self.shapes);
+            laterals::name_outer_columns(&mut subquery.body, &self.shapes);
         }
         flow(samples::prepare(factor, &self.shapes))?;
         flow(tables::prepare(factor, self.context, &mut self.calls))

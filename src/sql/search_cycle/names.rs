@@ -24,23 +24,16 @@ struct Named<'n> {
     hidden: usize,
 }
 
-impl Named<'_> {
-    fn is_hidden_by(&self, query: &Query) -> bool {
-        let own = query.with.iter().flat_map(|with| &with.cte_tables);
-        own.map(|table| folded(&table.alias.name)).any(|own| own == self.name)
-    }
-}
-
 impl Visitor for Named<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.hidden += usize::from(self.is_hidden_by(query));
+        self.hidden += usize::from(hides(query, self.name));
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.hidden -= usize::from(self.is_hidden_by(query));
+        self.hidden -= usize::from(hides(query, self.name));
         ControlFlow::Continue(())
     }
 
@@ -50,6 +43,12 @@ impl Visitor for Named<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a query has one of the name in its own WITH.
+pub(super) fn hides(query: &Query, name: &str) -> bool {
+    let own = query.with.iter().flat_map(|with| &with.cte_tables);
+    own.map(|table| folded(&table.alias.name)).any(|own| own == name)
 }
 
 /// A name without a schema.

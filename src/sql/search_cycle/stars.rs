@@ -16,7 +16,7 @@ use crate::sql::check::begin;
 use crate::sql::normalise::{Side, constraint, name_of, quoted};
 use crate::sql::words::folded;
 
-use super::names::ident;
+use super::names::{hides, ident};
 
 /// A query that the clauses follow.
 pub(super) struct Table<'a> {
@@ -122,23 +122,16 @@ struct Within<'t> {
     hidden: usize,
 }
 
-impl Within<'_> {
-    fn is_hidden_by(&self, query: &Query) -> bool {
-        let own = query.with.iter().flat_map(|with| &with.cte_tables);
-        own.map(|table| folded(&table.alias.name)).any(|own| own == self.table.name)
-    }
-}
-
 impl VisitorMut for Within<'_> {
     type Break = Box<ErrorReport>;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Box<ErrorReport>> {
-        self.hidden += usize::from(self.is_hidden_by(query));
+        self.hidden += usize::from(hides(query, self.table.name));
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Box<ErrorReport>> {
-        self.hidden -= usize::from(self.is_hidden_by(query));
+        self.hidden -= usize::from(hides(query, self.table.name));
         ControlFlow::Continue(())
     }
 
