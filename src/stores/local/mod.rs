@@ -13,6 +13,7 @@ mod one_row;
 mod piece;
 mod session;
 mod share;
+mod steps;
 mod unnest_keys;
 mod window_keys;
 
@@ -38,7 +39,7 @@ use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -57,6 +58,7 @@ use constants::HideConstants;
 pub use piece::piece_provider;
 use session::RunSession;
 use share::Shares;
+use steps::StepPlanner;
 
 /// Rows of one batch: what flows between operators and to the client at once.
 const BATCH_ROWS: usize = 8_192;
@@ -72,6 +74,7 @@ pub struct LocalExecutor {
     state: Arc<SessionState>,
     simple_rules: PhysicalRules,
     all_rules: PhysicalRules,
+    planner: DefaultPhysicalPlanner,
     shares: Shares,
     compute: Option<Runtime>,
 }
@@ -135,7 +138,9 @@ impl LocalExecutor {
         let all_rules = std::iter::once(&hide_constants).chain(state.physical_optimizers()).map(Arc::clone).collect();
         let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
         let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);
-        Ok(Arc::new(Self { state, simple_rules, all_rules, shares, compute: Some(compute) }))
+        let steps: Arc<dyn ExtensionPlanner + Send + Sync> = Arc::new(StepPlanner);
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![steps]);
+        Ok(Arc::new(Self { state, simple_rules, all_rules, planner, shares, compute: Some(compute) }))
     }
 
     /// Gets a plan ready. Leaves of [`RowsLeaf`] and of the engine's own tables need no `resolve`.
@@ -150,6 +155,7 @@ impl LocalExecutor {
             .and_then(one_row::shield)
             .and_then(unnest_keys::shield)
             .and_then(infinite::shield)
+            .and_then(steps::share)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
             // What was a branch of a union still has the union's columns, which are nobody's; the engine would refuse its own.
             .and_then(|plan| plan.data.recompute_schema())
@@ -193,10 +199,7 @@ impl LocalExecutor {
             .with_extension(Arc::new(RunSnapshots::default()));
         let runtime = self.shares.of(&context.tenant).map_err(|error| failed(&error))?;
         let session = RunSession::new(Arc::clone(&self.state), config, Arc::clone(rules), runtime);
-        let physical = DefaultPhysicalPlanner::default()
-            .create_physical_plan(plan, &session)
-            .await
-            .map_err(|error| failed(&error))?;
+        let physical = self.planner.create_physical_plan(plan, &session).await.map_err(|error| failed(&error))?;
         let task = Arc::new(TaskContext::from(&session as &dyn datafusion::catalog::Session));
         // Handing a point lookup to another thread would cost more than its own work.
         let at_once = simple && is_small(&physical);
