@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::Transformed;
@@ -121,8 +121,9 @@ fn meet(a: &DataType, b: &DataType) -> DataType {
 /// The recursive term over rows of these types.
 fn over(term: LogicalPlan, query: &RecursiveQuery, types: &[DataType]) -> Result<LogicalPlan> {
     let fields = query.static_term.schema().fields().iter().zip(types);
-    let fields: Vec<Field> =
-        fields.map(|(field, data_type)| field.as_ref().clone().with_data_type(data_type.clone())).collect();
+    // What the first rows have in every column, the later ones may not have.
+    let of_type = |(field, data_type): (&FieldRef, &DataType)| field.as_ref().clone().with_data_type(data_type.clone());
+    let fields: Vec<Field> = fields.map(|one| of_type(one).with_nullable(true)).collect();
     let rows = provider_as_source(Arc::new(CteWorkTable::new(&query.name, Arc::new(Schema::new(fields)))));
     let replaced = term.transform_up_with_subqueries(|node| match node {
         LogicalPlan::TableScan(scan) if reads(&scan, &query.name) => {

@@ -1,7 +1,10 @@
 //! Where aggregates may stand, and to which SELECT each belongs (`parse_agg.c`).
 
+use sqlparser::ast::Select;
+
 use crate::base::SqlState;
 
+use super::places::begin;
 use super::scope::Clause;
 use super::{Checked, Checker, error};
 
@@ -108,6 +111,20 @@ impl Checker<'_> {
             outer.see_aggregate(level, place);
         }
         Ok(())
+    }
+
+    /// A SELECT that reads the rows of the recursive query around has no aggregates.
+    pub(super) fn no_aggregate_over_recursion(&mut self, select: &Select) -> Checked<()> {
+        let (depth, start) = (self.scope.depth(), begin(&select.select_token.0));
+        let level = self.scope.current();
+        if !level.has_aggregates || !level.tables.iter().any(|table| table.is_recursion) {
+            return Ok(());
+        }
+        // Other queries of this depth that have been looked at stand before it.
+        let own = self.aggregates.iter().filter(|(place, level)| **level == depth && **place >= start);
+        let first = own.map(|(place, _)| *place).min().unwrap_or_default();
+        let message = "aggregate functions are not allowed in a recursive query's recursive term";
+        Err(error(SqlState::INVALID_RECURSION, message, first))
     }
 
     /// The window call that the arguments of a call hold, and that this one is a window call itself.

@@ -22,7 +22,7 @@ use crate::sql::words::{folded, is_reserved};
 use super::operators::bare;
 use super::places::begin;
 use super::queries::{Output, unexpected};
-use super::scope::{Clause, Column, Item, Table, parts};
+use super::scope::{Clause, Column, Cte, Item, Table, parts};
 use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
 
@@ -313,7 +313,8 @@ impl Checker<'_> {
         if let ([single], true) = (names.as_slice(), true)
             && let Some(cte) = self.scope.cte(single)
         {
-            let table = Table { columns: cte.columns.clone(), is_open: cte.is_open, ..Table::default() };
+            let Cte { is_open, is_recursion, .. } = *cte;
+            let table = Table { columns: cte.columns.clone(), is_open, is_recursion, ..Table::default() };
             return self.add(table, alias, &last);
         }
         let schema = names.len().checked_sub(2).and_then(|index| names.get(index)).cloned();

@@ -17,6 +17,7 @@ mod keywords;
 mod operators;
 mod places;
 mod queries;
+mod recursion;
 mod resolve;
 mod scope;
 mod signatures;

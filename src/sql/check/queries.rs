@@ -1,13 +1,10 @@
 //! Queries: SELECT, VALUES, set operations and WITH, in the order in which PostgreSQL looks at their parts (`analyze.c`).
 
-use std::ops::ControlFlow;
-
 use sqlparser::ast::{
-    Cte as WithQuery, Expr, Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    SetOperator, SetQuantifier, Values, Visitor, With,
+    Cte as WithQuery, Expr, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
+    SetQuantifier, Values, With,
 };
 
-use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::normalise;
 use crate::sql::words::folded;
@@ -16,7 +13,7 @@ use super::calls::no_equality;
 use super::places::{begin, of};
 use super::scope::{Clause, Column, Cte, Found, Item, Level, Table, parts};
 use super::types::Type;
-use super::{Checked, Checker, Hidden, Typed, error};
+use super::{Checked, Checker, Hidden, Typed, error, recursion};
 
 /// A column of a query's result.
 #[derive(Debug, Clone)]
@@ -121,6 +118,9 @@ impl Checker<'_> {
             }
             names.push(name);
         }
+        if with.recursive {
+            with.cte_tables.iter().try_for_each(|query| recursion::well_formed(query, &self.places))?;
+        }
         for query in &with.cte_tables {
             let cte = self.with_query(query, with.recursive)?;
             self.scope.current().ctes.push(cte);
@@ -130,15 +130,9 @@ impl Checker<'_> {
 
     fn with_query(&mut self, query: &WithQuery, recursive: bool) -> Checked<Cte> {
         let name = folded(&query.alias.name);
-        if recursive && !is_union(&query.query) && reads(&query.query, &name) {
-            let message = format!(
-                "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
-            );
-            return Err(error(SqlState::INVALID_RECURSION, message, of(&query.alias.name)));
-        }
         if recursive && let SetExpr::SetOperation { left, .. } = query.query.body.as_ref() {
             // What the first part returns is what the second one reads.
-            let unknown = Cte { name: name.clone(), columns: Vec::new(), is_open: true };
+            let unknown = Cte { name: name.clone(), columns: Vec::new(), is_open: true, is_recursion: true };
             self.scope.current().ctes.push(unknown);
             let first = self.leveled(|checker| {
                 if let Some(with) = &query.query.with {
@@ -148,7 +142,7 @@ impl Checker<'_> {
             })?;
             self.scope.current().ctes.pop();
             let cte = named(query, &name, &first)?;
-            self.scope.current().ctes.push(cte.clone());
+            self.scope.current().ctes.push(Cte { is_recursion: true, ..cte.clone() });
             let all = self.subquery(&query.query)?;
             self.scope.current().ctes.pop();
             same_types(&name, &first, &all)?;
@@ -181,6 +175,7 @@ impl Checker<'_> {
         let extra: Vec<&Expr> =
             sorted.iter().chain(&distinct_on).filter(|key| key.target.is_none()).filter_map(|key| key.expr).collect();
         self.check_grouping(select, &targets, &extra, &grouped)?;
+        self.no_aggregate_over_recursion(select)?;
         self.note_groups(select, grouped.as_deref().unwrap_or_default());
         self.note_hidden(select);
         Ok(targets.into_iter().map(|target| target.output).collect())
@@ -369,32 +364,6 @@ impl Checker<'_> {
     }
 }
 
-fn is_union(query: &Query) -> bool {
-    matches!(query.body.as_ref(), SetExpr::SetOperation { op: SetOperator::Union, .. })
-}
-
-/// Whether a query names a table so, and not by its own WITH.
-fn reads(query: &Query, name: &str) -> bool {
-    struct Names<'n>(&'n str);
-    impl Visitor for Names<'_> {
-        type Break = bool;
-        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<bool> {
-            let own = query.with.iter().flat_map(|with| &with.cte_tables);
-            match own.map(|cte| folded(&cte.alias.name)).any(|own| own == self.0) {
-                true => ControlFlow::Break(false),
-                false => ControlFlow::Continue(()),
-            }
-        }
-        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<bool> {
-            match parts(relation).as_slice() {
-                [single] if single == self.0 => ControlFlow::Break(true),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    walk(query, &mut Names(name)).break_value().unwrap_or(false)
-}
-
 /// What the parser takes and PostgreSQL's grammar does not.
 pub(super) fn unexpected(text: &str, place: usize) -> ErrorReport {
     error(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{text}\""), place)
@@ -417,7 +386,7 @@ fn named(query: &WithQuery, name: &str, outputs: &[Output]) -> Checked<Cte> {
         let name = aliases.get(index).map_or_else(|| output.name.clone(), |alias| folded(alias));
         Column::new(name, text(output.typed.data_type))
     });
-    Ok(Cte { name: name.to_owned(), columns: columns.collect(), is_open })
+    Ok(Cte { name: name.to_owned(), columns: columns.collect(), is_open, is_recursion: false })
 }
 
 /// What the recursive part adds must not change the types.

@@ -40,6 +40,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// Its columns are not known here; every name may be one.
     pub(super) is_open: bool,
+    /// It is the recursive query around, whose rows it has.
+    pub(super) is_recursion: bool,
 }
 
 /// How a table can be seen from where we are.
@@ -111,6 +113,8 @@ pub(super) struct Cte {
     pub(super) name: String,
     pub(super) columns: Vec<Column>,
     pub(super) is_open: bool,
+    /// It is still looked at: who names it recurses.
+    pub(super) is_recursion: bool,
 }
 
 /// One SELECT, with what is around it below it.
