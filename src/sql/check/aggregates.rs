@@ -2,7 +2,7 @@
 
 use sqlparser::ast::Select;
 
-use crate::base::SqlState;
+use crate::base::{ErrorReport, SqlState};
 
 use super::places::begin;
 use super::scope::Clause;
@@ -20,7 +20,8 @@ pub(super) struct Watch {
     /// The innermost SELECT whose aggregates are used, and one such aggregate.
     aggregate: Option<(usize, usize)>,
     window: Option<usize>,
-    set: Option<usize>,
+    /// The first call that returns a set, and the last one.
+    set: Option<(usize, usize)>,
 }
 
 impl Watch {
@@ -36,6 +37,15 @@ impl Watch {
     /// The first column of this SELECT itself.
     pub(super) fn own_column(&self) -> Option<usize> {
         self.own_column
+    }
+
+    /// The last call of this SELECT that returns a set.
+    pub(super) fn last_set(&self) -> Option<usize> {
+        self.set.map(|(_, last)| last)
+    }
+
+    fn see_set(&mut self, (first, last): (usize, usize)) {
+        self.set = Some((self.set.map_or(first, |(known, _)| known), last));
     }
 
     fn see_aggregate(&mut self, level: usize, place: usize) {
@@ -57,11 +67,27 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn watch_set(&mut self, place: usize) {
+    /// A call that returns a set: not every clause may have one (`check_srf_call_placement`).
+    pub(super) fn set_call(&mut self, place: usize) -> Checked<()> {
+        if let Some(what) = no_sets_in(self.scope.current().clause) {
+            let message = format!("set-returning functions are not allowed in {what}");
+            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, place));
+        }
         let depth = self.scope.depth();
         // One of a query inside has its own rows.
         if let Some(watch) = self.watches.last_mut().filter(|watch| watch.level == depth) {
-            watch.set.get_or_insert(place);
+            watch.see_set((place, place));
+        }
+        Ok(())
+    }
+
+    /// Looks at something in which no call may return a set, and says so at the last one.
+    pub(super) fn without_sets<T>(&mut self, word: &str, look: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
+        self.watch();
+        let seen = look(self)?;
+        match self.forget().last_set() {
+            Some(set) => Err(no_sets(&format!("set-returning functions are not allowed in {word}"), set)),
+            None => Ok(seen),
         }
     }
 
@@ -77,7 +103,9 @@ impl Checker<'_> {
             }
             if watch.level == outer.level {
                 outer.window = outer.window.or(watch.window);
-                outer.set = outer.set.or(watch.set);
+                if let Some(set) = watch.set {
+                    outer.see_set(set);
+                }
             }
         }
         watch
@@ -92,10 +120,8 @@ impl Checker<'_> {
         if let Some((_, inner)) = watch.aggregate.filter(|(inner, _)| *inner == level) {
             return wrong("aggregate function calls cannot be nested", inner);
         }
-        if let Some(set) = watch.set {
-            let message = "aggregate function calls cannot contain set-returning function calls";
-            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, set)
-                .with_hint("You might be able to move the set-returning function into a LATERAL FROM item."));
+        if let Some((set, _)) = watch.set {
+            return Err(no_sets("aggregate function calls cannot contain set-returning function calls", set));
         }
         if let Some(window) = watch.window {
             return wrong("aggregate function calls cannot contain window function calls", window);
@@ -128,14 +154,45 @@ impl Checker<'_> {
     }
 
     /// The window call that the arguments of a call hold, and that this one is a window call itself.
-    pub(super) fn inner_window(&mut self, place: usize) -> Option<usize> {
+    pub(super) fn inner_window(&mut self, place: usize) -> Checked<Option<usize>> {
         let watch = self.forget();
+        if let Some(set) = watch.last_set() {
+            return Err(no_sets("window function calls cannot contain set-returning function calls", set));
+        }
         if let Some(outer) = self.watches.last_mut()
             && outer.level == watch.level
         {
             outer.window.get_or_insert(place);
         }
-        watch.window
+        Ok(watch.window)
+    }
+}
+
+fn no_sets(message: &str, place: usize) -> ErrorReport {
+    error(SqlState::FEATURE_NOT_SUPPORTED, message, place)
+        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item.")
+}
+
+/// The clauses in which no call may return a set. FROM has its own rules.
+fn no_sets_in(clause: Clause) -> Option<&'static str> {
+    match clause {
+        Clause::Nothing
+        | Clause::Select
+        | Clause::FromSubquery
+        | Clause::FromFunction
+        | Clause::GroupBy
+        | Clause::OrderBy
+        | Clause::DistinctOn
+        | Clause::WindowPartition
+        | Clause::WindowOrder => None,
+        Clause::WindowRows | Clause::WindowRange | Clause::WindowGroups => Some(Clause::WindowOrder.name()),
+        Clause::Where
+        | Clause::Having
+        | Clause::JoinOn
+        | Clause::Limit
+        | Clause::Offset
+        | Clause::Values
+        | Clause::Filter => Some(clause.name()),
     }
 }
 

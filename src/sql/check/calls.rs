@@ -263,7 +263,10 @@ impl Checker<'_> {
         }
         let Some(chosen) = known else { return Ok(Typed::new(Type::ANY, place)) };
         if chosen.signature.returns_set {
-            self.watch_set(place);
+            self.set_call(place)?;
+        }
+        if kind != Kind::Scalar {
+            self.note_constants(typed, &chosen);
         }
         if style.distinct {
             self.comparable(typed, place)?;
@@ -300,6 +303,17 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Constants in quotes that an aggregate or a window function reads as another type than text: the planner asks for
+    /// their types before they are settled.
+    fn note_constants(&mut self, typed: &[Typed], chosen: &Chosen) {
+        let wanted = chosen.arguments.iter().zip(&chosen.signature.arguments);
+        for (value, (wanted, declared)) in typed.iter().zip(wanted) {
+            if !declared.is_polymorphic() && declared.0 != "any" {
+                self.note_constant(value, *wanted);
+            }
+        }
     }
 
     fn kind_of_ours(&self, name: &str) -> Kind {

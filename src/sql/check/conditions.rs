@@ -70,8 +70,7 @@ impl Checker<'_> {
     }
 
     fn truth(&mut self, inner: &Expr, word: &str) -> Checked<Typed> {
-        let typed = self.expression(inner)?;
-        self.require(&typed, Type::BOOL, word)?;
+        let typed = self.condition(inner, word)?;
         Ok(Typed::new(Type::BOOL, typed.place))
     }
 
@@ -133,6 +132,16 @@ impl Checker<'_> {
         conditions: &[CaseWhen],
         default: Option<&Expr>,
     ) -> Checked<Typed> {
+        self.without_sets("CASE", |checker| checker.case_of(place, operand, conditions, default))
+    }
+
+    fn case_of(
+        &mut self,
+        place: usize,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        default: Option<&Expr>,
+    ) -> Checked<Typed> {
         let operand = match operand {
             Some(operand) => Some(self.case_operand(operand)?),
             None => None,
@@ -148,7 +157,9 @@ impl Checker<'_> {
                         if report.position.is_some() { report } else { at(report, when_word()) }
                     })?;
                 }
-                None => self.condition(&when.condition, "CASE/WHEN")?,
+                None => {
+                    self.condition(&when.condition, "CASE/WHEN")?;
+                }
             }
             results.push(self.expression(&when.result)?);
         }
@@ -172,13 +183,19 @@ impl Checker<'_> {
         for value in values {
             self.coerce_to_common(value, common, word)?;
             // The planner itself sees to the others.
-            let is_text = value.data_type == Type::UNKNOWN && matches!(value.constant, Some(Constant::Text(_)));
-            let is_seen_to = matches!(word, "CASE") || matches!(common, Type::TEXT | Type::UNKNOWN | Type::ANY);
-            if is_text && !is_seen_to {
-                self.findings.constants.insert(value.place, common.display());
+            if word != "CASE" {
+                self.note_constant(value, common);
             }
         }
         Ok(Typed::new(common, place))
+    }
+
+    /// Notes the type that a constant in quotes has; one that stays a text needs none.
+    pub(super) fn note_constant(&mut self, value: &Typed, wanted: Type) {
+        let is_text = value.data_type == Type::UNKNOWN && matches!(value.constant, Some(Constant::Text(_)));
+        if is_text && !matches!(wanted, Type::TEXT | Type::UNKNOWN | Type::ANY) {
+            self.findings.constants.insert(value.place, wanted.display());
+        }
     }
 
     pub(super) fn array(&mut self, whole: &Expr, elements: &[Expr]) -> Checked<Typed> {
@@ -248,8 +265,12 @@ impl Checker<'_> {
         if arguments.is_empty() {
             return Ok(None);
         }
-        let values = arguments.iter().map(|argument| self.expression(argument)).collect::<Checked<Vec<_>>>()?;
-        self.chosen(word, &values, place).map(Some)
+        let choose = |checker: &mut Self| {
+            let values = arguments.iter().map(|argument| checker.expression(argument)).collect::<Checked<Vec<_>>>()?;
+            checker.chosen(word, &values, place).map(Some)
+        };
+        // GREATEST and LEAST may be of sets.
+        if word == "COALESCE" { self.without_sets(word, choose) } else { choose(self) }
     }
 }
 

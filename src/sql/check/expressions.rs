@@ -8,6 +8,7 @@ use sqlparser::tokenizer::Token;
 
 use crate::base::SqlState;
 use crate::functions::literal;
+use crate::sql::normalise;
 use crate::sql::words::{folded, is_reserved};
 
 use super::places::{begin, of};
@@ -59,7 +60,10 @@ impl Checker<'_> {
         let text =
             |text: &str| Typed { data_type: Type::UNKNOWN, place, constant: Some(Constant::Text(text.to_owned())) };
         match &value.value {
-            Value::Number(digits, _) => Typed::new(number_type(digits), place),
+            Value::Number(digits, _) => {
+                let constant = normalise::is_wide(digits).then_some(Constant::Wide(place));
+                Typed { constant, ..Typed::new(number_type(digits), place) }
+            }
             Value::SingleQuotedString(inner)
             | Value::EscapedStringLiteral(inner)
             | Value::UnicodeStringLiteral(inner)
@@ -318,6 +322,13 @@ impl Checker<'_> {
                 self.parameters.entry(*number).or_insert(wanted);
                 Ok(())
             }
+            Some(Constant::Wide(place)) => {
+                // No decimal holds it, and a float may.
+                if matches!(wanted, Type::FLOAT4 | Type::FLOAT8) {
+                    self.findings.constants.insert(*place, wanted.display());
+                }
+                Ok(())
+            }
             Some(Constant::Null | Constant::Parameter(_)) | None => Ok(()),
         }
     }
@@ -335,9 +346,16 @@ impl Checker<'_> {
         Err(error(SqlState::DATATYPE_MISMATCH, message, typed.place))
     }
 
-    pub(super) fn condition(&mut self, expr: &Expr, word: &str) -> Checked<()> {
+    /// An expression that must be true or false, and one value (`coerce_to_boolean`).
+    pub(super) fn condition(&mut self, expr: &Expr, word: &str) -> Checked<Typed> {
+        self.watch();
         let typed = self.expression(expr)?;
-        self.require(&typed, Type::BOOL, word)
+        self.require(&typed, Type::BOOL, word)?;
+        if self.forget().last_set().is_some() {
+            let message = format!("argument of {word} must not return a set");
+            return Err(error(SqlState::DATATYPE_MISMATCH, message, typed.place));
+        }
+        Ok(typed)
     }
 
     /// Looks at an expression of a clause.

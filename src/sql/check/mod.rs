@@ -55,7 +55,8 @@ pub(super) struct Findings {
     pub(super) real_sums: HashSet<usize>,
     /// Calls of `sum` and `avg` over bigints, whose result is a numeric.
     pub(super) big_sums: HashSet<usize>,
-    /// Constants in quotes beside values of other types, and the types that they have there.
+    /// Constants in quotes beside values of other types, and the types that they have there. Numbers that only a float
+    /// can hold, beside floats.
     pub(super) constants: HashMap<usize, &'static str>,
     /// What each SELECT groups that has aggregates in subqueries, or each one where rows are made of arrays, by the place of
     /// the SELECT.
@@ -165,6 +166,8 @@ enum Constant {
     Text(String),
     Null,
     Parameter(usize),
+    /// A number with more digits than a decimal has, and its own place: there may be a sign before it.
+    Wide(usize),
 }
 
 impl Typed {

@@ -24,8 +24,7 @@ impl Checker<'_> {
             BinaryOperator::Or => "OR",
             _ => return self.operation(left, &symbol(op), right),
         };
-        let first = self.expression(left)?;
-        self.require(&first, Type::BOOL, word)?;
+        let first = self.condition(left, word)?;
         self.condition(right, word)?;
         Ok(Typed::new(Type::BOOL, first.place))
     }
@@ -152,9 +151,9 @@ impl Checker<'_> {
                 _ => Type::NUMERIC,
             };
             // PostgreSQL reads the digits first: 2147483648 is a bigint, with a sign or without.
-            let unsigned = self.expression(operand)?.data_type;
-            let data_type = if unsigned == Type::INT4 { data_type } else { unsigned };
-            return Ok(Typed::new(data_type, self.places.start(whole)));
+            let unsigned = self.expression(operand)?;
+            let data_type = if unsigned.data_type == Type::INT4 { data_type } else { unsigned.data_type };
+            return Ok(Typed { constant: unsigned.constant, ..Typed::new(data_type, self.places.start(whole)) });
         }
         let typed = self.expression(operand)?;
         let place = self.places.start(whole);
@@ -257,11 +256,8 @@ impl Checker<'_> {
     }
 
     pub(super) fn coerce_to_common(&mut self, typed: &Typed, wanted: Type, word: &str) -> Checked<()> {
-        if typed.data_type == Type::UNKNOWN {
+        if typed.data_type == Type::UNKNOWN || typed.data_type.becomes(wanted, Context::Implicit) {
             return self.adopt(typed, wanted);
-        }
-        if typed.data_type.becomes(wanted, Context::Implicit) {
-            return Ok(());
         }
         let message = format!("{word} could not convert type {} to {}", typed.data_type.display(), wanted.display());
         Err(error(SqlState::CANNOT_COERCE, message, typed.place))

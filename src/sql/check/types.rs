@@ -71,6 +71,7 @@ impl Type {
     pub(super) const INT4: Self = Self("int4");
     pub(super) const INT8: Self = Self("int8");
     pub(super) const FLOAT4: Self = Self("float4");
+    pub(super) const FLOAT8: Self = Self("float8");
     pub(super) const NUMERIC: Self = Self("numeric");
     pub(super) const TEXT: Self = Self("text");
     pub(super) const INTERVAL: Self = Self("interval");

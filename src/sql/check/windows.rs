@@ -18,7 +18,7 @@ use super::{Checked, Checker, error};
 impl Checker<'_> {
     /// A call with OVER whose arguments were watched. Its window is looked at when the SELECT is done.
     pub(super) fn window_call(&mut self, over: &WindowType, place: usize) -> Checked<()> {
-        if let Some(inner) = self.inner_window(place) {
+        if let Some(inner) = self.inner_window(place)? {
             return Err(error(SqlState::WINDOWING_ERROR, "window function calls cannot be nested", inner));
         }
         if let Some(what) = no_windows_in(self.scope.current().clause) {

@@ -53,6 +53,7 @@ use marks::Marks;
 pub(super) use forms::{call, internal_name};
 pub(super) use grouping::of_positions;
 pub(super) use names::{figured, shown};
+pub(super) use numbers::is_wide;
 pub(super) use samples::{Percentage, percentage};
 pub(super) use series::{is_called as is_row_call, makes_rows};
 pub(super) use shapes::{Shapes, Side, constraint, constraint_mut, name_of};
@@ -97,9 +98,13 @@ fn flow(result: Result<(), ErrorReport>) -> Flow {
     }
 }
 
-/// The type of a constant in quotes that what stands beside it gives it.
+/// The type of a constant that what stands beside it gives it.
 fn known_type(expr: &Expr, findings: &Findings) -> Option<&'static str> {
-    let Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(_), span }) = expr else { return None };
+    let Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(_) | ast::Value::Number(..), span }) =
+        expr
+    else {
+        return None;
+    };
     findings.constants.get(&usize::try_from(span.start.column).ok()?).copied()
 }
 
@@ -160,7 +165,10 @@ impl VisitorMut for Normaliser<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> Flow {
         if let Some(name) = known_type(expr, self.findings) {
-            return flow(type_names::give(expr, name));
+            flow(type_names::give(expr, name))?;
+            // A number that became a float has its digits as they are written.
+            numbers::type_number(expr);
+            return ControlFlow::Continue(());
         }
         numbers::type_number(expr);
         marks::in_call(expr, &mut self.marks);

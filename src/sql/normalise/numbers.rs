@@ -1,5 +1,6 @@
 //! Number constants get PostgreSQL's types: integer where it fits, then bigint, then numeric.
 
+use datafusion::arrow::datatypes::DECIMAL128_MAX_PRECISION;
 use sqlparser::ast::{
     CastKind, DataType, Distinct, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     GroupByExpr, Interval, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
@@ -81,6 +82,16 @@ fn digits_of(expr: &Expr) -> Option<String> {
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => digits_of(expr).map(|digits| format!("-{digits}")),
         _ => None,
     }
+}
+
+/// Whether a number has more digits than a decimal has. Its exponent says how many zeros it has.
+pub(in crate::sql) fn is_wide(digits: &str) -> bool {
+    let mut plain = digits.to_owned();
+    expand(&mut plain, MOST_DIGITS);
+    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+    let is_decimal = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    let most = usize::from(DECIMAL128_MAX_PRECISION);
+    is_decimal && whole.trim_start_matches('0').len() + fraction.len() > most
 }
 
 fn nothing() -> Expr {
@@ -276,6 +287,15 @@ fn restore_frame(spec: &mut WindowSpec) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_wide_that_no_decimal_holds() {
+        for (text, wide) in
+            [("1e37", false), ("1e38", true), ("1e-38", false), ("1e-39", true), ("1E300", true), ("12.5", false)]
+        {
+            assert_eq!(is_wide(text), wide, "{text}");
+        }
+    }
 
     #[test]
     fn exponents_become_digits() {
