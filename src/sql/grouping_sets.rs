@@ -14,6 +14,16 @@ pub(super) enum Kind {
     Cube,
 }
 
+impl Kind {
+    /// As it is written.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Rollup => "rollup",
+            Self::Cube => "cube",
+        }
+    }
+}
+
 /// The steps of a set of GROUPING SETS that is a ROLLUP or a CUBE itself.
 pub(super) fn nested_steps(set: &[Expr]) -> Option<(Kind, Vec<&[Expr]>)> {
     let [Expr::Function(function)] = set else { return None };

@@ -153,6 +153,17 @@ impl Checker<'_> {
         Err(error(SqlState::INVALID_RECURSION, message, first))
     }
 
+    /// `grouping(…)` whose arguments were watched: it belongs to the SELECT that has these keys.
+    pub(super) fn grouping_call(&mut self, place: usize) {
+        let watch = self.forget();
+        let level = watch.column.unwrap_or(watch.level);
+        self.groupings.insert(place, level);
+        if let Some(owner) = self.scope.levels.get_mut(level) {
+            owner.has_aggregates = true;
+            owner.has_inner_aggregates |= level < watch.level;
+        }
+    }
+
     /// The window call that the arguments of a call hold, and that this one is a window call itself.
     pub(super) fn inner_window(&mut self, place: usize) -> Checked<Option<usize>> {
         let watch = self.forget();

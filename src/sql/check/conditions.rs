@@ -246,10 +246,9 @@ impl Checker<'_> {
             "greatest" => "GREATEST",
             "least" => "LEAST",
             "grouping" => {
-                for argument in arguments {
-                    self.expression(argument)?;
-                }
-                self.scope.current().has_aggregates = true;
+                self.watch();
+                arguments.iter().try_for_each(|argument| self.expression(argument).map(|_| ()))?;
+                self.grouping_call(place);
                 return Ok(Some(Typed::new(Type::INT4, place)));
             }
             "nullif" if arguments.len() == 2 => {

@@ -124,6 +124,7 @@ impl Checker<'_> {
         };
         self.qualifiers.insert(place, (level, index));
         self.scope.note_table(level, index, table);
+        self.note_alias(level, index, place)?;
         let Some(known) = self.scope.table(level, index) else { return Ok(Typed::new(Type::ANY, place)) };
         let mut same = known.columns.iter().enumerate().filter(|(_, one)| one.name == *column);
         match (same.next(), same.next()) {
@@ -136,6 +137,7 @@ impl Checker<'_> {
                 Err(error(SqlState::AMBIGUOUS_COLUMN, message, place))
             }
             (None, _) if known.is_open => {
+                self.refuse_open_alias(known, column, place)?;
                 Ok(self.note_column(Found { level, table: index, column: None, data_type: Type::ANY }, place))
             }
             (None, _) => Err(self.scope.missing_column(Some(table), column, place)),
@@ -186,10 +188,13 @@ impl Checker<'_> {
             let report = error(SqlState::FEATURE_NOT_SUPPORTED, "a whole row is not supported here", place);
             return Err(report.with_hint("Name its columns."));
         }
+        self.note_alias(level, table, place)?;
         self.watch_column(level, place);
         self.columns.insert(place, Found { level, table, column: None, data_type: Type::RECORD });
         self.qualifiers.insert(place, (level, table));
-        self.findings.rows.insert(place);
+        if !self.findings.merged.contains_key(&place) {
+            self.findings.rows.insert(place);
+        }
         Ok(Typed::new(Type::ANY, place))
     }
 

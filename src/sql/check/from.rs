@@ -17,8 +17,10 @@ use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
 use crate::sql::normalise::{Percentage, percentage};
+use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::{folded, is_reserved};
 
+use super::merged::Sides;
 use super::operators::bare;
 use super::places::begin;
 use super::queries::{Output, unexpected};
@@ -104,8 +106,16 @@ impl Checker<'_> {
                 Ok(both)
             }
             Some(JoinConstraint::Using(names)) => {
-                let names: Vec<String> = names.iter().filter_map(|name| parts(name).pop()).collect();
-                self.using(left, right, &names, side)
+                let mut names: Vec<String> = names.iter().filter_map(|name| parts(name).pop()).collect();
+                let alias = names.last().and_then(|last| last.strip_prefix(JOIN_ALIAS)).map(str::to_owned);
+                if alias.is_some() {
+                    names.pop();
+                }
+                let (join, mut items) = self.using(left, right, &names, side)?;
+                if let Some(alias) = alias {
+                    self.add_alias(&alias, join, &names, &mut items)?;
+                }
+                Ok(items)
             }
             Some(JoinConstraint::Natural) => {
                 let right_columns = self.columns_seen(&right);
@@ -113,7 +123,7 @@ impl Checker<'_> {
                 let names = left_columns.into_iter().map(|(_, _, column)| column.name);
                 let names: Vec<String> =
                     names.filter(|name| right_columns.iter().any(|(_, _, column)| column.name == *name)).collect();
-                self.using(left, right, &names, side)
+                self.using(left, right, &names, side).map(|(_, items)| items)
             }
             Some(JoinConstraint::None) => {
                 let is_cross = matches!(join.join_operator, JoinOperator::CrossJoin(_));
@@ -193,13 +203,25 @@ impl Checker<'_> {
         items.iter().any(|item| level.tables.get(item.table).is_some_and(|table| table.is_open))
     }
 
-    fn using(&mut self, left: Vec<Item>, right: Vec<Item>, names: &[String], side: Side) -> Checked<Vec<Item>> {
+    /// The table of a join that merges columns, and what can be seen after it.
+    fn using(
+        &mut self,
+        left: Vec<Item>,
+        right: Vec<Item>,
+        names: &[String],
+        side: Side,
+    ) -> Checked<(usize, Vec<Item>)> {
         let is_open = self.is_open(&left) || self.is_open(&right);
         let (mut left_columns, mut right_columns) = (self.columns_seen(&left), self.columns_seen(&right));
         let mut columns = Vec::new();
+        let mut sources = Vec::new();
         for name in names {
             let a = take(&mut left_columns, name, "left", is_open)?;
             let b = take(&mut right_columns, name, "right", is_open)?;
+            let places = [&a, &b].map(|column| column.as_ref().map(|(table, index, _)| (*table, *index)));
+            let sides = Sides { left: &left, right: &right };
+            let wanted = [side != Side::Right, side != Side::Left];
+            sources.extend(self.merged_source(&sides, places, wanted, name).map(|source| (name.clone(), source)));
             let (Some(a), Some(b)) = (a, b) else { continue };
             let (one, other) = (Typed::new(a.2.data_type, 0), Typed::new(b.2.data_type, 0));
             let common = self.common_type(&[one.clone(), other.clone()], "JOIN/USING")?;
@@ -219,14 +241,14 @@ impl Checker<'_> {
             }),
         );
         let level = self.scope.current();
-        level.tables.push(Table { columns, is_open, ..Table::default() });
+        level.tables.push(Table { columns, is_open, sources, ..Table::default() });
         let table = level.tables.len() - 1;
         let mut items: Vec<Item> = left.into_iter().chain(right).collect();
         for item in &mut items {
             item.by_column = false;
         }
         items.push(Item { table, by_name: false, by_column: true, lateral_only: false, lateral_allowed: true });
-        Ok(items)
+        Ok((table, items))
     }
 
     fn factor(&mut self, factor: &TableFactor) -> Checked<Vec<Item>> {

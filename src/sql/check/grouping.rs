@@ -18,7 +18,8 @@ use super::queries::Target;
 use super::scope::Found;
 use super::types::written;
 use super::{Checked, Checker, GroupedColumn, Groups, argument_expressions, error};
-use crate::sql::normalise;
+use crate::sql::grouping_sets::nested_steps;
+use crate::sql::normalise::{self, call};
 use crate::sql::words::folded;
 
 impl Checker<'_> {
@@ -91,17 +92,19 @@ impl Checker<'_> {
         extra.iter().copied().chain(&select.having).try_for_each(|expr| search.check(expr))
     }
 
-    /// Notes what this SELECT groups, when a subquery has aggregates of it, or rows are made of arrays somewhere. Not for sets
-    /// of keys.
+    /// Notes what this SELECT groups, when a subquery has aggregates of it, or rows are made of arrays somewhere and it has
+    /// no sets of keys.
     pub(super) fn note_groups(&mut self, select: &Select, keys: &[Key<'_>]) {
         let depth = self.scope.depth();
-        let is_set = |item: &Expr| matches!(item, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_));
         let has_sets = matches!(&select.group_by, GroupByExpr::Expressions(items, _) if items.iter().any(is_set));
         let Some(level) = self.scope.levels.get(depth) else { return };
         let is_grouped = !keys.is_empty() || level.has_aggregates;
-        if has_sets || !(level.has_inner_aggregates || (self.makes_rows && is_grouped)) {
+        if !(level.has_inner_aggregates || (self.makes_rows && is_grouped && !has_sets)) {
             return;
         }
+        let Some(exprs) = keys.iter().map(|key| key.expr.cloned()).collect::<Option<Vec<_>>>() else { return };
+        let sets = if has_sets { written_sets(&select.group_by, exprs) } else { Vec::new() };
+        let keys = if has_sets { self.different(keys) } else { keys.iter().collect() };
         let Some(exprs) = keys.iter().map(|key| key.expr.cloned()).collect::<Option<Vec<_>>>() else { return };
         // A key that makes rows itself has its own way.
         if exprs.iter().any(normalise::is_row_call) {
@@ -115,7 +118,14 @@ impl Checker<'_> {
         };
         let groups = Groups {
             keys: exprs,
-            aggregates: self.aggregates.iter().filter(|(at, level)| is_own(**at, **level)).map(|(at, _)| *at).collect(),
+            sets,
+            aggregates: self
+                .aggregates
+                .iter()
+                .chain(&self.groupings)
+                .filter(|(at, level)| is_own(**at, **level))
+                .map(|(at, _)| *at)
+                .collect(),
             columns: self
                 .columns
                 .iter()
@@ -124,6 +134,22 @@ impl Checker<'_> {
                 .collect(),
         };
         self.findings.groups.insert(start, groups);
+    }
+
+    /// Keys without those that are there before.
+    fn different<'k, 'q>(&self, keys: &'k [Key<'q>]) -> Vec<&'k Key<'q>> {
+        let is_same = |a: &Key<'_>, b: &Key<'_>| match (a.column, b.column) {
+            (Some(a), Some(b)) => a == b,
+            (None, None) => a.expr.zip(b.expr).is_some_and(|(a, b)| self.equal(a, b)),
+            _ => false,
+        };
+        let mut kept: Vec<&Key<'_>> = Vec::new();
+        for key in keys {
+            if !kept.iter().any(|before| is_same(before, key)) {
+                kept.push(key);
+            }
+        }
+        kept
     }
 
     /// The first call of this SELECT in an expression that is in a list of calls.
@@ -173,6 +199,44 @@ fn similar(a: &Expr, b: &Expr) -> bool {
 /// A row or a column that is not known is the same when it is written the same.
 fn is_same_name(own: Option<&Expr>, expr: &Expr) -> bool {
     own.is_some_and(|own| bare(own) == bare(expr))
+}
+
+fn is_set(item: &Expr) -> bool {
+    matches!(item, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_))
+}
+
+/// The items of GROUP BY with what each of their keys means: a name or a position stands for an item of the SELECT list.
+fn written_sets(group_by: &GroupByExpr, keys: Vec<Expr>) -> Vec<Expr> {
+    let GroupByExpr::Expressions(items, _) = group_by else { return Vec::new() };
+    let (mut items, mut keys) = (items.clone(), keys.into_iter());
+    items.iter_mut().for_each(|item| write_item(item, &mut keys));
+    items
+}
+
+/// The same order as that in which the keys were found.
+fn write_item(item: &mut Expr, keys: &mut impl Iterator<Item = Expr>) {
+    match item {
+        Expr::GroupingSets(sets) => {
+            for set in sets {
+                match nested_steps(set) {
+                    // A ROLLUP within is read as a call.
+                    Some((kind, steps)) => {
+                        let mut steps: Vec<Vec<Expr>> = steps.into_iter().map(<[Expr]>::to_vec).collect();
+                        steps.iter_mut().flatten().for_each(|key| write_item(key, keys));
+                        *set = vec![call(kind.word(), steps.into_iter().map(Expr::Tuple).collect())];
+                    }
+                    None => set.iter_mut().for_each(|key| write_item(key, keys)),
+                }
+            }
+        }
+        Expr::Cube(sets) | Expr::Rollup(sets) => sets.iter_mut().flatten().for_each(|key| write_item(key, keys)),
+        Expr::Tuple(items) => items.iter_mut().for_each(|key| write_item(key, keys)),
+        single => {
+            if let Some(key) = keys.next() {
+                *single = key;
+            }
+        }
+    }
 }
 
 struct Canonical<'a, 'b> {

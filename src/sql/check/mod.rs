@@ -14,6 +14,7 @@ mod expressions;
 mod from;
 mod grouping;
 mod keywords;
+mod merged;
 mod operators;
 mod places;
 mod queries;
@@ -61,8 +62,19 @@ pub(super) struct Findings {
     /// What each SELECT groups that has aggregates in subqueries, or each one where rows are made of arrays, by the place of
     /// the SELECT.
     pub(super) groups: HashMap<usize, Groups>,
+    /// What each alias of USING stands for, by the places where it is named.
+    pub(super) merged: HashMap<usize, Vec<MergedColumn>>,
     /// Tables of each SELECT that are named where a nearer query has a column of that name, by the place of the SELECT.
     pub(super) hidden: HashMap<usize, Vec<Hidden>>,
+}
+
+/// A column that a join with USING merges.
+#[derive(Debug, Clone)]
+pub(super) struct MergedColumn {
+    /// Its name.
+    pub(super) name: String,
+    /// What it reads.
+    pub(super) expr: ast::Expr,
 }
 
 /// A table whose name is also that of a column which can be seen where the table is named.
@@ -77,9 +89,11 @@ pub(super) struct Hidden {
 /// What a SELECT groups.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    /// The keys, names and positions of the SELECT list written out.
+    /// The different keys, names and positions of the SELECT list written out.
     pub(super) keys: Vec<ast::Expr>,
-    /// Its aggregates, wherever they stand.
+    /// The sets of keys in which it groups; none where the keys are the only set.
+    pub(super) sets: Vec<ast::Expr>,
+    /// Its aggregates, and its calls of `grouping`, wherever they stand.
     pub(super) aggregates: HashSet<usize>,
     /// Its columns, wherever they are named.
     pub(super) columns: HashMap<usize, GroupedColumn>,
@@ -113,6 +127,7 @@ pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContex
         columns: HashMap::new(),
         qualifiers: HashMap::new(),
         aggregates: HashMap::new(),
+        groupings: HashMap::new(),
         windows: HashMap::new(),
         arrays: 0,
         deferred: None,
@@ -140,6 +155,8 @@ struct Checker<'a> {
     qualifiers: HashMap<usize, (usize, usize)>,
     /// The levels of aggregate calls, by their places.
     aggregates: HashMap<usize, usize>,
+    /// The levels of calls of `grouping`, by their places.
+    groupings: HashMap<usize, usize>,
     /// The levels of window calls, by their places.
     windows: HashMap<usize, usize>,
     /// How many array constructors we are in: brackets alone mean one only there.

@@ -217,7 +217,10 @@ impl Checker<'_> {
                     }
                 };
                 match self.scope.named(schema, table, place)? {
-                    Some((level, index)) => self.expand(level, index, place, targets),
+                    Some((level, index)) => {
+                        self.note_alias(level, index, place)?;
+                        self.expand(level, index, place, targets);
+                    }
                     None => return Err(self.scope.missing_table(table, place)),
                 }
             }

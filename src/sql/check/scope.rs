@@ -8,6 +8,7 @@ use crate::base::engine_error::nearest;
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::words::folded;
 
+use super::merged::Source;
 use super::types::Type;
 
 /// The parts of a name.
@@ -42,6 +43,10 @@ pub(super) struct Table {
     pub(super) is_open: bool,
     /// It is the recursive query around, whose rows it has.
     pub(super) is_recursion: bool,
+    /// It is the alias of the columns that a join merges.
+    pub(super) is_alias: bool,
+    /// What the columns that a join merges read, by their names.
+    pub(super) sources: Vec<(String, Source)>,
 }
 
 /// How a table can be seen from where we are.

@@ -7,6 +7,7 @@
 
 mod array_constants;
 mod arrays;
+mod bare_queries;
 mod distinct;
 mod exclusions;
 mod forms;
@@ -33,6 +34,7 @@ mod stars;
 mod system;
 mod tables;
 mod type_names;
+mod using_aliases;
 mod values;
 mod variadic;
 mod whole_rows;
@@ -56,7 +58,7 @@ pub(super) use names::{figured, shown};
 pub(super) use numbers::is_wide;
 pub(super) use samples::{Percentage, percentage};
 pub(super) use series::{is_called as is_row_call, makes_rows};
-pub(super) use shapes::{Shapes, Side, constraint, constraint_mut, name_of};
+pub(super) use shapes::{Shapes, Side, constraint, name_of};
 pub(super) use system::quoted;
 pub(super) use variadic::VARIADIC;
 
@@ -67,6 +69,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings:
     names::assign(query);
     hidden_tables::rename(query, findings);
     outer_aggregates::lift(query, findings);
+    using_aliases::write_out(query, findings);
     system::rewrite(query)?;
     let shapes = Shapes::new(context);
     match walk_mut(
@@ -131,6 +134,7 @@ impl VisitorMut for Normaliser<'_> {
         values::type_constants(&mut query.body);
         numbers::restore_in_query(query);
         numbers::mark_recursive_casts(query);
+        bare_queries::in_distinct(query);
         distinct::order(query);
         forms::whole_limits(query);
         flow(windows::resolve(query))?;
@@ -159,6 +163,7 @@ impl VisitorMut for Normaliser<'_> {
         if let TableFactor::Derived { lateral: true, subquery, .. } = factor {
             laterals::name_outer_columns(&mut subquery.body, &self.shapes);
         }
+        joins::name_nested(factor, &self.shapes);
         flow(samples::prepare(factor, &self.shapes))?;
         flow(tables::prepare(factor, self.context, &mut self.calls))
     }

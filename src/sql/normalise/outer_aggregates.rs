@@ -92,7 +92,8 @@ fn lift_select(select: &mut Select, order_by: Option<&mut OrderBy>, groups: &Gro
     if let SetExpr::Select(grouped) = inner.body.as_mut() {
         grouped.from = std::mem::take(&mut select.from);
         grouped.selection = select.selection.take();
-        grouped.group_by = GroupByExpr::Expressions(groups.keys.clone(), Vec::new());
+        let keys = if groups.sets.is_empty() { &groups.keys } else { &groups.sets };
+        grouped.group_by = GroupByExpr::Expressions(keys.clone(), Vec::new());
     }
     let relation = derived(inner, &table, &[], false);
     outer.from = vec![TableWithJoins { relation, joins: Vec::new() }];

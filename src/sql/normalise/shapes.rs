@@ -9,6 +9,7 @@ use crate::base::TableName;
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, system_columns};
 use crate::sql::plan::PlanContext;
+use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::folded;
 
 use super::names::{figure, shown};
@@ -223,7 +224,7 @@ pub(in crate::sql) fn constraint(join: &Join) -> Option<(&JoinConstraint, Side)>
 }
 
 /// What a join compares.
-pub(in crate::sql) fn constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
+pub(super) fn constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     match &mut join.join_operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
@@ -248,7 +249,8 @@ pub(in crate::sql) enum Side {
 pub(super) fn merged_names(join: &Join, left: &[String], right: &[String]) -> Vec<String> {
     match constraint(join) {
         Some((JoinConstraint::Using(names), _)) => {
-            names.iter().filter_map(|name| name.0.last()?.as_ident().map(folded)).collect()
+            let names = names.iter().filter_map(|name| name.0.last()?.as_ident().map(folded));
+            names.filter(|name| !name.starts_with(JOIN_ALIAS)).collect()
         }
         Some((JoinConstraint::Natural, _)) => left.iter().filter(|name| right.contains(name)).cloned().collect(),
         Some((JoinConstraint::On(_) | JoinConstraint::None, _)) | None => Vec::new(),

@@ -76,9 +76,18 @@ fn name_all(factor: &mut TableFactor, shapes: &Shapes<'_>) {
 }
 
 fn merges(from: &TableWithJoins) -> bool {
-    from.joins
-        .iter()
-        .any(|join| matches!(constraint(join), Some((JoinConstraint::Using(_) | JoinConstraint::Natural, _))))
+    let is_merging =
+        |join: &Join| matches!(constraint(join), Some((JoinConstraint::Using(_) | JoinConstraint::Natural, _)));
+    from.joins.iter().any(is_merging) || nested(from).any(merges)
+}
+
+/// The joins in parentheses of a chain of joins.
+fn nested(from: &TableWithJoins) -> impl Iterator<Item = &TableWithJoins> {
+    let factors = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
+    factors.filter_map(|factor| match factor {
+        TableFactor::NestedJoin { table_with_joins, alias: None } => Some(table_with_joins.as_ref()),
+        _ => None,
+    })
 }
 
 fn expand_star(select: &mut Select, shapes: &Shapes<'_>) {
@@ -152,6 +161,9 @@ fn find(columns: &Columns, name: &str) -> Option<Expr> {
 }
 
 fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>) -> Option<Columns> {
+    if let TableFactor::NestedJoin { table_with_joins, alias: None } = factor {
+        return columns(table_with_joins, shapes);
+    }
     let table = name_of(factor)?;
     let columns = shapes.of_factor(factor)?.into_iter();
     Some(columns.map(|name| (name.clone(), Expr::CompoundIdentifier(vec![quoted(&table), quoted(&name)]))).collect())
@@ -203,16 +215,22 @@ fn merged(select: &Select, shapes: &Shapes<'_>) -> Merged {
     let mut found = Vec::new();
     for from in select.from.iter().filter(|from| merges(from)) {
         let Some(all) = columns(from, shapes) else { continue };
-        let mut left = shapes.of_factor(&from.relation).unwrap_or_default();
         let mut names = Vec::new();
-        for join in &from.joins {
-            let right = shapes.of_factor(&join.relation).unwrap_or_default();
-            names.extend(merged_names(join, &left, &right));
-            left.extend(right);
-        }
+        add_names(from, shapes, &mut names);
         found.extend(all.into_iter().filter(|(name, _)| names.contains(name)));
     }
     Merged { columns: found, depth: 0 }
+}
+
+/// Adds the names of the columns that a chain of joins merges.
+fn add_names(from: &TableWithJoins, shapes: &Shapes<'_>, names: &mut Vec<String>) {
+    nested(from).for_each(|inner| add_names(inner, shapes, names));
+    let mut left = shapes.of_factor(&from.relation).unwrap_or_default();
+    for join in &from.joins {
+        let right = shapes.of_factor(&join.relation).unwrap_or_default();
+        names.extend(merged_names(join, &left, &right));
+        left.extend(right);
+    }
 }
 
 /// A join that merges with a column that an earlier join has merged compares what that one is: the planner would compare
@@ -233,12 +251,28 @@ fn write_keys_of(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
     if !merges(from) {
         return;
     }
+    write_keys_between(from, shapes);
+    // Those in parentheses after those around them: nothing tells then what they merge.
+    let joined = from.joins.iter_mut().map(|join| &mut join.relation);
+    for factor in std::iter::once(&mut from.relation).chain(joined) {
+        if let TableFactor::NestedJoin { table_with_joins, alias: None } = factor {
+            write_keys_of(table_with_joins, shapes);
+        }
+    }
+}
+
+fn write_keys_between(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
     let Some(first) = of_factor(&from.relation, shapes) else { return };
+    let has_nested = nested(from).any(merges);
     let mut left = first.clone();
     for join in &mut from.joins {
         let Some(Joined { keys, columns }) = joined(left, join, shapes) else { return };
         left = columns;
-        if keys.iter().all(|(key, _)| first.iter().any(|(_, column)| column == key)) {
+        let is_plain = |(left, right): &(Expr, Expr)| {
+            let is_column = matches!((left, right), (Expr::CompoundIdentifier(_), Expr::CompoundIdentifier(_)));
+            is_column && first.iter().any(|(_, column)| column == left)
+        };
+        if !has_nested && keys.iter().all(is_plain) {
             continue;
         }
         let equal = keys.into_iter().map(|(left, right)| binary(left, BinaryOperator::Eq, right));

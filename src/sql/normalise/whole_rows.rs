@@ -271,7 +271,7 @@ fn row_name(argument: &FunctionArgExpr) -> Option<Ident> {
     }
 }
 
-fn record(columns: Vec<(String, Expr)>) -> Expr {
+pub(super) fn record(columns: Vec<(String, Expr)>) -> Expr {
     internal("row_value", columns.into_iter().flat_map(|(name, value)| [text(name), value]).collect())
 }
 

@@ -14,6 +14,7 @@ use crate::base::{ErrorReport, SqlState};
 use crate::sql::frames::{self, Exclusion};
 use crate::sql::words::folded;
 
+use super::bare_queries;
 use super::exclusions;
 use super::forms::{call, internal};
 use super::system::{bare_name, has_column, plain_argument};
@@ -77,6 +78,7 @@ impl VisitorMut for Calls {
             Some(WindowType::NamedWindow(name)) => find(&self.known, &name),
             Some(WindowType::WindowSpec(spec)) => whole(spec, &self.known),
         };
+        bare_queries::in_call(function);
         match resolved {
             Ok(spec) => match windowed(function, spec) {
                 Ok(Some(other)) => {
@@ -93,6 +95,7 @@ impl VisitorMut for Calls {
 
 /// Gives a call its window; what stands for the call where that is not enough.
 fn windowed(function: &mut Function, mut spec: WindowSpec) -> Result<Option<Expr>, ErrorReport> {
+    bare_queries::in_window(&mut spec);
     without_repeated_keys(&mut spec);
     let exclusion = spec.window_name.take().and_then(|name| frames::read(&name).0);
     if let Some(exclusion) = exclusion {

@@ -1,0 +1,173 @@
+//! The columns that joins with USING merge, by the alias that such a join may have: `JOIN … USING (k) AS m`.
+
+use sqlparser::ast::Expr;
+
+use crate::base::SqlState;
+use crate::sql::normalise::{call, quoted};
+
+use super::scope::{Column, Item, Scope, Table};
+use super::{Checked, Checker, MergedColumn, error};
+
+/// What a merged column reads.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// A column of a table.
+    Column { table: usize, name: String },
+    /// Of a FULL join: the column of either side.
+    Either(Box<[Source; 2]>),
+}
+
+impl Source {
+    /// The tables that it reads.
+    fn tables(&self) -> Vec<usize> {
+        match self {
+            Self::Column { table, .. } => vec![*table],
+            Self::Either(sides) => sides.iter().flat_map(Self::tables).collect(),
+        }
+    }
+
+    fn read(&self, tables: &[Table]) -> Option<Expr> {
+        Some(match self {
+            Self::Column { table, name } => {
+                Expr::CompoundIdentifier(vec![quoted(&tables.get(*table)?.name), quoted(name)])
+            }
+            Self::Either(sides) => {
+                call("coalesce", sides.iter().map(|side| side.read(tables)).collect::<Option<Vec<_>>>()?)
+            }
+        })
+    }
+}
+
+impl Scope {
+    /// What a column reads, which bare names can mean; `column` is its place, `None` where it is not known here.
+    fn source(&self, level: usize, items: &[Item], column: Option<(usize, usize)>, name: &str) -> Option<Source> {
+        let Some((table, column)) = column else {
+            let mut seen = items.iter().filter(|item| item.by_column);
+            let only = seen.next().filter(|_| seen.next().is_none())?;
+            return self.source_in(level, only.table, name);
+        };
+        let owner = self.table(level, table)?;
+        let own = owner.columns.get(column)?;
+        match own.stands_for.filter(|_| owner.name.is_empty()) {
+            Some(other) => self.source(level, items, Some(other), name),
+            None => self.source_in(level, table, &own.name),
+        }
+    }
+
+    fn source_in(&self, level: usize, table: usize, name: &str) -> Option<Source> {
+        let known = self.table(level, table)?;
+        if known.name.is_empty() {
+            return known.sources.iter().find(|(own, _)| own == name).map(|(_, source)| source.clone());
+        }
+        Some(Source::Column { table, name: name.to_owned() })
+    }
+
+    /// The columns of an alias, as they are read from this place; `None` where they cannot be.
+    fn merged(&self, level: usize, alias: usize) -> Option<Vec<MergedColumn>> {
+        let owner = self.levels.get(level)?;
+        let is_seen = |table: usize| owner.items.iter().any(|item| item.by_name && item.table == table);
+        let columns = self.table(level, alias)?.sources.iter().map(|(name, source)| {
+            let tables = source.tables();
+            let reads = tables.iter().all(|table| is_seen(*table) && !self.is_hidden(level, *table));
+            let expr = source.read(&owner.tables).filter(|_| reads)?;
+            Some(MergedColumn { name: name.clone(), expr })
+        });
+        columns.collect()
+    }
+
+    /// Whether the name of a table means something else here: a nearer query has a table or a column of that name.
+    fn is_hidden(&self, level: usize, table: usize) -> bool {
+        let Some(name) = self.table(level, table).map(|table| table.name.as_str()) else { return true };
+        let hides = |table: &Table| table.name == name || table.columns.iter().any(|column| column.name == name);
+        self.levels.iter().skip(level + 1).any(|nearer| {
+            nearer.items.iter().filter_map(|item| nearer.tables.get(item.table)).any(hides)
+        })
+    }
+}
+
+/// The sides of a join and the column of each that it merges; the column has no place where it is not known here.
+pub(super) struct Sides<'a> {
+    pub(super) left: &'a [Item],
+    pub(super) right: &'a [Item],
+}
+
+impl Checker<'_> {
+    /// What a merged column reads, by the side that it is taken from.
+    pub(super) fn merged_source(
+        &self,
+        sides: &Sides<'_>,
+        columns: [Option<(usize, usize)>; 2],
+        wanted: [bool; 2],
+        name: &str,
+    ) -> Option<Source> {
+        let level = self.scope.depth();
+        let [left, right] = columns;
+        Some(match wanted {
+            [true, false] => self.scope.source(level, sides.left, left, name)?,
+            [false, true] => self.scope.source(level, sides.right, right, name)?,
+            _ => Source::Either(Box::new([
+                self.scope.source(level, sides.left, left, name)?,
+                self.scope.source(level, sides.right, right, name)?,
+            ])),
+        })
+    }
+
+    /// Adds the alias of a join: a table of the columns that the join merges. They are those of the join's own table.
+    pub(super) fn add_alias(&mut self, alias: &str, join: usize, names: &[String], items: &mut Vec<Item>) -> Checked<()> {
+        let level = self.scope.current();
+        let is_taken =
+            items.iter().filter(|item| item.by_name).filter_map(|item| level.tables.get(item.table)).any(|table| {
+                table.name == alias
+            });
+        if is_taken {
+            let message = format!("table name \"{alias}\" specified more than once");
+            return Err(error(SqlState::DUPLICATE_ALIAS, message, 0));
+        }
+        let Some(joined) = level.tables.get(join) else { return Ok(()) };
+        let columns: Vec<Column> = names
+            .iter()
+            .filter_map(|name| joined.columns.iter().enumerate().find(|(_, column)| column.name == *name))
+            .map(|(place, column)| Column { stands_for: column.stands_for.or(Some((join, place))), ..column.clone() })
+            .collect();
+        // Of what is not known here some columns may be left.
+        let is_open = columns.len() < names.len();
+        let sources = joined.sources.clone();
+        level.tables.push(Table {
+            name: alias.to_owned(),
+            columns,
+            is_open,
+            sources,
+            is_alias: true,
+            ..Table::default()
+        });
+        let table = level.tables.len() - 1;
+        items.push(Item { table, by_name: true, by_column: false, lateral_only: false, lateral_allowed: true });
+        Ok(())
+    }
+
+    /// Notes what the alias of a join stands for where it is named: the planner knows no such alias.
+    pub(super) fn note_alias(&mut self, level: usize, table: usize, place: usize) -> Checked<()> {
+        if !self.scope.table(level, table).is_some_and(|table| table.is_alias) {
+            return Ok(());
+        }
+        match self.scope.merged(level, table) {
+            Some(columns) => {
+                self.findings.merged.insert(place, columns);
+                Ok(())
+            }
+            None => {
+                let message = "the columns of this alias of USING cannot be told here";
+                Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, place)
+                    .with_hint("Name the columns of the joined tables."))
+            }
+        }
+    }
+
+    /// Whether what is named is a column of an alias that is not known to have one.
+    pub(super) fn refuse_open_alias(&self, table: &Table, name: &str, place: usize) -> Checked<()> {
+        if table.is_alias && !table.sources.iter().any(|(own, _)| own == name) {
+            return Err(self.scope.missing_column(Some(&table.name), name, place));
+        }
+        Ok(())
+    }
+}
