@@ -1,21 +1,21 @@
-//! Arrays compared: in their order, and as sets.
+//! The items of arrays compared, and arrays as sets.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DynComparator, Int32Array, ListArray, make_comparator,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DynComparator, ListArray, make_comparator};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
+
+use super::value_order::comparable;
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
 /// Items in their order, NULL after all of them.
 pub(super) fn comparator(left: &ArrayRef, right: &ArrayRef) -> Result<DynComparator, DataFusionError> {
     let options = SortOptions { descending: false, nulls_first: false };
-    Ok(make_comparator(left.as_ref(), right.as_ref(), options)?)
+    Ok(make_comparator(comparable(left)?.as_ref(), comparable(right)?.as_ref(), options)?)
 }
 
 /// All items of a row in one line, and the lengths of the dimensions.
@@ -45,20 +45,6 @@ fn pairs<T>(
         known.then(|| of(flat(left, row), flat(right, row))).transpose()
     };
     (0..left.len()).map(one).collect()
-}
-
-/// Item by item, then by length, then by dimensions.
-pub(super) fn compare(arrays: &[ArrayRef]) -> Columns {
-    let rows = pairs(&arrays[0], &arrays[1], |(left, left_shape), (right, right_shape)| {
-        let order = comparator(&left, &right)?;
-        let by_item = (0..left.len().min(right.len())).map(|item| order(item, item)).find(|order| order.is_ne());
-        let order = by_item.unwrap_or_else(|| {
-            let dimensions = left_shape.len().cmp(&right_shape.len());
-            left.len().cmp(&right.len()).then(dimensions).then_with(|| left_shape.cmp(&right_shape))
-        });
-        Ok(order as i32)
-    })?;
-    Ok(Arc::new(Int32Array::from(rows)))
 }
 
 /// Whether the first array holds every item of the second. NULL is no item of any set.

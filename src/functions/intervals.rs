@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, PrimitiveArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array, PrimitiveArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit};
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -15,9 +15,11 @@ type Spans = PrimitiveArray<IntervalMonthDayNanoType>;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
-        Function::strict("interval_order", |_, _| Some(DataType::Decimal128(38, 0)), |args| by_arrays(&args, order)),
-        Function::lenient("interval_greatest", interval, |args| by_arrays(&args, |all| chosen(all, i128::gt))),
-        Function::lenient("interval_least", interval, |args| by_arrays(&args, |all| chosen(all, i128::lt))),
+        Function::strict(
+            "interval_order",
+            |_, _| Some(DataType::Decimal128(38, 0)),
+            |args| by_arrays(&args, |all| lengths(&all[0])),
+        ),
         Function::strict("interval_days", interval, |args| {
             by_arrays(&args, |all| part(all, |span| IntervalMonthDayNano::new(span.months, span.days, 0)))
         }),
@@ -42,20 +44,10 @@ fn spans(array: &ArrayRef) -> Result<Spans, DataFusionError> {
     Ok(cast.as_primitive::<IntervalMonthDayNanoType>().clone())
 }
 
-fn order(arrays: &[ArrayRef]) -> Columns {
-    let lengths = spans(&arrays[0])?.iter().map(|span| span.map(length)).collect::<Decimal128Array>();
+/// The length of each interval.
+pub(super) fn lengths(intervals: &ArrayRef) -> Columns {
+    let lengths = spans(intervals)?.iter().map(|span| span.map(length)).collect::<Decimal128Array>();
     Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?))
-}
-
-/// Of each row the interval that is better than all before it; NULL is passed over.
-fn chosen(arrays: &[ArrayRef], is_better: fn(&i128, &i128) -> bool) -> Columns {
-    let columns = arrays.iter().map(spans).collect::<Result<Vec<_>, _>>()?;
-    let rows = columns.first().map_or(0, Array::len);
-    let best = |row: usize| {
-        let values = columns.iter().filter(|column| column.is_valid(row)).map(|column| column.value(row));
-        values.reduce(|best, value| if is_better(&length(value), &length(best)) { value } else { best })
-    };
-    Ok(Arc::new((0..rows).map(best).collect::<Spans>()))
 }
 
 fn part(arrays: &[ArrayRef], of: fn(IntervalMonthDayNano) -> IntervalMonthDayNano) -> Columns {

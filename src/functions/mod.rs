@@ -44,6 +44,7 @@ mod time_calls;
 mod time_columns;
 mod type_tags;
 mod value;
+mod value_order;
 
 pub use aggregates::aggregate_argument_types;
 pub use bind::{bind, unread};

@@ -12,7 +12,7 @@ use super::overload::{self, Overload};
 use super::table::{FunctionKind, find};
 use super::{
     aggregates, arithmetic, array, calendar, clock, datetime, formats, intervals, json, mathematics, misc, numeric,
-    operators, read_as, regex, rounding, sets, shifts, text, texts, type_tags,
+    operators, read_as, regex, rounding, sets, shifts, text, texts, type_tags, value_order,
 };
 
 /// Every signature of the functions that have their own.
@@ -79,6 +79,7 @@ impl FunctionRegistry {
             arithmetic::functions(),
             intervals::functions(),
             json::sort_keys(),
+            value_order::functions(),
             text::functions(),
             overload::functions(),
             operators::functions(),

@@ -1,4 +1,4 @@
-//! The last pass over a typed plan: what PostgreSQL decides by the zone of the session, by the order of intervals, or by
+//! The last pass over a typed plan: what PostgreSQL decides by the zone of the session, by the order of values, or by
 //! a NULL in an array, and the library in another way. What cannot be put right is refused.
 //!
 //! It runs once, when every cast is explicit.
@@ -7,7 +7,7 @@ use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
-use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, Sort, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
@@ -16,9 +16,9 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::type_name;
 
-use super::interval_keys::{self, any_interval, is_interval, no_interval_key};
 use super::operators::{Operators, crosses_zones};
 use super::settle::each_key;
+use super::value_keys::{self, any_key, has_key, is_interval, key, no_key};
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
 
@@ -39,7 +39,7 @@ fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         let name = names.save(&expr);
         let done = expr.transform_up(|expr| finish_one(expr, &schema, operators))?;
         if is_sort {
-            return done.transform_data(|expr| ordered(expr, &schema, operators));
+            return done.transform_data(|expr| key(expr, &schema, operators).map(Transformed::yes));
         }
         Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
     };
@@ -48,7 +48,7 @@ fn finish_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     if !matches!(finished.data, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) | LogicalPlan::Join(_)) {
         return Ok(finished);
     }
-    finished.transform_data(|node| interval_keys::of_node(node, operators).map(Transformed::yes))
+    finished.transform_data(|node| value_keys::of_node(node, operators).map(Transformed::yes))
 }
 
 fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
@@ -61,25 +61,24 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         }
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(mut call) => {
-            refuse_records(&call.params.order_by, schema)?;
-            let sorted = order_keys(&mut call.params.order_by, schema, operators)?;
-            if call.params.distinct && any_interval(&call.params.args, schema)? {
-                return distinct_intervals(call, operators);
+            let sorted = value_keys::order(&mut call.params.order_by, schema, operators)?;
+            if call.params.distinct && any_key(&call.params.args, schema)? {
+                return distinct_keys(call, schema, operators);
             }
             Ok(Transformed::new_transformed(Expr::AggregateFunction(call), sorted))
         }
-        Expr::SetComparison(comparison) if is_interval(&comparison.expr, schema)? => {
-            interval_keys::quantified(comparison, operators).map(Transformed::yes)
+        Expr::SetComparison(comparison) if has_key(&comparison.expr, schema)? => {
+            value_keys::quantified(comparison, schema, operators).map(Transformed::yes)
         }
-        Expr::InList(list) if is_interval(&list.expr, schema)? => {
-            interval_keys::list(list, operators).map(Transformed::yes)
+        Expr::InList(list) if has_key(&list.expr, schema)? => {
+            value_keys::list(list, schema, operators).map(Transformed::yes)
         }
-        Expr::InSubquery(membership) if is_interval(&membership.expr, schema)? => {
-            interval_keys::membership(membership, operators).map(Transformed::yes)
+        Expr::InSubquery(membership) if has_key(&membership.expr, schema)? => {
+            value_keys::membership(membership, schema, operators).map(Transformed::yes)
         }
         Expr::Case(case) => match &case.expr {
-            Some(operand) if is_interval(operand, schema)? => {
-                interval_keys::case(case, operators).map(Transformed::yes)
+            Some(operand) if has_key(operand, schema)? => {
+                value_keys::case(case, schema, operators).map(Transformed::yes)
             }
             Some(_) | None => Ok(Transformed::no(Expr::Case(case))),
         },
@@ -87,11 +86,12 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
     }
 }
 
-/// How many different intervals there are is how many lengths.
-fn distinct_intervals(mut call: AggregateFunction, operators: &Operators) -> Rewritten {
+/// How many different values there are is how many keys.
+fn distinct_keys(mut call: AggregateFunction, schema: &DFSchema, operators: &Operators) -> Rewritten {
     match (call.func.name(), call.params.args.as_mut_slice()) {
-        ("count", [counted]) => *counted = interval_keys::length(std::mem::replace(counted, lit(true)), operators)?,
-        (name, _) => return Err(no_interval_key(&format!("{name}(DISTINCT …)"))),
+        ("count", [counted]) => *counted = key(std::mem::take(counted), schema, operators)?,
+        (name, [first, ..]) if is_interval(first, schema)? => return Err(no_key(&format!("{name}(DISTINCT …)"))),
+        _ => {}
     }
     Ok(Transformed::yes(Expr::AggregateFunction(call)))
 }
@@ -127,51 +127,18 @@ fn check_scales(node: &LogicalPlan) -> Result<(), DataFusionError> {
     }
 }
 
-/// Intervals are compared by their length: a month has 30 days, a day 24 hours. Documents have an order of their own.
-fn ordered(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    let key = match expr.get_type(schema)? {
-        DataType::LargeBinary => "jsonb_order",
-        DataType::Interval(_) => "interval_order",
-        _ => return Ok(Transformed::no(expr)),
-    };
-    Ok(Transformed::yes(operators.call(key, vec![expr])?))
-}
-
 fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    if !is_interval(&operation.left, schema)? || !is_interval(&operation.right, schema)? {
+    if !has_key(&operation.left, schema)? || !has_key(&operation.right, schema)? {
         return Ok(Transformed::no(Expr::BinaryExpr(operation)));
     }
     let BinaryExpr { left, op, right } = operation;
-    let (left, right) = (ordered(*left, schema, operators)?.data, ordered(*right, schema, operators)?.data);
+    let (left, right) = (key(*left, schema, operators)?, key(*right, schema, operators)?);
     Ok(Transformed::yes(binary(left, op, right)))
 }
 
-/// The library's aggregates put the fields of a record that are NULL at the wrong end.
-fn refuse_records(keys: &[Sort], schema: &DFSchema) -> Result<(), DataFusionError> {
-    for key in keys {
-        if matches!(key.expr.get_type(schema)?, DataType::Struct(_)) {
-            let message = "an aggregate that is ordered by whole records is not supported";
-            return Err(refused(message.into(), "Order by its columns."));
-        }
-    }
-    Ok(())
-}
-
-/// Whether one of the keys is another now.
-fn order_keys(keys: &mut [Sort], schema: &DFSchema, operators: &Operators) -> Result<bool, DataFusionError> {
-    let mut changed = false;
-    for key in keys {
-        let bare = std::mem::replace(&mut key.expr, Expr::Literal(ScalarValue::Null, None));
-        let done = ordered(bare, schema, operators)?;
-        changed |= done.transformed;
-        key.expr = done.data;
-    }
-    Ok(changed)
-}
-
 fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    let partitioned = interval_keys::partitions(&mut call, schema, operators)?;
-    let changed = order_keys(&mut call.params.order_by, schema, operators)? || partitioned;
+    let partitioned = value_keys::partitions(&mut call, schema, operators)?;
+    let changed = value_keys::order(&mut call.params.order_by, schema, operators)? || partitioned;
     Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
 }
 
@@ -272,8 +239,8 @@ fn finish_call(mut call: ScalarFunction, schema: &DFSchema, operators: &Operator
     let name = call.func.name().to_owned();
     match (name.as_str(), call.args.as_slice()) {
         ("array_has", [array, item]) => return any_of(call.clone(), array, item, schema, operators),
-        ("greatest" | "least" | "nullif", [first, ..]) if is_interval(first, schema)? => {
-            return interval_keys::choice(&name, call.args, operators).map(Transformed::yes);
+        ("greatest" | "least" | "nullif", [first, ..]) if has_key(first, schema)? => {
+            return value_keys::choice(&name, call.args, schema, operators).map(Transformed::yes);
         }
         ("date_trunc", [_, moment]) if !operators.is_utc() => match moment.get_type(schema)? {
             DataType::Date32 => {
@@ -326,7 +293,7 @@ fn needs_moment(field: &Expr) -> Result<bool, DataFusionError> {
 /// `item = ANY (array)` is NULL where the item is not found and the array has a NULL.
 fn any_of(call: ScalarFunction, array: &Expr, item: &Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
     if is_interval(item, schema)? {
-        return Err(no_interval_key("ANY"));
+        return Err(no_key("ANY"));
     }
     if has_no_null(array) {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));

@@ -20,7 +20,6 @@ mod finish;
 mod foreign;
 mod frames;
 mod grouping_sets;
-mod interval_keys;
 mod lexer;
 mod normalise;
 mod operators;
@@ -50,6 +49,7 @@ mod tests;
 mod type_of;
 mod types;
 mod upkeep;
+mod value_keys;
 mod words;
 mod writes;
 

@@ -34,7 +34,7 @@ pub(super) use super::operators_numbers::{common_number, is_integer, is_number};
 pub(super) struct Operators {
     functions: HashMap<String, Arc<ScalarUDF>>,
     sum: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
-    of_intervals: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
+    of_keys: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
     count: Option<Arc<datafusion::logical_expr::AggregateUDF>>,
     of_digits: HashMap<&'static str, Arc<datafusion::logical_expr::AggregateUDF>>,
     zone: Tz,
@@ -43,8 +43,8 @@ pub(super) struct Operators {
     parameters: Mutex<HashMap<String, DataType>>,
 }
 
-/// The aggregates that intervals have of their own.
-const OF_INTERVALS: [(&str, &str); 3] = [("sum", "interval_sum"), ("min", "interval_min"), ("max", "interval_max")];
+/// The aggregates that intervals, and but for sums arrays, have of their own.
+const OF_KEYS: [(&str, &str); 3] = [("sum", "interval_sum"), ("min", "value_min"), ("max", "value_max")];
 
 /// The aggregates that numbers with digits of their own have.
 const OF_DIGITS: [(&str, &str); 3] = [("sum", "exact_sum"), ("min", "exact_min"), ("max", "exact_max")];
@@ -63,7 +63,7 @@ impl Operators {
         Self {
             functions: registry.scalars.clone(),
             sum: registry.aggregates.get("sum").cloned(),
-            of_intervals: OF_INTERVALS
+            of_keys: OF_KEYS
                 .iter()
                 .filter_map(|(name, own)| Some((*name, registry.aggregates.get(*own).cloned()?)))
                 .collect(),
@@ -475,17 +475,17 @@ impl Operators {
         }
     }
 
-    /// The least of the intervals of a group.
-    pub(super) fn least_interval(&self, interval: Expr) -> Planned {
-        match self.of_intervals("min") {
-            Some(least) => Ok(least.call(vec![interval])),
-            None => datafusion::common::internal_err!("there is no aggregate interval_min"),
+    /// The least of the values of a group.
+    pub(super) fn least_value(&self, value: Expr) -> Planned {
+        match self.of_keys("min") {
+            Some(least) => Ok(least.call(vec![value])),
+            None => datafusion::common::internal_err!("there is no aggregate value_min"),
         }
     }
 
-    /// What an aggregate of the library means for intervals.
-    pub(super) fn of_intervals(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
-        self.of_intervals.get(name).cloned()
+    /// What an aggregate of the library means for intervals and arrays.
+    pub(super) fn of_keys(&self, name: &str) -> Option<Arc<datafusion::logical_expr::AggregateUDF>> {
+        self.of_keys.get(name).cloned()
     }
 
     /// What an aggregate means for numbers with digits of their own.

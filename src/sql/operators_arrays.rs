@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use sqlparser::ast::BinaryOperator;
 
 use crate::base::engine_error::wrap;
@@ -67,15 +67,29 @@ impl Operators {
             BinaryOperator::ArrowAt => self.two_arrays("arraycontains", right, left, op),
             BinaryOperator::PGOverlap => self.two_arrays("arrayoverlap", left, right, op),
             _ => match comparison(op) {
-                Some(operator) => Ok(binary(self.two_arrays("array_compare", left, right, op)?, operator, lit(0_i32))),
+                Some(operator) => {
+                    let (left, right) = self.alike(left, right, op)?;
+                    self.by_key(left, operator, right)
+                }
                 None => Err(no_operator(&op.to_string(), &shown(&left), &shown(&right))),
             },
         }
     }
 
     fn two_arrays(&self, function: &str, left: Operand, right: Operand, op: &BinaryOperator) -> Planned {
+        let (left, right) = self.alike(left, right, op)?;
+        self.call(function, vec![left, right])
+    }
+
+    /// Arrays and rows are compared by their keys.
+    pub(super) fn by_key(&self, left: Expr, operator: Operator, right: Expr) -> Planned {
+        Ok(binary(self.call("value_order", vec![left])?, operator, self.call("value_order", vec![right])?))
+    }
+
+    /// Two arrays with items of one type.
+    fn alike(&self, left: Operand, right: Operand, op: &BinaryOperator) -> Result<(Expr, Expr), DataFusionError> {
         let types = (shown(&left), shown(&right));
-        let (left, right) = match (&left.known, &right.known) {
+        Ok(match (&left.known, &right.known) {
             (Some(a), Some(b)) => {
                 // PostgreSQL compares arrays of one type only; digits of numerics are no part of it.
                 let same = is_list(a) && is_list(b) && type_name(leaf(a)) == type_name(leaf(b));
@@ -91,8 +105,7 @@ impl Operators {
                 let known = list_of(leaf(known.as_ref().unwrap_or(&DataType::Utf8)).clone());
                 (self.adopt(left.expr, &known)?, right.expr)
             }
-        };
-        self.call(function, vec![left, right])
+        })
     }
 
     /// Two arrays, or an array and an item.
@@ -157,10 +170,6 @@ impl Operators {
                 return Err(wrap(ErrorReport::new(SqlState::WRONG_OBJECT_TYPE, message)));
             }
         };
-        if matches!(value.get_type(schema)?, DataType::Interval(_)) {
-            let message = format!("{} is not supported on values of type interval", side(function));
-            return Err(wrap(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
-        }
         self.call(function, vec![symbol, value, array])
     }
 
@@ -267,8 +276,4 @@ fn wrong_ends(a: &DataType, b: &DataType) -> DataFusionError {
     let (a, b) = (type_name(a), type_name(b));
     let message = format!("function pg_catalog.overlaps({a}, {a}, {b}, {b}) does not exist");
     wrap(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message))
-}
-
-fn side(function: &str) -> &'static str {
-    if function == "compare_all" { "ALL" } else { "ANY" }
 }

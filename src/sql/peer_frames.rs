@@ -1,5 +1,5 @@
-//! Frames of windows that end at the peers of a row, over keys that the planner has no ranges of: `uuid`, `bytea`, `jsonb`
-//! and `interval`.
+//! Frames of windows that end at the peers of a row, over keys that the planner has no ranges of: `uuid`, `bytea`, `jsonb`,
+//! `interval`, arrays and rows.
 //!
 //! Without an offset, RANGE and GROUPS mean the same rows, and GROUPS asks for no range.
 
@@ -41,7 +41,15 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
 }
 
 fn has_no_range(key: &DataType) -> bool {
-    matches!(key, DataType::Interval(_) | DataType::LargeBinary | DataType::Binary | DataType::FixedSizeBinary(_))
+    matches!(
+        key,
+        DataType::Interval(_)
+            | DataType::LargeBinary
+            | DataType::Binary
+            | DataType::FixedSizeBinary(_)
+            | DataType::List(_)
+            | DataType::Struct(_)
+    )
 }
 
 /// Whether a frame has no offset.

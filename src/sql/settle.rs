@@ -11,8 +11,8 @@ use datafusion::logical_expr::expr::{InList, Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, ScalarUDF, Union,
-    WindowFunctionDefinition,
+    AggregateUDF, BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    ScalarUDF, Union, WindowFunctionDefinition,
 };
 
 use crate::base::engine_error::wrap;
@@ -164,15 +164,13 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             _ => super::calls::settle(call, schema, operators),
         },
         Expr::AggregateFunction(mut call)
-            if let Some(own) = operators.of_intervals(call.func.name())
-                && is_interval(&call.params.args, schema)? =>
+            if let Some(own) = by_key(call.func.name(), &call.params.args, schema, operators)? =>
         {
             call.func = own;
             Ok(Transformed::yes(Expr::AggregateFunction(call)))
         }
         Expr::WindowFunction(mut call)
-            if let Some(own) = operators.of_intervals(call.fun.name())
-                && is_interval(&call.params.args, schema)? =>
+            if let Some(own) = by_key(call.fun.name(), &call.params.args, schema, operators)? =>
         {
             call.fun = WindowFunctionDefinition::AggregateUDF(own);
             Ok(Transformed::yes(Expr::WindowFunction(call)))
@@ -227,9 +225,25 @@ fn adopt_number(argument: Option<&mut Expr>, operators: &Operators) -> Result<bo
     Ok(true)
 }
 
-fn is_interval(arguments: &[Expr], schema: &DFSchema) -> Result<bool, DataFusionError> {
-    let Some(argument) = arguments.first() else { return Ok(false) };
-    Ok(matches!(argument.get_type(schema)?, DataType::Interval(_)))
+/// The aggregate of this server's own that an aggregate means for values that are ordered by keys.
+fn by_key(
+    name: &str,
+    arguments: &[Expr],
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Option<Arc<AggregateUDF>>, DataFusionError> {
+    let (Some(own), Some(argument)) = (operators.of_keys(name), arguments.first()) else { return Ok(None) };
+    match argument.get_type(schema)? {
+        DataType::Interval(_) => Ok(Some(own)),
+        DataType::List(_) if name != "sum" => Ok(Some(own)),
+        row @ DataType::Struct(_) => {
+            let message = format!("function {name}({}) does not exist", type_name(&row));
+            Err(wrap(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(
+                "No function matches the given name and argument types. You might need to add explicit type casts.",
+            )))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// A sum of bigints is numeric.

@@ -41,8 +41,8 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         bits("bit_or", |group| folded(group, |a, b| a | b)),
         bits("bit_xor", |group| folded(group, |a, b| a ^ b)),
         aggregate("interval_sum", "(interval) interval", interval_sum).done(),
-        aggregate("interval_min", "(interval) interval", |group| extreme(group, Ordering::Less)).done(),
-        aggregate("interval_max", "(interval) interval", |group| extreme(group, Ordering::Greater)).done(),
+        aggregate("value_min", "(anyelement) anyelement", |group| extreme(group, Ordering::Less)).done(),
+        aggregate("value_max", "(anyelement) anyelement", |group| extreme(group, Ordering::Greater)).done(),
     ]
 }
 

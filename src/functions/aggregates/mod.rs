@@ -278,7 +278,7 @@ impl Values {
         let mut seen = std::collections::HashSet::new();
         let mut rows: Vec<Vec<ScalarValue>> =
             self.rows.iter().filter(|row| seen.insert(row[..self.count].to_vec())).cloned().collect();
-        rows.sort_by(|a, b| ordered::compare(&a[0], &b[0]));
+        ordered::sort_by_value(&mut rows, |row| &row[0]);
         if self.keys.first().is_some_and(|key| key.descending) {
             rows.reverse();
         }

@@ -11,6 +11,7 @@ use crate::base::{ErrorReport, SqlState};
 use super::super::intervals::length;
 use super::super::signature::list_of;
 use super::super::value::{defect, fail, items, list};
+use super::super::value_order::key_of;
 use super::{Group, Nulls, aggregate};
 
 type Found = Result<ScalarValue, ErrorReport>;
@@ -44,14 +45,34 @@ pub(super) fn compare(a: &ScalarValue, b: &ScalarValue) -> Ordering {
                 length(*a).cmp(&length(*b))
             }
             (ScalarValue::Float64(Some(a)), ScalarValue::Float64(Some(b))) => a.total_cmp(b),
-            _ => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            _ => match (key(a), key(b)) {
+                (Some(a), Some(b)) => a.cmp(&b),
+                _ => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            },
         },
+    }
+}
+
+/// The key of an array, a row or a document, which only its key orders.
+fn key(value: &ScalarValue) -> Option<Vec<u8>> {
+    match value {
+        ScalarValue::List(_) | ScalarValue::Struct(_) | ScalarValue::LargeBinary(_) => key_of(value).ok().flatten(),
+        _ => None,
+    }
+}
+
+/// Sorts what has a value, which has one type in all rows; of equal ones the first stays first.
+pub(super) fn sort_by_value<T>(rows: &mut [T], value: impl Fn(&T) -> &ScalarValue) {
+    if rows.iter().any(|row| key(value(row)).is_some()) {
+        rows.sort_by_cached_key(|row| (value(row).is_null(), key(value(row))));
+    } else {
+        rows.sort_by(|a, b| compare(value(a), value(b)));
     }
 }
 
 fn sorted(group: &Group<'_>) -> Vec<ScalarValue> {
     let mut values: Vec<ScalarValue> = group.column(0).cloned().collect();
-    values.sort_by(compare);
+    sort_by_value(&mut values, |value| value);
     if group.descending {
         values.reverse();
     }

@@ -18,7 +18,7 @@ use super::overload::Overload;
 
 pub(super) use build::{json_of, object_key};
 pub(super) use document::Json;
-pub(super) use order_key::sort_keys;
+pub(super) use order_key::{order_keys, sort_keys};
 pub(super) use paths::check as check_path;
 
 /// Every function.

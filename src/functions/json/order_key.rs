@@ -15,11 +15,16 @@ use super::document::{Json, Kind};
 
 /// The function that the planner writes around what it sorts by.
 pub(in crate::functions) fn sort_keys() -> Vec<ScalarUDF> {
-    vec![Function::strict("jsonb_order", |_, _| Some(DataType::Binary), |args| by_arrays(&args, order_keys))]
+    vec![Function::strict(
+        "jsonb_order",
+        |_, _| Some(DataType::Binary),
+        |args| by_arrays(&args, |all| order_keys(&all[0])),
+    )]
 }
 
-fn order_keys(arrays: &[ArrayRef]) -> Result<ArrayRef, DataFusionError> {
-    let documents = arrays[0].as_binary::<i64>().iter();
+/// The key of each document.
+pub(in crate::functions) fn order_keys(documents: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
+    let documents = documents.as_binary::<i64>().iter();
     let key = |bytes: &[u8]| {
         let text = str::from_utf8(bytes).map_err(defect)?;
         Json::parse(text).map(|json| order_key(&json))

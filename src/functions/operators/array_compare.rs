@@ -1,4 +1,4 @@
-//! Comparing arrays, and values with the items of arrays.
+//! Comparing values with the items of arrays.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 
 use crate::base::engine_error::wrap;
 
-use super::super::array_order::{comparator, compare, flat};
+use super::super::array_order::{comparator, flat};
 use super::super::function::{Function, by_arrays};
 use super::super::regex::{Flags, compiled};
 use super::super::signature::leaf;
@@ -24,14 +24,9 @@ type Columns = Result<ArrayRef, DataFusionError>;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
-        Function::strict("array_compare", integer, |args| by_arrays(&args, compare)),
         Function::lenient("compare_any", |_, _| Some(DataType::Boolean), |args| quantified(&args, false)),
         Function::lenient("compare_all", |_, _| Some(DataType::Boolean), |args| quantified(&args, true)),
     ]
-}
-
-fn integer(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
-    matches!(types, [DataType::List(_), DataType::List(_)]).then_some(DataType::Int32)
 }
 
 /// `x op ANY (array)`, `x op ALL (array)`: the operator, the value and the array.

@@ -140,8 +140,6 @@ pub(super) const AGGREGATES: &[(&str, &str)] = &[
     ("exact_max", "max of exact → text"),
     ("exact_min", "min of exact → text"),
     ("exact_sum", "sum of exact → text"),
-    ("interval_max", "max of interval → interval"),
-    ("interval_min", "min of interval → interval"),
     ("interval_sum", "sum of interval → interval"),
     ("json_agg", "json_agg(anyelement) → json"),
     ("json_object_agg", "json_object_agg(any, any) → json"),
@@ -149,4 +147,6 @@ pub(super) const AGGREGATES: &[(&str, &str)] = &[
     ("jsonb_object_agg", "jsonb_object_agg(any, any) → jsonb"),
     ("mode", "mode(anyelement) → anyelement"),
     ("percentile_disc", "percentile_disc(anyelement, double precision) → anyelement"),
+    ("value_max", "max of interval or array → any"),
+    ("value_min", "min of interval or array → any"),
 ];

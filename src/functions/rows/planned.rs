@@ -20,7 +20,6 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("array_numbers", "WITH ORDINALITY of any[] → bigint[]", IN_PROCESS),
     row("array_places", "generate_subscripts (any[], integer) → integer[]", IN_PROCESS),
     row("array_flat", "elements of any[][] → any[]", IN_PROCESS),
-    row("array_compare", "any[] < any[] → integer", IN_PROCESS),
     row("compare_any", "any < ANY (any[]) → boolean", IN_PROCESS),
     row("compare_all", "any < ALL (any[]) → boolean", IN_PROCESS),
     // Bits.
