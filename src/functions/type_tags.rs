@@ -41,6 +41,14 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             let wanted = args.return_type().clone();
             by_arrays(&args, |arrays| make_record(arrays, &wanted))
         }),
+        Function::lenient(
+            "record_as",
+            |types, _| types.get(1).cloned(),
+            |args| {
+                let wanted = args.return_type().clone();
+                by_arrays(&args, |arrays| record_as(&arrays[0], &wanted))
+            },
+        ),
         Function::strict("round_time", same_time, |args| by_arrays(&args, round_time)),
         Function::strict("interval_field", same_time, |args| by_arrays(&args, fields)),
     ]
@@ -81,6 +89,29 @@ fn make_record(arrays: &[ArrayRef], wanted: &DataType) -> Columns {
     let DataType::Struct(fields) = wanted else { return internal_err!("a record has fields") };
     let values = arrays.chunks_exact(2).map(|pair| Arc::clone(&pair[1])).collect();
     Ok(Arc::new(StructArray::try_new(fields.clone(), values, None)?))
+}
+
+/// Begins the names of columns that have other names in other records of their column. No text can write it.
+const UNNAMED: char = '\u{2063}';
+
+/// The name of a column of records that have different names for it.
+#[must_use]
+pub fn unnamed_column(number: usize) -> String {
+    format!("{UNNAMED}{number}")
+}
+
+/// Whether a column of a record has no name that is known.
+pub(super) fn is_unnamed(name: &str) -> bool {
+    name.starts_with(UNNAMED)
+}
+
+/// A record with other names or digits, column by column: the library would look for the names.
+fn record_as(values: &ArrayRef, wanted: &DataType) -> Columns {
+    let DataType::Struct(fields) = wanted else { return Ok(cast(values, wanted)?) };
+    let rows = values.as_struct();
+    let columns = rows.columns().iter().zip(fields).map(|(column, field)| record_as(column, field.data_type()));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, rows.nulls().cloned(), rows.len())?))
 }
 
 fn same_time(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {

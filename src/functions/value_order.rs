@@ -15,9 +15,13 @@ use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::base::SqlState;
+use crate::base::engine_error::wrap;
+
 use super::function::{Function, by_arrays};
 use super::intervals;
 use super::json::order_keys;
+use super::value::fail;
 
 type Columns = Result<ArrayRef, DataFusionError>;
 
@@ -78,6 +82,9 @@ pub(super) fn comparable(values: &ArrayRef) -> Columns {
         }
         DataType::Interval(_) => intervals::lengths(values),
         DataType::LargeBinary => order_keys(values),
+        DataType::LargeUtf8 => {
+            Err(wrap(fail(SqlState::UNDEFINED_FUNCTION, "could not identify a comparison function for type json")))
+        }
         DataType::Utf8View => Ok(cast(values, &DataType::Utf8)?),
         other if other.is_nested() => internal_err!("values of type {other} have no order"),
         _ => Ok(Arc::clone(values)),

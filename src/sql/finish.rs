@@ -150,6 +150,14 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritten {
     let wanted = cast.field.data_type().clone();
     match (cast.expr.get_type(schema)?, &wanted) {
+        (DataType::Struct(_), DataType::Struct(_)) => {
+            // The name tells the NULL of one type from that of another.
+            let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(&wanted)?, None));
+            return Ok(Transformed::yes(operators.call("record_as", vec![*cast.expr, wanted, name])?));
+        }
+        (DataType::Null, DataType::Struct(_)) => {
+            return Ok(Transformed::yes(Expr::Literal(ScalarValue::try_from(&wanted)?, None)));
+        }
         (DataType::Time64(_), DataType::Interval(_)) => {
             let midnight = Expr::Literal(ScalarValue::Time64Microsecond(Some(0)), None);
             return Ok(Transformed::yes(operators.call("time_difference", vec![*cast.expr, midnight])?));

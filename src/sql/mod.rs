@@ -30,6 +30,7 @@ mod operators_times;
 mod parameters;
 mod peer_frames;
 mod plan;
+mod record_types;
 mod recursion;
 mod rewritten_tokens;
 mod row_limits;

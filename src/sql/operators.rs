@@ -25,7 +25,7 @@ use crate::functions::{check_window_arguments, differs_as_text, type_name};
 
 use super::operators_numbers::{long, too_long, unified_numbers, widened, within_range};
 use super::type_of::type_of;
-use super::{operators_arrays, operators_json};
+use super::{operators_arrays, operators_json, record_types};
 
 pub(super) use super::operators_numbers::{common_number, is_integer, is_number};
 
@@ -104,9 +104,22 @@ impl Operators {
     fn binary(&self, op: &BinaryOperator, left: Operand, right: Operand) -> Result<Option<Expr>, DataFusionError> {
         let either = |is: fn(&DataType) -> bool| [&left, &right].iter().any(|one| one.known.as_ref().is_some_and(is));
         if either(|one| matches!(one, DataType::Struct(_))) {
-            let report =
-                ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "an operator on whole rows is not supported");
-            return Err(wrap(report.with_hint("Compare their columns.")));
+            match (operators_json::comparison(op), op) {
+                (Some(operator), _) => {
+                    let (left, right) = self.unified(symbol_of(operator), left, right)?;
+                    return self.by_key(left, operator, right).map(Some);
+                }
+                (None, BinaryOperator::And | BinaryOperator::Or) => {}
+                (None, BinaryOperator::StringConcat) => {
+                    let message = "joining a whole row with a text is not supported";
+                    let report = ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message);
+                    return Err(wrap(report.with_hint("Cast the row to text.")));
+                }
+                (None, op) => {
+                    let shown = |operand: &Operand| operand.known.clone().unwrap_or(DataType::Null);
+                    return Err(no_operator(&op.to_string(), &shown(&left), &shown(&right)));
+                }
+            }
         }
         if either(operators_json::is_json) && operators_json::is_of_json(op, &left, &right) {
             return self.json(op, left, right).map(Some);
@@ -362,7 +375,10 @@ impl Operators {
             let (a, b) = (a.clone(), b.clone());
             return Ok(unified_numbers(left.expr, &a, right.expr, &b));
         }
-        let common = common_type(a, b).ok_or_else(|| no_operator(symbol, a, b))?;
+        let common = match record_types::common(a, b) {
+            Some(common) => common.map_err(|difference| difference.compared())?,
+            None => common_type(a, b).ok_or_else(|| no_operator(symbol, a, b))?,
+        };
         let (a, b) = (a.clone(), b.clone());
         let take = |expr: Expr, from: &DataType| if *from == common { expr } else { convert(expr, &common) };
         Ok((take(left.expr, &a), take(right.expr, &b)))
@@ -454,6 +470,10 @@ impl Operators {
             Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
                 if *wanted == DataType::Utf8 {
                     return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
+                }
+                if matches!(wanted, DataType::Struct(_)) {
+                    let message = "input of anonymous composite types is not implemented";
+                    return Err(wrap(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
                 }
                 let sql_type = SqlType::from_arrow(wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
                 if let Some(moment) = literal::relative(&text, &sql_type) {
@@ -596,6 +616,11 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
             timestamp
         }
         (DataType::Date32 | DataType::Timestamp(_, _), DataType::Date32 | DataType::Timestamp(_, _)) => timestamptz,
+        (DataType::Struct(_), DataType::Struct(_)) => return record_types::common(a, b)?.ok(),
+        // The library would look for the names of the columns.
+        (DataType::List(x), DataType::List(y)) if has_records(x.data_type()) && has_records(y.data_type()) => {
+            return None;
+        }
         (DataType::List(x), DataType::List(y)) => {
             let element = common_type(x.data_type(), y.data_type())?;
             DataType::List(Arc::new(datafusion::arrow::datatypes::Field::new_list_field(element, true)))
@@ -606,6 +631,14 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
         (DataType::Null, other) | (other, DataType::Null) => other.clone(),
         _ => return None,
     })
+}
+
+fn has_records(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(_) => true,
+        DataType::List(item) => has_records(item.data_type()),
+        _ => false,
+    }
 }
 
 pub(super) fn symbol_of(op: Operator) -> &'static str {

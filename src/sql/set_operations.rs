@@ -15,6 +15,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::type_name;
 
+use super::record_types;
 use super::settle::meet;
 
 type Result<T> = std::result::Result<T, DataFusionError>;
@@ -34,7 +35,7 @@ fn is_set_operation(join: &Join) -> bool {
 fn set_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let join = match node {
         LogicalPlan::Join(join) => join,
-        LogicalPlan::Union(union) => return with_floats(union),
+        LogicalPlan::Union(union) => return agreed(union),
         other => return Ok(Transformed::no(other)),
     };
     if !is_set_operation(&join) {
@@ -66,6 +67,10 @@ fn one_type(left: LogicalPlan, right: LogicalPlan, word: &str) -> Result<(Logica
     let mut wanted = Vec::new();
     for (a, b) in left.schema().fields().iter().zip(right.schema().fields()) {
         let (a, b) = (a.data_type(), b.data_type());
+        if let Some(common) = record_types::common(a, b) {
+            wanted.push(common.map_err(|difference| difference.compared())?);
+            continue;
+        }
         wanted.push(meet(a, b).ok_or_else(|| {
             let message = format!("{word} types {} and {} cannot be matched", type_name(a), type_name(b));
             wrap(ErrorReport::new(SqlState::DATATYPE_MISMATCH, message))
@@ -90,8 +95,9 @@ pub(super) fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPla
     Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))
 }
 
-/// A union in which a float meets a numeric: it is a float, where the library would make a numeric of both.
-fn with_floats(union: Union) -> Result<Transformed<LogicalPlan>> {
+/// A union in which a float meets a numeric: it is a float, where the library would make a numeric of both. Records meet in
+/// one of their kind.
+fn agreed(union: Union) -> Result<Transformed<LogicalPlan>> {
     let width = union.schema.fields().len();
     let is_regular = union.inputs.iter().all(|input| input.schema().fields().len() == width);
     let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
@@ -103,15 +109,38 @@ fn with_floats(union: Union) -> Result<Transformed<LogicalPlan>> {
     if !is_regular {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
-    let floats: Vec<Option<DataType>> = (0..width).map(float_of).collect();
+    let mut met: Vec<Option<DataType>> = Vec::with_capacity(width);
+    for column in 0..width {
+        met.push(record_of(&union, column)?.or_else(|| float_of(column)));
+    }
     let inputs = union.inputs.into_iter().map(|input| {
         let own = input.schema().fields().iter().map(|field| field.data_type().clone());
-        let wanted: Vec<DataType> = own.zip(&floats).map(|(own, float)| float.clone().unwrap_or(own)).collect();
+        let wanted: Vec<DataType> = own.zip(&met).map(|(own, met)| met.clone().unwrap_or(own)).collect();
         typed(Arc::unwrap_or_clone(input), &wanted).map(Arc::new)
     });
     // A union keeps the schema that it has, also when a union among its inputs became one of floats.
     let union = Union::try_new_with_loose_types(inputs.collect::<Result<Vec<_>>>()?)?;
     Ok(Transformed::yes(LogicalPlan::Union(union)))
+}
+
+/// The record in which those of a column meet, NULL among them.
+fn record_of(union: &Union, column: usize) -> Result<Option<DataType>> {
+    let mut found: Option<DataType> = None;
+    for data_type in union.inputs.iter().flat_map(|input| leaf_types(input, column)) {
+        let met = found.as_ref().and_then(|before| record_types::common(before, &data_type));
+        found = match (found, met) {
+            (_, Some(common)) => Some(common.map_err(|difference| difference.compared())?),
+            (None, None) if matches!(data_type, DataType::Struct(_)) => Some(data_type),
+            (before, None) if data_type.is_null() => before,
+            (Some(before), None) => {
+                let message =
+                    format!("UNION types {} and {} cannot be matched", type_name(&before), type_name(&data_type));
+                return Err(wrap(ErrorReport::new(SqlState::DATATYPE_MISMATCH, message)));
+            }
+            (None, None) => None,
+        };
+    }
+    Ok(found)
 }
 
 /// The types that a column has in the branches, also in those of unions within: what they meet in is not known yet.

@@ -23,6 +23,7 @@ use crate::functions::{FunctionKind, find, type_name};
 
 use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
+use super::record_types::Difference;
 use super::type_of::type_of;
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
@@ -140,8 +141,8 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))))
         }
         Expr::ScalarFunction(mut call) => match call.func.name() {
-            "coalesce" | "greatest" | "least" => {
-                let word = call.func.name().to_uppercase();
+            "coalesce" | "greatest" | "least" | "value_greatest" | "value_least" => {
+                let word = call.func.name().trim_start_matches("value_").to_uppercase();
                 call.args = unify_results(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
@@ -454,6 +455,9 @@ fn agreed(exprs: &[Expr], word: &str, schema: &DFSchema) -> Result<DataType, Dat
         let Some(one) = known_type(expr, schema)? else { continue };
         found = Some(match found {
             None => one,
+            Some(before) if is_record(&before) && is_record(&one) => {
+                meet(&before, &one).ok_or_else(Difference::united)?
+            }
             Some(before) => meet(&before, &one).ok_or_else(|| {
                 let message = format!("{word} types {} and {} cannot be matched", type_name(&before), type_name(&one));
                 wrap(ErrorReport::new(SqlState::DATATYPE_MISMATCH, message))
@@ -461,6 +465,10 @@ fn agreed(exprs: &[Expr], word: &str, schema: &DFSchema) -> Result<DataType, Dat
         });
     }
     Ok(found.unwrap_or(DataType::Utf8))
+}
+
+fn is_record(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(_))
 }
 
 /// As `common_type`, with the digits of both decimals.

@@ -10,7 +10,8 @@ use crate::base::{ErrorReport, Infinity};
 
 use super::super::overload::{Call, Overload, lenient, strict};
 use super::super::text::shown_value;
-use super::super::value::{self, defect, fail, invalid};
+use super::super::type_tags::is_unnamed;
+use super::super::value::{self, defect, fail, invalid, unsupported};
 use super::access::stored;
 use super::document::Json;
 use crate::base::SqlState;
@@ -79,6 +80,11 @@ pub(in crate::functions) fn json_of(value: &ScalarValue, zone: Tz) -> Result<Str
         ScalarValue::Struct(row) => {
             let mut fields = Vec::with_capacity(row.num_columns());
             for (field, column) in row.fields().iter().zip(row.columns()) {
+                if is_unnamed(field.name()) {
+                    return Err(unsupported(
+                        "a document of records whose columns have different names is not supported",
+                    ));
+                }
                 let item = ScalarValue::try_from_array(column, 0).map_err(defect)?;
                 fields.push(format!("{}:{}", quoted(field.name()), json_of(&item, zone)?));
             }

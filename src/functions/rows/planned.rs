@@ -39,6 +39,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("as_character", "CAST(text AS character(n)) → character", IN_PROCESS),
     row("padded", "character(n) with its blanks → text", IN_PROCESS),
     row("row_value", "ROW (text, any, …) → record", IN_PROCESS),
+    row("record_as", "record with other names or digits → record", IN_PROCESS),
     row("with_ties", "FETCH FIRST n ROWS WITH TIES → bigint", IN_PROCESS),
     row("read_as", "CAST(text AS any) → any", IN_PROCESS),
     super::row("as_written", FunctionKind::Scalar, "CAST that a text asks for → any", Template("{0}"), Template("{0}")),

@@ -50,12 +50,6 @@ impl Checker<'_> {
     /// An expression by which rows of a window are ordered.
     pub(super) fn sort_key(&mut self, expr: &Expr) -> Checked<()> {
         let typed = self.expression(expr)?;
-        if typed.data_type == Type::RECORD {
-            // The library has no ranges of records, which a window has where its frame is not written.
-            let message = "a window that is ordered by whole rows is not supported";
-            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, typed.place)
-                .with_hint("Order it by the columns of the rows."));
-        }
         if typed.data_type.is_comparable() { Ok(()) } else { Err(no_order(typed.data_type, typed.place)) }
     }
 

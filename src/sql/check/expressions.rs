@@ -181,13 +181,6 @@ impl Checker<'_> {
     }
 
     fn note_row(&mut self, level: usize, table: usize, place: usize) -> Checked<Typed> {
-        if matches!(
-            self.scope.current().clause,
-            Clause::JoinOn | Clause::GroupBy | Clause::OrderBy | Clause::DistinctOn
-        ) {
-            let report = error(SqlState::FEATURE_NOT_SUPPORTED, "a whole row is not supported here", place);
-            return Err(report.with_hint("Name its columns."));
-        }
         self.note_alias(level, table, place)?;
         self.watch_column(level, place);
         self.columns.insert(place, Found { level, table, column: None, data_type: Type::RECORD });
@@ -206,7 +199,12 @@ impl Checker<'_> {
             // A row may be anywhere for the sake of its fields.
             Expr::Identifier(ident) => {
                 let typed = self.within(Clause::Nothing, |checker| checker.expression(root))?;
-                self.findings.rows.remove(&of(ident));
+                if self.findings.rows.remove(&of(ident))
+                    && let Some(row) = self.columns.get_mut(&of(ident))
+                {
+                    // What is read is one of its columns.
+                    row.data_type = Type::ANY;
+                }
                 typed
             }
             _ => self.expression(root)?,

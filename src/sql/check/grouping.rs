@@ -16,7 +16,7 @@ use super::operators::bare;
 use super::places::{begin, of};
 use super::queries::Target;
 use super::scope::Found;
-use super::types::written;
+use super::types::{Type, written};
 use super::{Checked, Checker, GroupedColumn, Groups, argument_expressions, error};
 use crate::sql::grouping_sets::nested_steps;
 use crate::sql::normalise::{self, call};
@@ -177,7 +177,8 @@ impl Checker<'_> {
         let table = self.scope.table(found.level, found.table);
         let column = table.zip(found.column).and_then(|(table, column)| table.columns.get(column));
         let table_name = table.map_or("", |table| table.name.as_str());
-        let column_name = column.map_or("", |column| column.name.as_str());
+        let whole = if found.data_type == Type::RECORD { "*" } else { "" };
+        let column_name = column.map_or(whole, |column| column.name.as_str());
         let message = if in_subquery {
             format!("subquery uses ungrouped column \"{table_name}.{column_name}\" from outer query")
         } else {
@@ -312,7 +313,7 @@ impl Ungrouped<'_, '_> {
     /// Columns of other levels, and what is not known, pass.
     fn is_grouped(&self, found: Found) -> bool {
         found.level != self.level
-            || found.column.is_none()
+            || (found.column.is_none() && found.data_type != Type::RECORD)
             || self.columns.iter().any(|key| key.table == found.table && key.column == found.column)
     }
 

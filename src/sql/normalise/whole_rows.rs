@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, TableFactor,
-    TableWithJoins, VisitorMut,
+    BinaryOperator, CaseWhen, Distinct, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderBy,
+    OrderByKind, Query, Select, SelectItem, TableFactor, TableWithJoins, Value, VisitorMut,
 };
 
 use crate::base::syntax_walk::walk_mut;
@@ -18,42 +18,136 @@ use crate::base::{ErrorReport, SqlState};
 use crate::sql::words::folded;
 
 use super::Flow;
-use super::forms::{has_star, internal, take, text, unsupported};
+use super::forms::{binary, has_star, internal, internal_name, take, text, unsupported};
 use super::rows;
-use super::shapes::{Shapes, name_of};
+use super::shapes::{Shapes, constraint_mut, name_of};
 use super::system::quoted;
 
 /// Puts records in the place of the rows of a SELECT. `places` says which names are rows.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> Result<(), ErrorReport> {
     let tables = if places.is_empty() { Vec::new() } else { tables(select, shapes) };
     let mut visitor = Rows { tables, places, depth: 0 };
-    for item in &mut select.projection {
-        if let SelectItem::UnnamedExpr(expr @ Expr::Identifier(_)) = item
-            && let Expr::Identifier(ref ident) = *expr
-            && visitor.table(ident).is_some()
-        {
-            let alias = quoted(&folded(ident));
-            *item = SelectItem::ExprWithAlias { expr: take(expr), alias };
-        }
-    }
-    let mut flow = walk_mut(&mut select.projection, &mut visitor);
-    for condition in [&mut select.selection, &mut select.having] {
-        if flow.is_continue() {
-            flow = walk_mut(condition, &mut visitor);
-        }
-    }
-    for lateral in select.from.iter_mut().flat_map(laterals) {
-        if flow.is_continue() {
-            flow = walk_mut(lateral, &mut visitor);
-        }
-    }
+    let named = name_rows(&mut select.projection, &visitor);
+    finish(expand_parts(select, &named, &mut visitor))?;
+    finish(expand_conditions(select, shapes, places))
+}
+
+/// Puts records in the place of the rows by which a query is sorted.
+pub(super) fn expand_order(
+    select: &Select,
+    order_by: &mut OrderBy,
+    shapes: &Shapes<'_>,
+    places: &HashSet<usize>,
+) -> Result<(), ErrorReport> {
+    let OrderByKind::Expressions(keys) = &mut order_by.kind else { return Ok(()) };
+    let tables = if places.is_empty() { Vec::new() } else { tables(select, shapes) };
+    let mut visitor = Rows { tables, places, depth: 0 };
+    let records = if matches!(select.distinct, Some(Distinct::On(_))) { records(select) } else { Vec::new() };
+    finish(keys.iter_mut().try_for_each(|key| {
+        stand_for(&mut key.expr, &records, places);
+        walk_mut(&mut key.expr, &mut visitor)
+    }))
+}
+
+fn finish(flow: Flow) -> Result<(), ErrorReport> {
     match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(report) => Err(*report),
     }
 }
 
-/// What in FROM may read the rows beside it. Conditions of joins may not name a row.
+/// A row that stands alone in the SELECT list has its own name. Returns the names.
+fn name_rows(items: &mut [SelectItem], visitor: &Rows<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for item in items {
+        match item {
+            SelectItem::UnnamedExpr(expr @ Expr::Identifier(_)) => {
+                let Expr::Identifier(ref ident) = *expr else { continue };
+                if visitor.table(ident).is_some() {
+                    let name = folded(ident);
+                    *item = SelectItem::ExprWithAlias { expr: take(expr), alias: quoted(&name) };
+                    names.push(name);
+                }
+            }
+            SelectItem::ExprWithAlias { expr: Expr::Identifier(ident), alias } if visitor.table(ident).is_some() => {
+                names.push(folded(alias));
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The SELECT list, what groups and tells apart, the conditions, and what in FROM may read the rows beside it.
+fn expand_parts(select: &mut Select, named: &[String], visitor: &mut Rows<'_>) -> Flow {
+    walk_mut(&mut select.projection, visitor)?;
+    let records: Vec<(String, Expr)> = records(select).into_iter().filter(|(name, _)| named.contains(name)).collect();
+    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
+        keys.iter_mut().try_for_each(|key| expand_key(key, &records, visitor))?;
+    }
+    if let Some(Distinct::On(keys)) = &mut select.distinct {
+        keys.iter_mut().try_for_each(|key| expand_key(key, &records, visitor))?;
+    }
+    walk_mut(&mut select.selection, visitor)?;
+    walk_mut(&mut select.having, visitor)?;
+    walk_mut(&mut select.named_window, visitor)?;
+    select.from.iter_mut().flat_map(laterals).try_for_each(|lateral| walk_mut(lateral, visitor))
+}
+
+/// The records of the SELECT list by their names.
+fn records(select: &Select) -> Vec<(String, Expr)> {
+    let record = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr, alias } if is_record(expr) => Some((folded(alias), expr.clone())),
+        _ => None,
+    };
+    select.projection.iter().filter_map(record).collect()
+}
+
+/// A key may be a list of keys, which is no row, and the name of a record of the SELECT list.
+fn expand_key(key: &mut Expr, records: &[(String, Expr)], visitor: &mut Rows<'_>) -> Flow {
+    match key {
+        Expr::Tuple(keys) => keys.iter_mut().try_for_each(|key| expand_key(key, records, visitor)),
+        Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+            sets.iter_mut().flatten().try_for_each(|key| expand_key(key, records, visitor))
+        }
+        key => {
+            stand_for(key, records, visitor.places);
+            walk_mut(key, visitor)
+        }
+    }
+}
+
+/// A key that is the name of a record becomes that record.
+fn stand_for(key: &mut Expr, records: &[(String, Expr)], places: &HashSet<usize>) {
+    let Some(ident) = bare_name(key) else { return };
+    if usize::try_from(ident.span.start.column).is_ok_and(|place| places.contains(&place)) {
+        return;
+    }
+    let name = folded(ident);
+    if let Some((_, record)) = records.iter().find(|(known, _)| *known == name) {
+        *key = record.clone();
+    }
+}
+
+/// The conditions of joins, which see the rows that they join as they are: what a join may leave out is there for it.
+fn expand_conditions(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> Flow {
+    for from in &mut select.from {
+        let mut visitor = Rows { tables: Vec::new(), places, depth: 0 };
+        add(&from.relation, shapes, &mut visitor.tables);
+        for join in &mut from.joins {
+            let right = visitor.tables.len();
+            add(&join.relation, shapes, &mut visitor.tables);
+            let original = join.join_operator.clone();
+            if let Some(JoinConstraint::On(condition)) = constraint_mut(join) {
+                walk_mut(condition, &mut visitor)?;
+            }
+            apply(&original, &mut visitor.tables, right);
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// What in FROM may read the rows beside it.
 fn laterals(from: &mut TableWithJoins) -> impl Iterator<Item = &mut Query> {
     let joined = from.joins.iter_mut().map(|join| &mut join.relation);
     std::iter::once(&mut from.relation).chain(joined).filter_map(|factor| match factor {
@@ -85,22 +179,26 @@ fn tables(select: &Select, shapes: &Shapes<'_>) -> Vec<Table> {
         let first = tables.len();
         add(&from.relation, shapes, &mut tables);
         for join in &from.joins {
-            let right = tables.len();
+            let right = tables.len() - first;
             add(&join.relation, shapes, &mut tables);
-            let (left, right) = tables.split_at_mut(right);
-            let left = left.iter_mut().skip(first);
-            match &join.join_operator {
-                JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => right.iter_mut().for_each(|one| one.joined(on)),
-                JoinOperator::Right(on) | JoinOperator::RightOuter(on) => left.for_each(|one| one.joined(on)),
-                JoinOperator::FullOuter(_) => {
-                    let both = left.chain(right).filter(|one| matches!(one.presence, Presence::Always));
-                    both.for_each(|one| one.presence = Presence::Unknown);
-                }
-                _ => {}
-            }
+            apply(&join.join_operator, &mut tables[first..], right);
         }
     }
     tables
+}
+
+/// What a join means for the rows of the tables that it joins; those of its right side begin at `right`.
+fn apply(operator: &JoinOperator, tables: &mut [Table], right: usize) {
+    let (left, right) = tables.split_at_mut(right);
+    match operator {
+        JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => right.iter_mut().for_each(|one| one.joined(on)),
+        JoinOperator::Right(on) | JoinOperator::RightOuter(on) => left.iter_mut().for_each(|one| one.joined(on)),
+        JoinOperator::FullOuter(_) => {
+            let both = left.iter_mut().chain(right).filter(|one| matches!(one.presence, Presence::Always));
+            both.for_each(|one| one.presence = Presence::Unknown);
+        }
+        _ => {}
+    }
 }
 
 fn add(factor: &TableFactor, shapes: &Shapes<'_>, tables: &mut Vec<Table>) {
@@ -181,13 +279,9 @@ impl Rows<'_> {
         let record = record(Self::columns(ident, table)?);
         match &table.presence {
             Presence::Always => Ok(record),
-            Presence::Where(column) => Ok(Expr::Case {
-                case_token: AttachedToken::empty(),
-                end_token: AttachedToken::empty(),
-                operand: None,
-                conditions: vec![CaseWhen { condition: Expr::IsNotNull(column.clone()), result: record }],
-                else_result: None,
-            }),
+            Presence::Where(column) => {
+                Ok(cases(vec![CaseWhen { condition: Expr::IsNotNull(column.clone()), result: record }], None))
+            }
             Presence::Unknown => Err(refused(ident, "an outer join may have none")),
         }
     }
@@ -275,6 +369,63 @@ pub(super) fn record(columns: Vec<(String, Expr)>) -> Expr {
     internal("row_value", columns.into_iter().flat_map(|(name, value)| [text(name), value]).collect())
 }
 
+/// Whether an expression is a record, as far as its text tells.
+fn is_record(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_record(inner),
+        Expr::Function(function) => {
+            matches!(function.name.0.as_slice(), [only] if only.as_ident().is_some_and(|name| {
+                matches!(internal_name(&name.value), Some("row_value" | "value_greatest" | "value_least"))
+            }))
+        }
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter().any(|when| is_record(&when.result)) || else_result.as_deref().is_some_and(is_record)
+        }
+        _ => false,
+    }
+}
+
+/// `coalesce`, `nullif`, `greatest` and `least` of records: those of the library ask for columns of the same names.
+fn choice(function: &mut Function) -> Option<Expr> {
+    let name = function.name.to_string().to_lowercase();
+    if !matches!(name.as_str(), "coalesce" | "nullif" | "greatest" | "least") {
+        return None;
+    }
+    let FunctionArguments::List(list) = &mut function.args else { return None };
+    let mut arguments = list.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    let arguments = arguments.by_ref().collect::<Option<Vec<_>>>()?;
+    if !arguments.iter().any(is_record) {
+        return None;
+    }
+    match (name.as_str(), arguments.as_slice()) {
+        ("coalesce", [first @ .., last]) => {
+            let is_there = |record: &Expr| Expr::IsNotNull(Box::new(record.clone()));
+            let whens = first.iter().map(|one| CaseWhen { condition: is_there(one), result: one.clone() }).collect();
+            Some(if first.is_empty() { last.clone() } else { cases(whens, Some(last.clone())) })
+        }
+        ("nullif", [first, second]) => {
+            let equal = binary(first.clone(), BinaryOperator::Eq, second.clone());
+            let null = Expr::Value(Value::Null.into());
+            Some(cases(vec![CaseWhen { condition: equal, result: null }], Some(first.clone())))
+        }
+        ("greatest" | "least", _) => Some(internal(&format!("value_{name}"), arguments)),
+        _ => None,
+    }
+}
+
+fn cases(conditions: Vec<CaseWhen>, otherwise: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions,
+        else_result: otherwise.map(Box::new),
+    }
+}
+
 impl VisitorMut for Rows<'_> {
     type Break = Box<ErrorReport>;
 
@@ -323,7 +474,14 @@ impl VisitorMut for Rows<'_> {
                 let named = values.drain(..).enumerate().map(|(index, value)| (format!("f{}", index + 1), value));
                 Ok(record(named.collect()))
             }
-            _ => return ControlFlow::Continue(()),
+            other => {
+                if let Expr::Function(function) = &mut *other
+                    && let Some(chosen) = choice(function)
+                {
+                    *other = chosen;
+                }
+                return ControlFlow::Continue(());
+            }
         };
         match made {
             Ok(made) => {
