@@ -71,3 +71,67 @@ fn unknown_constants_take_the_type_that_postgresql_gives_them() {
         plan_with(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 }
+
+#[test]
+fn a_recursive_query_names_itself_once_where_it_may() {
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT a.n FROM r a JOIN r b ON true) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear more than once",
+        69,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r WHERE n IN (SELECT n FROM r)) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear within a subquery",
+        86,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT r.n FROM t LEFT JOIN r ON true) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear within an outer join",
+        72,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT r.n FROM r JOIN t ON true FULL JOIN t u ON true) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear within an outer join",
+        60,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL (SELECT 1 EXCEPT SELECT n FROM r)) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear within EXCEPT",
+        75,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL (SELECT n FROM r INTERSECT ALL SELECT 1)) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear within INTERSECT",
+        59,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r UNION ALL SELECT 1) SELECT n FROM r",
+        "42P19",
+        "recursive reference to query \"r\" must not appear within its non-recursive term",
+        58,
+    );
+    says(
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3 ORDER BY n) SELECT n FROM r",
+        "0A000",
+        "ORDER BY in a recursive query is not implemented",
+        85,
+    );
+    let message = "aggregate functions are not allowed in a recursive query's recursive term";
+    says("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT max(n) FROM r) SELECT n FROM r", "42P19", message, 51);
+    for allowed in [
+        "SELECT 1 UNION ALL SELECT n + 1 FROM t RIGHT JOIN r ON true WHERE n < 3",
+        "SELECT 1 UNION ALL SELECT n + 1 FROM r, LATERAL (SELECT max(id) FROM t WHERE t.id > r.n) x WHERE n < 3",
+        "SELECT 1 UNION ALL (WITH x AS (SELECT n FROM r) SELECT a.n FROM x a JOIN x b ON a.n < b.n)",
+        "SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < (WITH r AS (SELECT 3 AS n) SELECT n FROM r)",
+        "SELECT 1 UNION ALL (SELECT n + 1 FROM r WHERE n < 3 ORDER BY n LIMIT 1)",
+    ] {
+        let planned = plan_with(&format!("WITH RECURSIVE r(n) AS ({allowed}) SELECT n FROM r"), &[]);
+        assert!(planned.is_ok(), "{allowed}: {:?}", planned.err().map(|error| error.0.message));
+    }
+}

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{Result, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, RecursiveQuery, TableScan};
 
@@ -29,7 +29,8 @@ pub(super) fn share(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::RecursiveQuery(query) => {
             names += 1;
-            renamed(query, format!("__step_{names}")).map(Transformed::yes)
+            // What no client's name is mistaken for.
+            renamed(query, format!("step\u{2063}{names}")).map(Transformed::yes)
         }
         other => Ok(Transformed::no(other)),
     })
@@ -47,7 +48,8 @@ fn renamed(query: RecursiveQuery, name: String) -> Result<LogicalPlan> {
     let term = if is_read_again(term, &query.name)? {
         let copies: Arc<dyn TableProvider> = Arc::new(StepTable::new(&name, rows.schema()));
         let term = reading(term.clone(), &query.name, &copies)?;
-        let rows = LogicalPlanBuilder::scan(name.as_str(), provider_as_source(work_table), None)?.build()?;
+        let rows =
+            LogicalPlanBuilder::scan(TableReference::bare("step"), provider_as_source(work_table), None)?.build()?;
         LogicalPlan::Extension(Extension { node: Arc::new(Step::new(name.clone(), rows, term)) })
     } else {
         reading(term.clone(), &query.name, &work_table)?

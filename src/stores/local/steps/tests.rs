@@ -22,7 +22,7 @@ async fn numbers(sql: &str) -> Vec<i64> {
     let plan = state.create_logical_plan(sql).await.unwrap();
     let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).unwrap();
     let plan = decorrelate(plan).and_then(share).unwrap();
-    let plan = state.optimize(&plan).unwrap();
+    let plan = state.optimizer().optimize(plan, &state, |_, _| {}).unwrap();
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(StepPlanner)]);
     let mut runs = Vec::new();
     // A plan that is kept is run again and again.
@@ -63,7 +63,7 @@ async fn steps_may_find_nothing_and_rows_are_told_apart() {
 #[tokio::test]
 async fn a_recursion_within_a_step_has_steps_of_its_own() {
     let sql = "with recursive r(n) as (select cast(1 as bigint) union all select x.m from r cross join lateral \
-               (with recursive r(m) as (select r.n + 1 union all select m + 1 from r where m < 3) select max(m) as m from r) x \
+               (with recursive s(m) as (select r.n + 1 union all select m + 1 from s where m < 3) select max(m) as m from s) x \
                where r.n < 5) select n from r order by n";
     assert_eq!(numbers(sql).await, [1, 3, 4, 5]);
 }
