@@ -27,6 +27,7 @@ mod operators_arrays;
 mod operators_json;
 mod operators_numbers;
 mod operators_times;
+mod outer_types;
 mod parameters;
 mod peer_frames;
 mod plan;

@@ -19,6 +19,7 @@ use crate::base::types::DEFAULT_NUMERIC;
 use crate::base::{ErrorReport, SqlState};
 
 use super::operators::Operators;
+use super::outer_types;
 use super::set_operations::typed;
 use super::settle;
 
@@ -132,7 +133,7 @@ fn over(term: LogicalPlan, query: &RecursiveQuery, types: &[DataType]) -> Result
         }
         other => Ok(Transformed::yes(other.recompute_schema()?)),
     })?;
-    Ok(replaced.data)
+    outer_types::plan(replaced.data)
 }
 
 /// Whether a scan reads the rows of the recursion of that name.
