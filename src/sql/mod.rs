@@ -20,6 +20,7 @@ mod finish;
 mod foreign;
 mod frames;
 mod grouping_sets;
+mod groupings;
 mod lexer;
 mod normalise;
 mod operators;

@@ -21,6 +21,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::literal;
 use crate::functions::{FunctionKind, find, type_name};
 
+use super::groupings;
 use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
 use super::record_types::Difference;
@@ -60,6 +61,14 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     if let LogicalPlan::Values(values) = settled.data {
         // Their schema says what the rows were before.
         return Ok(Transformed::yes(LogicalPlanBuilder::values(values.values)?.build()?));
+    }
+    if let LogicalPlan::Aggregate(aggregate) = settled.data {
+        let named = groupings::name_keys(aggregate)?;
+        return if settled.transformed {
+            named.recompute_schema().map(Transformed::yes)
+        } else {
+            Ok(Transformed::no(named))
+        };
     }
     if let LogicalPlan::Union(union) = settled.data {
         // So does theirs: what they have in common is found from what the branches are now.
