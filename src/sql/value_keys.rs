@@ -20,7 +20,7 @@ use super::operators::Operators;
 type Result<T> = std::result::Result<T, DataFusionError>;
 
 /// Begins the names of columns that nothing above reads.
-const HIDDEN: &str = "\u{2063}key";
+const HIDDEN: &str = "\u{2063}value";
 
 /// The function that makes the key of a type, if its values have one.
 fn key_function(data_type: &DataType) -> Option<&'static str> {

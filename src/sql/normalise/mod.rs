@@ -23,6 +23,7 @@ mod names;
 mod numbers;
 mod outer_aggregates;
 mod repeated;
+mod row_presence;
 mod rows;
 mod samples;
 mod selects;

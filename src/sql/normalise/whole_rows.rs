@@ -9,22 +9,27 @@ use std::ops::ControlFlow;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, Distinct, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderBy,
-    OrderByKind, Query, Select, SelectItem, TableFactor, TableWithJoins, Value, VisitorMut,
+    FunctionArguments, GroupByExpr, Ident, JoinConstraint, ObjectName, ObjectNamePart, OrderBy, OrderByKind, Query,
+    Select, SelectItem, TableFactor, TableWithJoins, Value, Visitor, VisitorMut,
 };
 
-use crate::base::syntax_walk::walk_mut;
+use crate::base::syntax_walk::{walk, walk_mut};
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::words::folded;
 
 use super::Flow;
 use super::forms::{binary, has_star, internal, internal_name, take, text, unsupported};
+use super::row_presence::{Presence, Table, add, apply, mark, tables};
 use super::rows;
-use super::shapes::{Shapes, constraint_mut, name_of};
+use super::shapes::{Shapes, constraint_mut};
 use super::system::quoted;
 
 /// Puts records in the place of the rows of a SELECT. `places` says which names are rows.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> Result<(), ErrorReport> {
+    if !places.is_empty() {
+        let doubtful = doubtful_rows(select, shapes, places);
+        mark(select, &doubtful);
+    }
     let tables = if places.is_empty() { Vec::new() } else { tables(select, shapes) };
     let mut visitor = Rows { tables, places, depth: 0 };
     let named = name_rows(&mut select.projection, &visitor);
@@ -47,6 +52,46 @@ pub(super) fn expand_order(
         stand_for(&mut key.expr, &records, places);
         walk_mut(&mut key.expr, &mut visitor)
     }))
+}
+
+/// The tables whose rows are named, and may not be there without anything to tell.
+fn doubtful_rows(select: &Select, shapes: &Shapes<'_>, places: &HashSet<usize>) -> HashSet<String> {
+    struct Doubtful<'r> {
+        rows: Rows<'r>,
+        names: HashSet<String>,
+    }
+    impl Doubtful<'_> {
+        fn note(&mut self, ident: &Ident) {
+            let table = self.rows.table(ident).filter(|table| matches!(table.presence, Presence::Unknown));
+            self.names.extend(table.map(|table| table.name.clone()));
+        }
+    }
+    impl Visitor for Doubtful<'_> {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(ident) => self.note(ident),
+                Expr::Function(Function { args: FunctionArguments::List(list), .. }) => {
+                    for argument in &list.args {
+                        if let FunctionArg::Unnamed(star @ FunctionArgExpr::QualifiedWildcard(_)) = argument
+                            && let Some(ident) = row_name(star)
+                        {
+                            self.note(&ident);
+                        }
+                    }
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let rows = Rows { tables: tables(select, shapes), places, depth: 0 };
+    if rows.tables.iter().all(|table| !matches!(table.presence, Presence::Unknown)) {
+        return HashSet::new();
+    }
+    let mut doubtful = Doubtful { rows, names: HashSet::new() };
+    let _: ControlFlow<()> = walk(select, &mut doubtful);
+    doubtful.names
 }
 
 fn finish(flow: Flow) -> Result<(), ErrorReport> {
@@ -154,95 +199,6 @@ fn laterals(from: &mut TableWithJoins) -> impl Iterator<Item = &mut Query> {
         TableFactor::Derived { lateral: true, subquery, .. } => Some(subquery.as_mut()),
         _ => None,
     })
-}
-
-/// Something in FROM.
-struct Table {
-    name: String,
-    /// `None` where they cannot be told here.
-    columns: Option<Vec<String>>,
-    presence: Presence,
-}
-
-/// Whether there is a row of a table.
-enum Presence {
-    Always,
-    /// Where this column of it is not NULL: an outer join compares it.
-    Where(Box<Expr>),
-    /// An outer join may have none, and nothing tells.
-    Unknown,
-}
-
-fn tables(select: &Select, shapes: &Shapes<'_>) -> Vec<Table> {
-    let mut tables = Vec::new();
-    for from in &select.from {
-        let first = tables.len();
-        add(&from.relation, shapes, &mut tables);
-        for join in &from.joins {
-            let right = tables.len() - first;
-            add(&join.relation, shapes, &mut tables);
-            apply(&join.join_operator, &mut tables[first..], right);
-        }
-    }
-    tables
-}
-
-/// What a join means for the rows of the tables that it joins; those of its right side begin at `right`.
-fn apply(operator: &JoinOperator, tables: &mut [Table], right: usize) {
-    let (left, right) = tables.split_at_mut(right);
-    match operator {
-        JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => right.iter_mut().for_each(|one| one.joined(on)),
-        JoinOperator::Right(on) | JoinOperator::RightOuter(on) => left.iter_mut().for_each(|one| one.joined(on)),
-        JoinOperator::FullOuter(_) => {
-            let both = left.iter_mut().chain(right).filter(|one| matches!(one.presence, Presence::Always));
-            both.for_each(|one| one.presence = Presence::Unknown);
-        }
-        _ => {}
-    }
-}
-
-fn add(factor: &TableFactor, shapes: &Shapes<'_>, tables: &mut Vec<Table>) {
-    if let Some(name) = name_of(factor) {
-        tables.push(Table { name, columns: shapes.of_factor(factor), presence: Presence::Always });
-    }
-}
-
-impl Table {
-    /// Its rows are only there where the condition of a join holds.
-    fn joined(&mut self, constraint: &JoinConstraint) {
-        if !matches!(self.presence, Presence::Always) {
-            return;
-        }
-        let key = match constraint {
-            JoinConstraint::On(condition) => self.compared_in(condition),
-            JoinConstraint::Using(names) => {
-                let first = names.first().and_then(|name| name.0.last()?.as_ident().cloned());
-                first.map(|column| Expr::CompoundIdentifier(vec![quoted(&self.name), column]))
-            }
-            JoinConstraint::Natural | JoinConstraint::None => None,
-        };
-        self.presence = key.map_or(Presence::Unknown, |key| Presence::Where(Box::new(key)));
-    }
-
-    /// A column of this table that a condition says is equal to something, and so is not NULL where it holds.
-    fn compared_in(&self, condition: &Expr) -> Option<Expr> {
-        match condition {
-            Expr::Nested(inner) => self.compared_in(inner),
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                self.compared_in(left).or_else(|| self.compared_in(right))
-            }
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-                let own = |expr: &&Expr| match expr {
-                    Expr::CompoundIdentifier(parts) => {
-                        parts.iter().rev().nth(1).is_some_and(|table| folded(table) == self.name)
-                    }
-                    _ => false,
-                };
-                [left.as_ref(), right.as_ref()].into_iter().find(own).cloned()
-            }
-            _ => None,
-        }
-    }
 }
 
 struct Rows<'a> {
