@@ -36,6 +36,10 @@ fn set_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let join = match node {
         LogicalPlan::Join(join) => join,
         LogicalPlan::Union(union) => return agreed(union),
+        // Unions below may have other types than they had.
+        changed @ (LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) => {
+            return Ok(Transformed::no(changed.recompute_schema()?));
+        }
         other => return Ok(Transformed::no(other)),
     };
     if !is_set_operation(&join) {
