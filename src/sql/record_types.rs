@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Subquery};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
 use crate::functions::{type_name, unnamed_column};
 
+use super::set_operations::typed;
 use super::settle::meet;
 
 /// Why two records do not meet.
@@ -51,6 +53,25 @@ pub(super) fn common(left: &DataType, right: &DataType) -> Option<Result<DataTyp
         (DataType::Struct(a), DataType::Struct(b)) => Some(fields(a, b).map(DataType::Struct)),
         _ => None,
     }
+}
+
+/// A record and the query that it is looked up in, of one type.
+pub(super) fn beside_query(
+    expr: Expr,
+    subquery: Subquery,
+    schema: &DFSchema,
+) -> Result<(Expr, Subquery), DataFusionError> {
+    let columns = subquery.subquery.schema().fields();
+    let [column] = columns.as_ref() else { return Ok((expr, subquery)) };
+    if !matches!(column.data_type(), DataType::Struct(_)) {
+        return Ok((expr, subquery));
+    }
+    let own = expr.get_type(schema)?;
+    let Some(met) = common(&own, column.data_type()) else { return Ok((expr, subquery)) };
+    let wanted = met.map_err(|difference| difference.compared())?;
+    let plan = typed(Arc::unwrap_or_clone(subquery.subquery), std::slice::from_ref(&wanted))?;
+    let expr = if own == wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted)) };
+    Ok((expr, Subquery { subquery: Arc::new(plan), ..subquery }))
 }
 
 fn fields(left: &Fields, right: &Fields) -> Result<Fields, Difference> {

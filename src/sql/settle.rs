@@ -24,7 +24,7 @@ use crate::functions::{FunctionKind, find, type_name};
 use super::groupings;
 use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
-use super::record_types::Difference;
+use super::record_types::{self, Difference};
 use super::type_of::type_of;
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
@@ -139,6 +139,18 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         Expr::Negative(inner) => Ok(settle_negative(*inner)),
         Expr::InList(list) => settle_list(list, schema, operators),
         Expr::Case(case) => settle_case(case, schema, operators),
+        Expr::InSubquery(mut membership) => {
+            let (expr, subquery) = (*membership.expr, membership.subquery);
+            let (expr, subquery) = record_types::beside_query(expr, subquery, schema)?;
+            (membership.expr, membership.subquery) = (Box::new(expr), subquery);
+            Ok(Transformed::yes(Expr::InSubquery(membership)))
+        }
+        Expr::SetComparison(mut comparison) => {
+            let (expr, subquery) = (*comparison.expr, comparison.subquery);
+            let (expr, subquery) = record_types::beside_query(expr, subquery, schema)?;
+            (comparison.expr, comparison.subquery) = (Box::new(expr), subquery);
+            Ok(Transformed::yes(Expr::SetComparison(comparison)))
+        }
         Expr::Like(like) => settle_like(like, schema, operators, true),
         Expr::SimilarTo(like) => settle_like(like, schema, operators, false),
         Expr::BinaryExpr(BinaryExpr {

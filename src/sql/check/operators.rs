@@ -170,7 +170,11 @@ impl Checker<'_> {
             for item in list {
                 if let Expr::Tuple(item) = bare(item) {
                     self.rows(symbol, row, item, place)?;
+                    continue;
                 }
+                let left = Typed::new(Type::RECORD, self.places.start(operand));
+                let right = self.expression(item)?;
+                self.operator(symbol, Some(&left), &right).map_err(|report| placed(report, place))?;
             }
             return Ok(Typed::new(Type::BOOL, self.places.start(operand)));
         }

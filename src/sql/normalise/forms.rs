@@ -1,9 +1,9 @@
 //! Expressions in forms that the planner knows.
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, DuplicateTreatment, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo,
-    UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, TimezoneInfo, UnaryOperator, Value,
+    ValueWithSpan,
 };
 
 use crate::base::syntax_walk::walk;
@@ -439,14 +439,7 @@ fn rewrite_call(function: &mut Function, context: &PlanContext<'_>) -> Result<Op
         return Ok(found);
     }
     if let FunctionArguments::List(list) = &mut function.args {
-        let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         match (name.as_str(), list.args.as_mut_slice()) {
-            // Rows are told apart by their values, and a row of NULLs is one as well.
-            ("count", [FunctionArg::Unnamed(FunctionArgExpr::Expr(row @ Expr::Tuple(_)))]) if distinct => {
-                if let Expr::Tuple(values) = take(row) {
-                    *row = call("jsonb_build_array", values);
-                }
-            }
             // PostgreSQL has functions of the names of some types, which cast.
             (_, [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) if let Some(wanted) = cast_by_name(&name) => {
                 return Ok(Some(cast(nested(take(value)), wanted)));

@@ -115,8 +115,11 @@ fn compare(a: &[Expr], op: &BinaryOperator, b: &[Expr]) -> Result<Expr, ErrorRep
 fn in_list(row: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, ErrorReport> {
     let mut alternatives = Vec::with_capacity(list.len());
     for item in list {
-        let item = values(item).ok_or_else(unequal)?;
-        alternatives.push(compare(row, &BinaryOperator::Eq, item)?);
+        alternatives.push(match values(item) {
+            Some(item) => compare(row, &BinaryOperator::Eq, item)?,
+            // Another record, which is compared as a value.
+            None => binary(Expr::Tuple(row.to_vec()), BinaryOperator::Eq, item.clone()),
+        });
     }
     let any = joined(&BinaryOperator::Or, alternatives);
     Ok(if negated { not(any) } else { any })
