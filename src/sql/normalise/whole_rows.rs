@@ -342,17 +342,17 @@ fn is_record(expr: &Expr) -> bool {
 }
 
 /// `coalesce`, `nullif`, `greatest` and `least` of records: those of the library ask for columns of the same names.
-fn choice(function: &mut Function) -> Option<Expr> {
+fn choice(function: &Function) -> Option<Expr> {
     let name = function.name.to_string().to_lowercase();
     if !matches!(name.as_str(), "coalesce" | "nullif" | "greatest" | "least") {
         return None;
     }
-    let FunctionArguments::List(list) = &mut function.args else { return None };
-    let mut arguments = list.args.iter().map(|argument| match argument {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let arguments = list.args.iter().map(|argument| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
     });
-    let arguments = arguments.by_ref().collect::<Option<Vec<_>>>()?;
+    let arguments = arguments.collect::<Option<Vec<_>>>()?;
     if !arguments.iter().any(is_record) {
         return None;
     }
@@ -431,7 +431,7 @@ impl VisitorMut for Rows<'_> {
                 Ok(record(named.collect()))
             }
             other => {
-                if let Expr::Function(function) = &mut *other
+                if let Expr::Function(function) = &*other
                     && let Some(chosen) = choice(function)
                 {
                     *other = chosen;
