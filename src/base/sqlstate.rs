@@ -100,6 +100,8 @@ sqlstates! {
     CHARACTER_NOT_IN_REPERTOIRE = "22021";
     /// More hours from UTC than there are.
     INVALID_TIME_ZONE_DISPLACEMENT = "22009";
+    /// A sample of a table that is repeated after nothing.
+    INVALID_TABLESAMPLE_REPEAT = "2202G";
     /// A part of a table that is not between nothing and all of it.
     INVALID_TABLESAMPLE_ARGUMENT = "2202H";
     /// An argument with a value that the function refuses.

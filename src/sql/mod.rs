@@ -37,6 +37,7 @@ mod recursion;
 mod rewritten_tokens;
 mod row_limits;
 mod rows_from;
+mod sample_tokens;
 mod search_cycle;
 mod session;
 mod set_operations;

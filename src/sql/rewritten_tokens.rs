@@ -6,6 +6,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::frames::take_exclusion;
 use super::normalise::VARIADIC;
 use super::rows_from::rows_from;
+use super::sample_tokens::sample;
 use super::shorthand::{DISTINCT_SETS, JOIN_ALIAS, NOTHING};
 use super::words::folded_word;
 
@@ -28,7 +29,7 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             index += 2;
             continue;
         }
-        if let Some((written, taken)) = rows_from(tokens, index) {
+        if let Some((written, taken)) = rows_from(tokens, index).or_else(|| sample(tokens, index)) {
             done.extend(written);
             index += taken;
             continue;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DataFusionError, JoinType, NullEquality};
 use datafusion::functions_window::row_number::row_number_udwf;
@@ -99,30 +99,29 @@ pub(super) fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPla
     Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(plan))?))
 }
 
-/// A union in which a float meets a numeric: it is a float, where the library would make a numeric of both. Records meet in
-/// one of their kind.
+/// A union in which a float meets a numeric: it is a float, where the library would make a numeric of both. One in which a
+/// date meets a timestamp has microseconds: the nanoseconds that the library would count have no room for what is infinite.
+/// Records meet in one of their kind.
 fn agreed(union: Union) -> Result<Transformed<LogicalPlan>> {
     let width = union.schema.fields().len();
     let is_regular = union.inputs.iter().all(|input| input.schema().fields().len() == width);
-    let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
-    let float_of = |column: usize| {
+    let own_type = |column: usize| {
         let types: Vec<DataType> = union.inputs.iter().flat_map(|input| leaf_types(input, column)).collect();
-        let float = [DataType::Float64, DataType::Float32].into_iter().find(|float| types.contains(float));
-        float.filter(|_| types.iter().any(is_numeric))
+        float_of(&types).or_else(|| time_of(&types))
     };
     if !is_regular {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
     let mut met: Vec<Option<DataType>> = Vec::with_capacity(width);
     for column in 0..width {
-        met.push(record_of(&union, column)?.or_else(|| float_of(column)));
+        met.push(record_of(&union, column)?.or_else(|| own_type(column)));
     }
     let inputs = union.inputs.into_iter().map(|input| {
         let own = input.schema().fields().iter().map(|field| field.data_type().clone());
         let wanted: Vec<DataType> = own.zip(&met).map(|(own, met)| met.clone().unwrap_or(own)).collect();
         typed(Arc::unwrap_or_clone(input), &wanted).map(Arc::new)
     });
-    // A union keeps the schema that it has, also when a union among its inputs became one of floats.
+    // A union keeps the schema that it has, also when a union among its inputs became one of other types.
     let union = Union::try_new_with_loose_types(inputs.collect::<Result<Vec<_>>>()?)?;
     Ok(Transformed::yes(LogicalPlan::Union(union)))
 }
@@ -145,6 +144,29 @@ fn record_of(union: &Union, column: usize) -> Result<Option<DataType>> {
         };
     }
     Ok(found)
+}
+
+/// The float that a float and a numeric become.
+fn float_of(types: &[DataType]) -> Option<DataType> {
+    let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
+    let float = [DataType::Float64, DataType::Float32].into_iter().find(|float| types.contains(float));
+    float.filter(|_| types.iter().any(is_numeric))
+}
+
+/// The timestamp that a date and a timestamp become.
+fn time_of(types: &[DataType]) -> Option<DataType> {
+    let is_time = |data_type: &DataType| {
+        matches!(data_type, DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Null)
+    };
+    if !types.contains(&DataType::Date32) || !types.iter().all(is_time) {
+        return None;
+    }
+    let rank = |data_type: &&DataType| match data_type {
+        DataType::Timestamp(_, Some(_)) => 2,
+        DataType::Timestamp(_, None) => 1,
+        _ => 0,
+    };
+    types.iter().max_by_key(rank).filter(|most| **most != DataType::Date32 && **most != DataType::Null).cloned()
 }
 
 /// The types that a column has in the branches, also in those of unions within: what they meet in is not known yet.

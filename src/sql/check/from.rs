@@ -8,15 +8,13 @@ use datafusion::logical_expr::TableSource;
 use datafusion::logical_expr::planner::ContextProvider;
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Join,
-    JoinConstraint, JoinOperator, ObjectName, Query, SetExpr, TableAlias, TableFactor, TableSampleKind, TableWithJoins,
-    Visitor,
+    JoinConstraint, JoinOperator, ObjectName, Query, SetExpr, TableAlias, TableFactor, TableWithJoins, Visitor,
 };
 
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use crate::catalog::TableLeaf;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
-use crate::sql::normalise::{Percentage, percentage};
 use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::{folded, is_reserved};
 
@@ -290,21 +288,6 @@ impl Checker<'_> {
                 self.add(Table { is_open: true, ..Table::default() }, alias.as_ref(), "")
             }
         }
-    }
-
-    /// The part of a table is a number between 0 and 100.
-    fn sample(&mut self, sample: &TableSampleKind) -> Checked<()> {
-        let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;
-        let Some(quantity) = &sample.quantity else { return Ok(()) };
-        let typed = self.within(Clause::FromFunction, |checker| checker.expression(&quantity.value))?;
-        self.require(&typed, Type::FLOAT4, "TABLESAMPLE")?;
-        let wrong = match percentage(&quantity.value) {
-            Percentage::Of(part) if !(0.0..=100.0).contains(&part) => "sample percentage must be between 0 and 100",
-            Percentage::Null => "TABLESAMPLE parameter cannot be null",
-            Percentage::Of(_) | Percentage::Unknown => return Ok(()),
-        };
-        self.later(ErrorReport::new(SqlState::INVALID_TABLESAMPLE_ARGUMENT, wrong));
-        Ok(())
     }
 
     /// Adds a table under its alias, or under a name of its own.

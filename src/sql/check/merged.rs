@@ -79,9 +79,10 @@ impl Scope {
     fn is_hidden(&self, level: usize, table: usize) -> bool {
         let Some(name) = self.table(level, table).map(|table| table.name.as_str()) else { return true };
         let hides = |table: &Table| table.name == name || table.columns.iter().any(|column| column.name == name);
-        self.levels.iter().skip(level + 1).any(|nearer| {
-            nearer.items.iter().filter_map(|item| nearer.tables.get(item.table)).any(hides)
-        })
+        self.levels
+            .iter()
+            .skip(level + 1)
+            .any(|nearer| nearer.items.iter().filter_map(|item| nearer.tables.get(item.table)).any(hides))
     }
 }
 
@@ -113,12 +114,19 @@ impl Checker<'_> {
     }
 
     /// Adds the alias of a join: a table of the columns that the join merges. They are those of the join's own table.
-    pub(super) fn add_alias(&mut self, alias: &str, join: usize, names: &[String], items: &mut Vec<Item>) -> Checked<()> {
+    pub(super) fn add_alias(
+        &mut self,
+        alias: &str,
+        join: usize,
+        names: &[String],
+        items: &mut Vec<Item>,
+    ) -> Checked<()> {
         let level = self.scope.current();
-        let is_taken =
-            items.iter().filter(|item| item.by_name).filter_map(|item| level.tables.get(item.table)).any(|table| {
-                table.name == alias
-            });
+        let is_taken = items
+            .iter()
+            .filter(|item| item.by_name)
+            .filter_map(|item| level.tables.get(item.table))
+            .any(|table| table.name == alias);
         if is_taken {
             let message = format!("table name \"{alias}\" specified more than once");
             return Err(error(SqlState::DUPLICATE_ALIAS, message, 0));

@@ -20,6 +20,7 @@ mod places;
 mod queries;
 mod recursion;
 mod resolve;
+mod samples;
 mod scope;
 mod signatures;
 #[cfg(test)]

@@ -295,7 +295,7 @@ impl Scope {
     /// The report for a table that no name in FROM means.
     pub(super) fn missing_table(&self, name: &str, place: usize) -> ErrorReport {
         let near = self.outward().find_map(|(_, level)| {
-            level.tables.iter().find(|table| {
+            level.tables.iter().filter(|table| !table.is_alias).find(|table| {
                 table.name == name || table.relation.as_ref().is_some_and(|(_, relation)| relation == name)
             })
         });
@@ -320,7 +320,10 @@ impl Scope {
         };
         let report = error(SqlState::UNDEFINED_COLUMN, format!("column {shown} does not exist"), place);
         let hidden = self.outward().flat_map(|(_, level)| &level.tables).find(|one| {
-            table.is_none() && !one.name.is_empty() && one.columns.iter().any(|column| column.name == name)
+            table.is_none()
+                && !one.is_alias
+                && !one.name.is_empty()
+                && one.columns.iter().any(|column| column.name == name)
         });
         if let Some(hidden) = hidden {
             let hint = format!(
@@ -338,7 +341,8 @@ impl Scope {
 
     fn similar(&self, table: Option<&str>, name: &str) -> Option<String> {
         let tables = self.outward().flat_map(|(_, level)| &level.tables);
-        let fitting = tables.filter(|one| !one.name.is_empty() && table.is_none_or(|table| table == one.name));
+        let named = tables.filter(|one| !one.name.is_empty() && !one.is_alias);
+        let fitting = named.filter(|one| table.is_none_or(|table| table == one.name));
         let all: Vec<(&str, &str)> = fitting
             .flat_map(|one| one.columns.iter().map(|column| (one.name.as_str(), column.name.as_str())))
             .collect();

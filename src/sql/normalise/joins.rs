@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Join, JoinConstraint, JoinOperator, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value,
-    TableWithJoins, Visitor, WildcardAdditionalOptions,
+    Expr, Join, JoinConstraint, JoinOperator, Select, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    Value, Visitor, WildcardAdditionalOptions,
 };
 
 use crate::base::syntax_walk::walk;
@@ -53,8 +53,7 @@ pub(super) fn name_nested(factor: &mut TableFactor, shapes: &Shapes<'_>) {
     if let SetExpr::Select(inner) = subquery.body.as_mut() {
         inner.from = vec![table_with_joins.as_ref().clone()];
     }
-    *factor =
-        TableFactor::Derived { lateral: false, subquery: Box::new(subquery), alias: alias.take(), sample: None };
+    *factor = TableFactor::Derived { lateral: false, subquery: Box::new(subquery), alias: alias.take(), sample: None };
 }
 
 fn has_laterals(from: &TableWithJoins) -> bool {

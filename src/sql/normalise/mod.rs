@@ -57,7 +57,7 @@ pub(super) use forms::{call, internal_name};
 pub(super) use grouping::of_positions;
 pub(super) use names::{figured, shown};
 pub(super) use numbers::is_wide;
-pub(super) use samples::{Percentage, percentage};
+pub(super) use samples::{Percentage, percentage, seeded};
 pub(super) use series::{is_called as is_row_call, makes_rows};
 pub(super) use shapes::{Shapes, Side, constraint, name_of};
 pub(super) use system::quoted;

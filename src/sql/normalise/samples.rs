@@ -4,15 +4,16 @@
 //! are chosen together.
 
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, SetExpr, TableFactor, TableSample, TableSampleKind, UnaryOperator, Value,
-    ValueWithSpan,
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, SetExpr, TableFactor, TableSample,
+    TableSampleKind, UnaryOperator, Value, ValueWithSpan,
 };
 
 use crate::base::ErrorReport;
+use crate::sql::sample_tokens::SEEDED;
 
 use super::forms::{binary, call, cast, nested, number, text, unsupported};
 use super::shapes::Shapes;
-use super::system::quoted;
+use super::system::{bare_name, quoted};
 use super::tables::{plain_alias, template};
 
 /// A percentage as it is written.
@@ -30,11 +31,25 @@ pub(in crate::sql) fn percentage(expr: &Expr) -> Percentage {
             Percentage::Of(part) => Percentage::Of(-part),
             other @ (Percentage::Null | Percentage::Unknown) => other,
         },
+        Expr::Cast { expr, .. } if matches!(percentage(expr), Percentage::Null) => Percentage::Null,
         Expr::Value(ValueWithSpan { value: Value::Null, .. }) => Percentage::Null,
         Expr::Value(ValueWithSpan { value: Value::Number(digits, _) | Value::SingleQuotedString(digits), .. }) => {
             digits.trim().parse().map_or(Percentage::Unknown, Percentage::Of)
         }
         _ => Percentage::Unknown,
+    }
+}
+
+/// The percentage, and the seed that stands behind it where the parser has no room for one.
+pub(in crate::sql) fn seeded(quantity: &Expr) -> (&Expr, Option<&Expr>) {
+    let Expr::Function(function) = quantity else { return (quantity, None) };
+    let FunctionArguments::List(list) = &function.args else { return (quantity, None) };
+    match (list.args.as_slice(), bare_name(&function.name).as_deref()) {
+        (
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(part)), FunctionArg::Unnamed(FunctionArgExpr::Expr(seed))],
+            Some(SEEDED),
+        ) => (part, Some(seed)),
+        _ => (quantity, None),
     }
 }
 
@@ -73,15 +88,25 @@ pub(super) fn prepare(factor: &mut TableFactor, shapes: &Shapes<'_>) -> Result<(
 
 fn condition(sample: &TableSample, table: &TableFactor, shapes: &Shapes<'_>) -> Result<Expr, ErrorReport> {
     let Some(quantity) = &sample.quantity else { return Err(unsupported("TABLESAMPLE without a percentage")) };
-    let Some(seed) = &sample.seed else {
-        let part = cast(nested(quantity.value.clone()), DataType::DoublePrecision);
-        let chance = binary(call("random", Vec::new()), BinaryOperator::Multiply, number("100"));
-        return Ok(binary(chance, BinaryOperator::Lt, part));
+    let (part, seed) = seeded(&quantity.value);
+    let seed = match (seed, &sample.seed) {
+        (Some(seed), _) => match percentage(seed) {
+            Percentage::Of(seed) => seed.to_string(),
+            Percentage::Null | Percentage::Unknown => {
+                return Err(unsupported("TABLESAMPLE with REPEATABLE of what is no constant"));
+            }
+        },
+        (None, Some(seed)) => seed.value.to_string(),
+        (None, None) => {
+            let part = cast(nested(part.clone()), DataType::DoublePrecision);
+            let chance = binary(call("random", Vec::new()), BinaryOperator::Multiply, number("100"));
+            return Ok(binary(chance, BinaryOperator::Lt, part));
+        }
     };
-    let (Percentage::Of(part), Some(columns)) = (percentage(&quantity.value), shapes.of_factor(table)) else {
+    let (Percentage::Of(part), Some(columns)) = (percentage(part), shapes.of_factor(table)) else {
         return Err(unsupported("TABLESAMPLE with REPEATABLE and a percentage that is no constant"));
     };
-    let mut values = vec![text(","), text(seed.value.to_string())];
+    let mut values = vec![text(","), text(seed)];
     values.extend(columns.iter().map(|column| Expr::Identifier(quoted(column))));
     let hash = call("md5", vec![call("concat_ws", values)]);
     Ok(binary(call("left", vec![hash, number("8")]), BinaryOperator::Lt, text(bound(part))))

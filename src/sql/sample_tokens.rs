@@ -1,0 +1,74 @@
+//! `TABLESAMPLE SYSTEM (…) REPEATABLE (…)` with what the parser has no room for: several arguments, and a seed that is no
+//! number.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::rewritten_tokens::keyword;
+
+/// Names a call of the percentage and the seed, which no text can write.
+pub(super) const SEEDED: &str = "\u{2063}seeded";
+
+/// The tokens that stand for the ones from here, and how many those are. Several arguments become one row, for which there
+/// is never a sample; a seed stands behind the percentage.
+pub(super) fn sample(tokens: &[TokenWithSpan], index: usize) -> Option<(Vec<TokenWithSpan>, usize)> {
+    let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+    if keyword(before) != Some(Keyword::TABLESAMPLE) {
+        return None;
+    }
+    let method = tokens.get(index)?;
+    let rest = &tokens[index + 1..];
+    let arguments = in_parentheses(rest)?;
+    let after = &rest[arguments.len() + 2..];
+    let seed = match keyword(after.first()) {
+        Some(Keyword::REPEATABLE) => Some(in_parentheses(&after[1..])?),
+        _ => None,
+    };
+    let taken = 1 + arguments.len() + 2 + seed.map_or(0, |seed| seed.len() + 3);
+    let at = |token: Token| TokenWithSpan::new(token, method.span);
+    let mut written = vec![method.clone(), at(Token::LParen)];
+    if commas(arguments) > 0 {
+        written.push(at(Token::LParen));
+        written.extend(arguments.iter().cloned());
+    } else {
+        let seed = seed.filter(|seed| !is_number(seed) && !seed.is_empty() && commas(seed) == 0)?;
+        written.extend([at(Token::make_word(SEEDED, Some('"'))), at(Token::LParen)]);
+        written.extend(arguments.iter().cloned().chain([at(Token::Comma)]).chain(seed.iter().cloned()));
+    }
+    written.extend([at(Token::RParen), at(Token::RParen)]);
+    Some((written, taken))
+}
+
+fn is_number(tokens: &[TokenWithSpan]) -> bool {
+    matches!(tokens, [TokenWithSpan { token: Token::Number(..), .. }])
+}
+
+/// What stands between a parenthesis and the one that closes it.
+fn in_parentheses(tokens: &[TokenWithSpan]) -> Option<&[TokenWithSpan]> {
+    let mut depth = 0_usize;
+    for (place, token) in tokens.iter().enumerate() {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 1 => return tokens.get(1..place),
+            Token::RParen => depth = depth.checked_sub(1)?,
+            _ if depth == 0 => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// How many commas stand in none of the parentheses and brackets.
+fn commas(tokens: &[TokenWithSpan]) -> usize {
+    let mut depth = 0_usize;
+    let mut count = 0;
+    for token in tokens {
+        match token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            Token::Comma if depth == 0 => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
