@@ -18,7 +18,6 @@ use crate::catalog::system::{PG_CATALOG, is_system_table};
 use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::{folded, is_reserved};
 
-use super::merged::Sides;
 use super::operators::bare;
 use super::places::begin;
 use super::queries::{Output, unexpected};
@@ -28,7 +27,7 @@ use super::{Checked, Checker, Typed, at, error};
 
 /// Which side the columns of USING are taken from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Left,
     Right,
     Neither,
@@ -185,7 +184,7 @@ impl Checker<'_> {
     }
 
     /// The columns that bare names can mean: their table, their index, and themselves.
-    fn columns_seen(&mut self, items: &[Item]) -> Vec<(usize, usize, Column)> {
+    pub(super) fn columns_seen(&mut self, items: &[Item]) -> Vec<(usize, usize, Column)> {
         let level = self.scope.current();
         let tables = items.iter().filter(|item| item.by_column);
         let columns = tables.filter_map(|item| level.tables.get(item.table).map(|table| (item.table, table)));
@@ -196,57 +195,9 @@ impl Checker<'_> {
             .collect()
     }
 
-    fn is_open(&mut self, items: &[Item]) -> bool {
+    pub(super) fn is_open(&mut self, items: &[Item]) -> bool {
         let level = self.scope.current();
         items.iter().any(|item| level.tables.get(item.table).is_some_and(|table| table.is_open))
-    }
-
-    /// The table of a join that merges columns, and what can be seen after it.
-    fn using(
-        &mut self,
-        left: Vec<Item>,
-        right: Vec<Item>,
-        names: &[String],
-        side: Side,
-    ) -> Checked<(usize, Vec<Item>)> {
-        let is_open = self.is_open(&left) || self.is_open(&right);
-        let (mut left_columns, mut right_columns) = (self.columns_seen(&left), self.columns_seen(&right));
-        let mut columns = Vec::new();
-        let mut sources = Vec::new();
-        for name in names {
-            let a = take(&mut left_columns, name, "left", is_open)?;
-            let b = take(&mut right_columns, name, "right", is_open)?;
-            let places = [&a, &b].map(|column| column.as_ref().map(|(table, index, _)| (*table, *index)));
-            let sides = Sides { left: &left, right: &right };
-            let wanted = [side != Side::Right, side != Side::Left];
-            sources.extend(self.merged_source(&sides, places, wanted, name).map(|source| (name.clone(), source)));
-            let (Some(a), Some(b)) = (a, b) else { continue };
-            let (one, other) = (Typed::new(a.2.data_type, 0), Typed::new(b.2.data_type, 0));
-            let common = self.common_type(&[one.clone(), other.clone()], "JOIN/USING")?;
-            self.operator("=", Some(&one), &other)?;
-            let stands_for = match side {
-                Side::Left => Some((a.0, a.1)),
-                Side::Right => Some((b.0, b.1)),
-                Side::Neither => None,
-            };
-            columns.push(Column { name: name.clone(), data_type: common, stands_for });
-        }
-        let rest = left_columns.into_iter().chain(right_columns);
-        columns.extend(
-            rest.map(|(table, index, column)| Column {
-                stands_for: column.stands_for.or(Some((table, index))),
-                ..column
-            }),
-        );
-        let level = self.scope.current();
-        level.tables.push(Table { columns, is_open, sources, ..Table::default() });
-        let table = level.tables.len() - 1;
-        let mut items: Vec<Item> = left.into_iter().chain(right).collect();
-        for item in &mut items {
-            item.by_column = false;
-        }
-        items.push(Item { table, by_name: false, by_column: true, lateral_only: false, lateral_allowed: true });
-        Ok((table, items))
     }
 
     fn factor(&mut self, factor: &TableFactor) -> Checked<Vec<Item>> {
@@ -460,28 +411,6 @@ fn table_of(outputs: &[Output]) -> Table {
     let known = outputs.iter().filter(|output| !output.is_open);
     let columns = known.map(|output| Column::new(output.name.clone(), output.typed.data_type)).collect();
     Table { columns, is_open: outputs.iter().any(|output| output.is_open), ..Table::default() }
-}
-
-/// Takes a column of USING out of a side's columns.
-fn take(
-    columns: &mut Vec<(usize, usize, Column)>,
-    name: &str,
-    side: &str,
-    is_open: bool,
-) -> Checked<Option<(usize, usize, Column)>> {
-    let mut same = columns.iter().enumerate().filter(|(_, (_, _, column))| column.name == name).map(|(index, _)| index);
-    match (same.next(), same.next()) {
-        (Some(index), None) => Ok(Some(columns.remove(index))),
-        (Some(_), Some(_)) => {
-            let message = format!("common column name \"{name}\" appears more than once in {side} table");
-            Err(ErrorReport::new(SqlState::AMBIGUOUS_COLUMN, message))
-        }
-        (None, _) if is_open => Ok(None),
-        (None, _) => {
-            let message = format!("column \"{name}\" specified in USING clause does not exist in {side} table");
-            Err(ErrorReport::new(SqlState::UNDEFINED_COLUMN, message))
-        }
-    }
 }
 
 fn parts_of(operator: &JoinOperator) -> (Option<&JoinConstraint>, Side) {

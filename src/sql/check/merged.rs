@@ -1,12 +1,13 @@
-//! The columns that joins with USING merge, by the alias that such a join may have: `JOIN … USING (k) AS m`.
+//! The columns that joins with USING merge, and the alias that such a join may have: `JOIN … USING (k) AS m`.
 
 use sqlparser::ast::Expr;
 
-use crate::base::SqlState;
+use crate::base::{ErrorReport, SqlState};
 use crate::sql::normalise::{call, quoted};
 
+use super::from::Side;
 use super::scope::{Column, Item, Scope, Table};
-use super::{Checked, Checker, MergedColumn, error};
+use super::{Checked, Checker, MergedColumn, Typed, error};
 
 /// What a merged column reads.
 #[derive(Debug, Clone)]
@@ -86,15 +87,63 @@ impl Scope {
     }
 }
 
-/// The sides of a join and the column of each that it merges; the column has no place where it is not known here.
-pub(super) struct Sides<'a> {
-    pub(super) left: &'a [Item],
-    pub(super) right: &'a [Item],
+/// What can be seen of the sides of a join.
+struct Sides<'a> {
+    left: &'a [Item],
+    right: &'a [Item],
 }
 
 impl Checker<'_> {
+    /// The table of a join that merges columns, and what can be seen after it.
+    pub(super) fn using(
+        &mut self,
+        left: Vec<Item>,
+        right: Vec<Item>,
+        names: &[String],
+        side: Side,
+    ) -> Checked<(usize, Vec<Item>)> {
+        let is_open = self.is_open(&left) || self.is_open(&right);
+        let (mut left_columns, mut right_columns) = (self.columns_seen(&left), self.columns_seen(&right));
+        let mut columns = Vec::new();
+        let mut sources = Vec::new();
+        for name in names {
+            let a = take(&mut left_columns, name, "left", is_open)?;
+            let b = take(&mut right_columns, name, "right", is_open)?;
+            let places = [&a, &b].map(|column| column.as_ref().map(|(table, index, _)| (*table, *index)));
+            let sides = Sides { left: &left, right: &right };
+            let wanted = [side != Side::Right, side != Side::Left];
+            sources.extend(self.merged_source(&sides, places, wanted, name).map(|source| (name.clone(), source)));
+            let (Some(a), Some(b)) = (a, b) else { continue };
+            let (one, other) = (Typed::new(a.2.data_type, 0), Typed::new(b.2.data_type, 0));
+            let common = self.common_type(&[one.clone(), other.clone()], "JOIN/USING")?;
+            self.operator("=", Some(&one), &other)?;
+            let stands_for = match side {
+                Side::Left => Some((a.0, a.1)),
+                Side::Right => Some((b.0, b.1)),
+                Side::Neither => None,
+            };
+            columns.push(Column { name: name.clone(), data_type: common, stands_for });
+        }
+        let rest = left_columns.into_iter().chain(right_columns);
+        columns.extend(
+            rest.map(|(table, index, column)| Column {
+                stands_for: column.stands_for.or(Some((table, index))),
+                ..column
+            }),
+        );
+        let level = self.scope.current();
+        level.tables.push(Table { columns, is_open, sources, ..Table::default() });
+        let table = level.tables.len() - 1;
+        let mut items: Vec<Item> = left.into_iter().chain(right).collect();
+        for item in &mut items {
+            item.by_column = false;
+        }
+        items.push(Item { table, by_name: false, by_column: true, lateral_only: false, lateral_allowed: true });
+        Ok((table, items))
+    }
+
     /// What a merged column reads, by the side that it is taken from.
-    pub(super) fn merged_source(
+    fn merged_source(
         &self,
         sides: &Sides<'_>,
         columns: [Option<(usize, usize)>; 2],
@@ -177,5 +226,27 @@ impl Checker<'_> {
             return Err(self.scope.missing_column(Some(&table.name), name, place));
         }
         Ok(())
+    }
+}
+
+/// Takes a column of USING out of a side's columns.
+fn take(
+    columns: &mut Vec<(usize, usize, Column)>,
+    name: &str,
+    side: &str,
+    is_open: bool,
+) -> Checked<Option<(usize, usize, Column)>> {
+    let mut same = columns.iter().enumerate().filter(|(_, (_, _, column))| column.name == name).map(|(index, _)| index);
+    match (same.next(), same.next()) {
+        (Some(index), None) => Ok(Some(columns.remove(index))),
+        (Some(_), Some(_)) => {
+            let message = format!("common column name \"{name}\" appears more than once in {side} table");
+            Err(ErrorReport::new(SqlState::AMBIGUOUS_COLUMN, message))
+        }
+        (None, _) if is_open => Ok(None),
+        (None, _) => {
+            let message = format!("column \"{name}\" specified in USING clause does not exist in {side} table");
+            Err(ErrorReport::new(SqlState::UNDEFINED_COLUMN, message))
+        }
     }
 }

@@ -135,3 +135,44 @@ fn a_recursive_query_names_itself_once_where_it_may() {
         assert!(planned.is_ok(), "{allowed}: {:?}", planned.err().map(|error| error.0.message));
     }
 }
+
+#[test]
+fn sets_stand_where_postgresql_allows_them() {
+    says("SELECT 1 WHERE generate_series(1, 2) > 1", "0A000", "set-returning functions are not allowed in WHERE", 16);
+    says(
+        "SELECT CASE WHEN true THEN generate_series(1, 2) END",
+        "0A000",
+        "set-returning functions are not allowed in CASE",
+        28,
+    );
+    says("SELECT generate_series(1, 2) > 1 AND true", "42804", "argument of AND must not return a set", 8);
+    plan_with("SELECT generate_series(1, CASE WHEN true THEN 2 END)", &[]).unwrap();
+    plan_with("SELECT CASE WHEN true THEN (SELECT generate_series(1, 1)) END", &[]).unwrap();
+}
+
+#[test]
+fn the_alias_of_using_has_the_merged_columns_only() {
+    let joined = "FROM (VALUES (1)) AS x(k) JOIN (VALUES (1, 2)) AS y(k, w) USING (k) AS m";
+    says(&format!("SELECT m.w {joined}"), "42703", "column m.w does not exist", 8);
+    for columns in ["m", "m.k, m.*", "to_jsonb(m)", "(SELECT m.k)", "(m).k", "m IS NULL", "k, m.k"] {
+        plan_with(&format!("SELECT {columns} {joined} ORDER BY m.k"), &[]).unwrap();
+    }
+    let taken = "FROM (VALUES (1)) AS x(k) JOIN (VALUES (1)) AS y(k) USING (k) AS y";
+    says(&format!("SELECT 1 {taken}"), "42712", "table name \"y\" specified more than once", 0);
+}
+
+#[test]
+fn a_sample_has_one_argument() {
+    let message = "tablesample method system requires 1 argument, not 2";
+    says("SELECT 1 FROM t TABLESAMPLE SYSTEM (1, 2)", "2202H", message, 29);
+    let message = "TABLESAMPLE REPEATABLE parameter cannot be null";
+    says("SELECT 1 FROM t TABLESAMPLE SYSTEM (1) REPEATABLE (NULL)", "2202G", message, 0);
+}
+
+#[test]
+fn a_number_that_no_decimal_holds_is_a_float_beside_one() {
+    for value in ["1e300 < 2::float8", "2::float8 * -1e200", "coalesce(2::float8, 1e300)", "2::float8 IN (1, 1e300)"] {
+        plan_with(&format!("SELECT {value}"), &[]).unwrap();
+    }
+    assert_eq!(told("SELECT 1e300").0, "0A000");
+}

@@ -11,6 +11,7 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::walk;
 
 use super::forms::internal_name;
+use super::marks::marked_in;
 use super::system::has_column;
 
 /// The keys of DISTINCT ON, and those of the ORDER BY beside it.
@@ -51,6 +52,7 @@ fn query_of(expr: &Expr) -> Option<&Query> {
     match expr {
         Expr::Nested(inner) => query_of(inner),
         Expr::Subquery(query) => Some(query),
+        Expr::Function(function) => marked_in(function).and_then(query_of),
         _ => None,
     }
 }

@@ -3,11 +3,11 @@
 //! It names a cast by what is cast, and every subquery alike; of two expressions of one name it refuses the second, or
 //! takes it for the first. A mark is a call that gives its argument, with a constant that makes the name another one.
 
-use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use crate::functions::{FunctionKind, find};
 
-use super::forms::{has_query, internal, take, text};
+use super::forms::{has_query, internal, internal_name, take, text};
 use super::system::bare_name;
 
 /// Marks the arguments and the condition of an aggregate or a window call.
@@ -53,6 +53,18 @@ impl Marks {
 /// Marks an expression by a name.
 pub(super) fn marked(expr: Expr, name: &str) -> Expr {
     internal("as_written", vec![expr, text(name)])
+}
+
+/// What a mark is on, if the call is one.
+pub(super) fn marked_in(function: &Function) -> Option<&Expr> {
+    let name = function.name.to_string();
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)), _] if internal_name(&name) == Some("as_written") => {
+            Some(inner)
+        }
+        _ => None,
+    }
 }
 
 /// The type of a cast of what is no constant.
