@@ -91,6 +91,17 @@ impl Checker<'_> {
         }
     }
 
+    /// Ends the watch of a call in FROM: no other call in it may return a set.
+    pub(super) fn no_set_within(&mut self, call: usize) -> Checked<()> {
+        match self.forget().set.filter(|(first, _)| *first != call) {
+            Some((set, _)) => {
+                let message = "set-returning functions must appear at top level of FROM";
+                Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, set))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Ends a watch; what was seen counts for the call around it.
     pub(super) fn forget(&mut self) -> Watch {
         let watch = self.watches.pop().unwrap_or_default();

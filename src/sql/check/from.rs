@@ -359,17 +359,21 @@ impl Checker<'_> {
             within_group: Vec::new(),
         };
         let before = std::mem::replace(&mut self.scope.current().lateral_active, true);
+        self.watch();
         let typed = self.within(Clause::FromFunction, |checker| checker.call(&call))?;
         self.scope.current().lateral_active = before;
+        self.no_set_within(begin(name))?;
         self.rows_of(typed.data_type, alias, &last, with_ordinality)
     }
 
     fn unnest(&mut self, arrays: &[Expr], alias: Option<&TableAlias>, with_ordinality: bool) -> Checked<Vec<Item>> {
         let before = std::mem::replace(&mut self.scope.current().lateral_active, true);
+        self.watch();
         let typed = self.within(Clause::FromFunction, |checker| {
             arrays.iter().map(|array| checker.expression(array)).collect::<Checked<Vec<_>>>()
         })?;
         self.scope.current().lateral_active = before;
+        self.no_set_within(0)?;
         let element = |array: &Typed| array.data_type.element().unwrap_or(Type::ANY);
         if let [only] = typed.as_slice() {
             return self.rows_of(element(only), alias, "unnest", with_ordinality);

@@ -140,6 +140,7 @@ impl VisitorMut for Normaliser<'_> {
         distinct::order(query);
         forms::whole_limits(query);
         flow(windows::resolve(query))?;
+        sort_keys::hide_distinct(query);
         sort_keys::hide(query);
         flow(forms::fetch_to_limit(query))
     }

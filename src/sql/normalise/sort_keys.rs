@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value,
+    Distinct, Expr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value,
     ValueWithSpan, Visitor,
 };
 
@@ -33,25 +33,68 @@ pub(super) fn hide(query: &mut Query) {
         return;
     }
     for (index, key) in keys.iter_mut().enumerate() {
-        let stays = match bare(&key.expr) {
-            Expr::Identifier(ident) => outputs.contains(&folded(ident)),
-            Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
-            _ => false,
-        };
-        if !stays {
-            let alias = quoted(&format!("{HIDDEN}{index}"));
+        if !is_output(&key.expr, &outputs) {
+            let alias = hidden_name(index);
             let expr = std::mem::replace(&mut key.expr, Expr::Identifier(alias.clone()));
             select.projection.push(SelectItem::ExprWithAlias { expr, alias });
         }
     }
+    select_around(&mut query.body, &outputs, None);
+}
+
+/// The same for the keys of DISTINCT ON, where one of them or of the ORDER BY beside them has a query. What is written alike
+/// is one column.
+pub(super) fn hide_distinct(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(outputs) = outputs(select) else { return };
+    let Some(Distinct::On(on)) = &mut select.distinct else { return };
+    let mut keys: Vec<&mut Expr> = on.iter_mut().collect();
+    if let Some(OrderBy { kind: OrderByKind::Expressions(sorted), .. }) = &mut query.order_by {
+        keys.extend(sorted.iter_mut().map(|key| &mut key.expr));
+    }
+    if !keys.iter().any(|key| has_query(key)) {
+        return;
+    }
+    let mut hidden: Vec<Expr> = Vec::new();
+    for key in keys.into_iter().filter(|key| !is_output(key, &outputs)) {
+        let written = key.to_string();
+        let index = hidden.iter().position(|one| one.to_string() == written).unwrap_or(hidden.len());
+        let expr = std::mem::replace(key, Expr::Identifier(hidden_name(index)));
+        if index == hidden.len() {
+            hidden.push(expr);
+        }
+    }
+    let distinct = select.distinct.take();
+    let hidden = hidden.into_iter().enumerate();
+    let items = hidden.map(|(index, expr)| SelectItem::ExprWithAlias { expr, alias: hidden_name(index) });
+    select.projection.extend(items);
+    select_around(&mut query.body, &outputs, distinct);
+}
+
+fn hidden_name(index: usize) -> Ident {
+    quoted(&format!("{HIDDEN}{index}"))
+}
+
+/// Whether a key means an output column, by its name or by its position.
+fn is_output(key: &Expr, outputs: &[String]) -> bool {
+    match bare(key) {
+        Expr::Identifier(ident) => outputs.contains(&folded(ident)),
+        Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
+        _ => false,
+    }
+}
+
+/// Puts a SELECT of these columns around another one.
+fn select_around(body: &mut Box<SetExpr>, outputs: &[String], distinct: Option<Distinct>) {
     let shown = outputs.iter().map(|name| SelectItem::UnnamedExpr(Expr::Identifier(quoted(name)))).collect();
     let outer = select_from(shown, None);
-    let inner = std::mem::replace(&mut query.body, outer.body);
+    let inner = std::mem::replace(body, outer.body);
     let alias = TableAlias { explicit: true, name: quoted(HIDDEN), columns: Vec::new(), at: None };
     let subquery = Box::new(Query { body: inner, ..select_from(Vec::new(), None) });
     let relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
-    if let SetExpr::Select(outer) = query.body.as_mut() {
+    if let SetExpr::Select(outer) = body.as_mut() {
         outer.from = vec![sqlparser::ast::TableWithJoins { relation, joins: Vec::new() }];
+        outer.distinct = distinct;
     }
 }
 
