@@ -183,9 +183,12 @@ impl Checker<'_> {
     fn note_row(&mut self, level: usize, table: usize, place: usize) -> Checked<Typed> {
         self.note_alias(level, table, place)?;
         self.watch_column(level, place);
-        self.columns.insert(place, Found { level, table, column: None, data_type: Type::RECORD });
+        // An alias of USING is the columns that it stands for, also where these are grouped.
+        let is_alias = self.findings.merged.contains_key(&place);
+        let data_type = if is_alias { Type::ANY } else { Type::RECORD };
+        self.columns.insert(place, Found { level, table, column: None, data_type });
         self.qualifiers.insert(place, (level, table));
-        if !self.findings.merged.contains_key(&place) {
+        if !is_alias {
             self.findings.rows.insert(place);
         }
         Ok(Typed::new(Type::ANY, place))
