@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use super::domain::{Domain, join_null_safe, pick};
-use super::{Decorrelator, free, shared};
+use super::{Decorrelator, free, ordered, shared};
 
 impl Decorrelator {
     /// The plan for every row of the domain: its own columns as they were, then the domain's.
@@ -191,12 +191,17 @@ impl Decorrelator {
     fn push_whole_aggregate(
         &mut self,
         aggregate: &Aggregate,
-        input: LogicalPlan,
+        mut input: LogicalPlan,
         domain: &Domain,
     ) -> Result<LogicalPlan> {
         let bound = Bound::new(domain, &input);
-        let calls = bound.expressions(&aggregate.aggr_expr)?;
+        let mut calls = bound.expressions(&aggregate.aggr_expr)?;
         let inner_keys = bound.columns.clone();
+        if ordered::is_sorted(&aggregate.input) && ordered::depend_on_order(&calls) {
+            let place = self.fresh("place");
+            input = ordered::numbered(input, &place)?;
+            calls = calls.into_iter().map(|call| ordered::by_place(call, &place)).collect::<Result<_>>()?;
+        }
         let mark = self.fresh("present");
         let columns = input.schema().columns().into_iter().map(Expr::Column);
         let marked = columns.chain(std::iter::once(lit(true).alias(&mark))).collect();

@@ -7,6 +7,7 @@
 mod constants;
 mod distinct_on;
 mod infinite;
+mod keep_order;
 mod not_in;
 mod nullable;
 mod one_row;
@@ -55,6 +56,7 @@ use super::embedded::{EmbeddedScan, RunSnapshots};
 use super::{RunContext, StoreError};
 
 use constants::HideConstants;
+use keep_order::KeepOrder;
 pub use piece::piece_provider;
 use session::RunSession;
 use share::Shares;
@@ -134,8 +136,9 @@ impl LocalExecutor {
             Arc::new(ProjectionPushdown::new()),
             Arc::new(EnsureCooperative::new()),
         ]);
-        let hide_constants: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(HideConstants);
-        let all_rules = std::iter::once(&hide_constants).chain(state.physical_optimizers()).map(Arc::clone).collect();
+        let own_rules: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] =
+            [Arc::new(HideConstants), Arc::new(KeepOrder)];
+        let all_rules = own_rules.iter().chain(state.physical_optimizers()).map(Arc::clone).collect();
         let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
         let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);
         let steps: Arc<dyn ExtensionPlanner + Send + Sync> = Arc::new(StepPlanner);
