@@ -6,6 +6,7 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::places::begin;
 use super::queries::unexpected;
+use super::rows::row_values;
 use super::types::Type;
 use super::{Checked, Checker, Constant, Typed, at, error};
 
@@ -24,7 +25,12 @@ impl Checker<'_> {
                 Typed::new(Type::BOOL, place)
             }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
-                self.spelled(left, "=", right, &["IS"])?
+                let places = self.places;
+                match (row_values(left), row_values(right)) {
+                    (Some(a), Some(b)) if a.is_empty() && b.is_empty() => Typed::new(Type::BOOL, places.start(left)),
+                    (Some(a), Some(b)) => self.rows("=", &a, &b, || places.word_after(left, &["IS"]))?,
+                    _ => self.spelled(left, "=", right, &["IS"])?,
+                }
             }
             Expr::Like { any, expr, pattern, .. } | Expr::ILike { any, expr, pattern, .. }
                 if *any || all_items(pattern).is_some() =>
@@ -54,12 +60,8 @@ impl Checker<'_> {
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated)?,
             Expr::InSubquery { expr, subquery, .. } => {
                 let place = self.places.word_after(expr, &["IN", "NOT"]);
-                let left = match super::operators::bare(expr) {
-                    Expr::Tuple(row) => row.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?,
-                    single => vec![self.expression(single)?],
-                };
-                self.columns_of(&left, "=", subquery, place)?;
-                Typed::new(Type::BOOL, left.first().map_or(place, |first| first.place))
+                let row = row_values(expr).unwrap_or_else(|| vec![expr.as_ref()]);
+                self.row_and_query(&row, "=", subquery, place)?
             }
             Expr::AnyOp { left, compare_op, right, .. } | Expr::AllOp { left, compare_op, right } => {
                 self.quantified(left, compare_op, right)?

@@ -20,6 +20,7 @@ mod places;
 mod queries;
 mod recursion;
 mod resolve;
+mod rows;
 mod samples;
 mod scope;
 mod signatures;

@@ -6,6 +6,7 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::queries::unexpected;
 use super::resolve::{Resolution, resolve_operator};
+use super::rows::row_values;
 use super::signatures;
 use super::types::{Context, Type};
 use super::{Checked, Checker, Typed, at, error};
@@ -13,7 +14,7 @@ use super::{Checked, Checker, Typed, at, error};
 const COMPARISONS: [&str; 6] = ["=", "<>", "<", ">", "<=", ">="];
 
 /// A report gets the place of the operator unless it knows a better one.
-fn placed(report: ErrorReport, place: impl FnOnce() -> usize) -> ErrorReport {
+pub(super) fn placed(report: ErrorReport, place: impl FnOnce() -> usize) -> ErrorReport {
     if report.position.is_some() { report } else { at(report, place()) }
 }
 
@@ -41,11 +42,13 @@ impl Checker<'_> {
             // Comparisons do not chain.
             return Err(unexpected(symbol, places.operator(left, symbol)));
         }
-        if let (Expr::Tuple(a), Expr::Tuple(b)) = (bare(left), bare(right)) {
-            return self.rows(symbol, a, b, || places.operator(left, symbol));
-        }
-        if let (Expr::Tuple(row), Expr::Subquery(query)) = (bare(left), right) {
-            return self.row_and_query(row, query, places.operator(left, symbol));
+        if let Some(row) = row_values(left) {
+            if let Some(other) = row_values(right) {
+                return self.rows(symbol, &row, &other, || places.operator(left, symbol));
+            }
+            if let Expr::Subquery(query) = right {
+                return self.row_and_query(&row, symbol, query, places.operator(left, symbol));
+            }
         }
         let first = self.expression(left)?;
         let second = self.expression(right)?;
@@ -56,10 +59,10 @@ impl Checker<'_> {
 
     /// `(a, b) OVERLAPS (c, d)` is a call with four arguments.
     fn overlaps(&mut self, left: &Expr, right: &Expr) -> Checked<Typed> {
-        if let (Expr::Tuple(a), Expr::Tuple(b)) = (bare(left), bare(right))
+        if let (Some(a), Some(b)) = (row_values(left), row_values(right))
             && (a.len(), b.len()) == (2, 2)
         {
-            let typed = a.iter().chain(b).map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
+            let typed = a.iter().chain(&b).map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
             let place = self.places.operator(left, "OVERLAPS");
             self.resolve_call("pg_catalog.overlaps", "overlaps", &typed, false, place)?;
             return Ok(Typed::new(Type::BOOL, self.places.start(left)));
@@ -89,27 +92,6 @@ impl Checker<'_> {
             Resolution::None | Resolution::Indeterminate(_) => Err(no_operator(symbol, &types)),
             Resolution::Ambiguous => Err(ambiguous(symbol, &types)),
         }
-    }
-
-    /// A comparison of rows, column by column.
-    fn rows(&mut self, symbol: &str, a: &[Expr], b: &[Expr], place: impl Fn() -> usize) -> Checked<Typed> {
-        let a = a.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
-        let b = b.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
-        if a.len() != b.len() {
-            let message = "unequal number of entries in row expressions";
-            return Err(error(SqlState::SYNTAX_ERROR, message, place()));
-        }
-        for (left, right) in a.iter().zip(&b) {
-            self.operator(symbol, Some(left), right).map_err(|report| placed(report, &place))?;
-        }
-        Ok(Typed::new(Type::BOOL, a.first().map_or(0, |item| item.place)))
-    }
-
-    /// Rows against the rows of a query: as many columns, and each comparable.
-    fn row_and_query(&mut self, row: &[Expr], query: &Query, place: usize) -> Checked<Typed> {
-        let left = row.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
-        self.columns_of(&left, "=", query, place)?;
-        Ok(Typed::new(Type::BOOL, left.first().map_or(place, |item| item.place)))
     }
 
     /// `left op ANY (query)`, IN, and rows beside a query.
@@ -166,10 +148,10 @@ impl Checker<'_> {
         let symbol = if negated { "<>" } else { "=" };
         let places = self.places;
         let place = || places.word_after(operand, if negated { &["NOT"] } else { &["IN"] });
-        if let Expr::Tuple(row) = bare(operand) {
+        if let Some(row) = row_values(operand) {
             for item in list {
-                if let Expr::Tuple(item) = bare(item) {
-                    self.rows(symbol, row, item, place)?;
+                if let Some(item) = row_values(item) {
+                    self.rows(symbol, &row, &item, place)?;
                     continue;
                 }
                 let left = Typed::new(Type::RECORD, self.places.start(operand));
@@ -209,10 +191,8 @@ impl Checker<'_> {
     pub(super) fn quantified(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Checked<Typed> {
         let symbol = symbol(op);
         let place = self.places.operator(left, &symbol);
-        if let (Expr::Tuple(row), Some(query)) = (bare(left), subquery_of(right)) {
-            let row = row.iter().map(|item| self.expression(item)).collect::<Checked<Vec<_>>>()?;
-            self.columns_of(&row, &symbol, query, place)?;
-            return Ok(Typed::new(Type::BOOL, row.first().map_or(place, |first| first.place)));
+        if let (Some(row), Some(query)) = (row_values(left), subquery_of(right)) {
+            return self.row_and_query(&row, &symbol, query, place);
         }
         let first = self.expression(left)?;
         if let Some(query) = subquery_of(right) {

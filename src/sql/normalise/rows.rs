@@ -30,7 +30,7 @@ fn not(expr: Expr) -> Expr {
 
 fn joined(word: &BinaryOperator, parts: Vec<Expr>) -> Expr {
     let all = parts.into_iter().reduce(|left, right| binary(left, word.clone(), right));
-    nested(all.unwrap_or_else(|| boolean(true)))
+    nested(all.unwrap_or_else(|| boolean(*word == BinaryOperator::And)))
 }
 
 fn unequal() -> ErrorReport {
@@ -55,15 +55,16 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<Option<Expr>, ErrorReport> {
             None => Ok(None),
         },
         Expr::InSubquery { expr: operand, subquery, negated } => match values(operand) {
-            Some(row) => in_query(row, subquery, *negated).map(Some),
+            Some(row) if *negated => of_query(row, &BinaryOperator::NotEq, subquery, true).map(Some),
+            Some(row) => of_query(row, &BinaryOperator::Eq, subquery, false).map(Some),
             None => Ok(None),
         },
-        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => match (values(left), right.as_ref()) {
-            (Some(row), Expr::Subquery(query)) => in_query(row, query, false).map(Some),
+        Expr::AnyOp { left, compare_op, right, .. } => match (values(left), right.as_ref()) {
+            (Some(row), Expr::Subquery(query)) => of_query(row, compare_op, query, false).map(Some),
             _ => Ok(None),
         },
-        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => match (values(left), right.as_ref()) {
-            (Some(row), Expr::Subquery(query)) => in_query(row, query, true).map(Some),
+        Expr::AllOp { left, compare_op, right } => match (values(left), right.as_ref()) {
+            (Some(row), Expr::Subquery(query)) => of_query(row, compare_op, query, true).map(Some),
             _ => Ok(None),
         },
         _ => Ok(None),
@@ -196,19 +197,29 @@ fn exists(query: &Query, count: usize, condition: Expr) -> Result<Expr, ErrorRep
     Ok(Expr::Exists { subquery, negated: false })
 }
 
-/// True where a row of the subquery equals; NULL where none does and one might.
-fn in_query(row: &[Expr], query: &Query, negated: bool) -> Result<Expr, ErrorReport> {
+/// `row op ANY (SELECT …)` is true where a row of the subquery makes it so, and NULL where none does and one might. With
+/// ALL it is false where one makes it so.
+fn of_query(row: &[Expr], op: &BinaryOperator, query: &Query, is_all: bool) -> Result<Expr, ErrorReport> {
     let members: Vec<Expr> = (0..row.len()).map(member).collect();
-    let equal = compare(&members, &BinaryOperator::Eq, row)?;
-    let found = exists(query, row.len(), equal.clone())?;
-    let open = exists(query, row.len(), Expr::IsNull(Box::new(equal)))?;
+    let (verdict, decides) = match (op, is_all) {
+        (BinaryOperator::Eq, false) | (BinaryOperator::NotEq, true) => {
+            let equal = compare(&members, &BinaryOperator::Eq, row)?;
+            (equal.clone(), equal)
+        }
+        _ => {
+            let verdict = compare(row, op, &members)?;
+            (verdict.clone(), if is_all { not(verdict) } else { verdict })
+        }
+    };
+    let found = exists(query, row.len(), decides)?;
+    let open = exists(query, row.len(), Expr::IsNull(Box::new(verdict)))?;
     let when = |condition: Expr, result: Expr| CaseWhen { condition, result };
     Ok(Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
-        conditions: vec![when(found, boolean(!negated)), when(open, Expr::Value(Value::Null.into()))],
-        else_result: Some(Box::new(boolean(negated))),
+        conditions: vec![when(found, boolean(!is_all)), when(open, Expr::Value(Value::Null.into()))],
+        else_result: Some(Box::new(boolean(is_all))),
     })
 }
 
