@@ -34,7 +34,8 @@ fn interval(_types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<D
 }
 
 /// The nanoseconds of an interval as PostgreSQL compares them: a month has 30 days, a day 24 hours.
-pub(super) fn length(span: IntervalMonthDayNano) -> i128 {
+#[must_use]
+pub fn length(span: IntervalMonthDayNano) -> i128 {
     const DAY: i128 = 86_400_000_000_000;
     (i128::from(span.months) * 30 + i128::from(span.days)) * DAY + i128::from(span.nanoseconds)
 }

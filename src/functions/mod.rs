@@ -49,6 +49,7 @@ mod value_order;
 pub use aggregates::aggregate_argument_types;
 pub use bind::{bind, unread};
 pub use function::{type_name, unknown_function};
+pub use intervals::length as interval_length;
 pub use misc::check_window_arguments;
 pub use overload::{Settled, argument_types, is_open, settled};
 pub use registry::FunctionRegistry;

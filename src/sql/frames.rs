@@ -15,6 +15,9 @@ pub(super) enum Exclusion {
     Ties,
 }
 
+/// Stands for the least offset by which two keys of one type differ, in a frame by distance.
+pub(super) const NEXT: &str = "\u{2063}next";
+
 const MARK: char = '\u{2063}';
 
 const ALL: [(Exclusion, &str); 3] =

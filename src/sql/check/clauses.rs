@@ -48,9 +48,9 @@ impl Checker<'_> {
     }
 
     /// An expression by which rows of a window are ordered.
-    pub(super) fn sort_key(&mut self, expr: &Expr) -> Checked<()> {
+    pub(super) fn sort_key(&mut self, expr: &Expr) -> Checked<Type> {
         let typed = self.expression(expr)?;
-        if typed.data_type.is_comparable() { Ok(()) } else { Err(no_order(typed.data_type, typed.place)) }
+        if typed.data_type.is_comparable() { Ok(typed.data_type) } else { Err(no_order(typed.data_type, typed.place)) }
     }
 
     /// An expression by which rows are told apart.

@@ -18,6 +18,7 @@ mod merged;
 mod operators;
 mod places;
 mod queries;
+mod ranges;
 mod recursion;
 mod resolve;
 mod rows;

@@ -104,6 +104,12 @@ impl<'a> Places<'a> {
         self.after(end(left), |token| is_word(token, words))
     }
 
+    /// Whether a word stands right before a place.
+    pub(super) fn follows(&self, place: usize, word: &str) -> bool {
+        let before = self.index(place).checked_sub(1).and_then(|before| self.tokens.get(before));
+        before.is_some_and(|before| is_word(&before.token, &[word]))
+    }
+
     /// The first time that a word stands in the text.
     pub(super) fn first_word(&self, word: &str) -> usize {
         let found = self.tokens.iter().position(|token| is_word(&token.token, &[word]));

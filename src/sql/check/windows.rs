@@ -13,7 +13,7 @@ use crate::sql::words::folded;
 use super::places::of;
 use super::scope::Clause;
 use super::types::Type;
-use super::{Checked, Checker, error};
+use super::{Checked, Checker, Constant, Typed, error};
 
 impl Checker<'_> {
     /// A call with OVER whose arguments were watched. Its window is looked at when the SELECT is done.
@@ -74,8 +74,11 @@ impl Checker<'_> {
         if let Some(name) = &base {
             self.known_window(&folded(name), self.places.open_before(of(name)))?;
         }
+        // What the offsets of a frame by distance are added to, where it is known.
+        let mut first_key = None;
         for key in &spec.order_by {
-            self.within(Clause::WindowOrder, |checker| checker.sort_key(&key.expr))?;
+            let data_type = self.within(Clause::WindowOrder, |checker| checker.sort_key(&key.expr))?;
+            first_key.get_or_insert(data_type);
         }
         for key in &spec.partition_by {
             self.within(Clause::WindowPartition, |checker| checker.group_key(key))?;
@@ -87,7 +90,12 @@ impl Checker<'_> {
         self.frame_order(frame)?;
         for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
             if let Some(offset) = offset_of(bound) {
-                self.frame_offset(frame.units, offset, std::ptr::eq(bound, &raw const frame.start_bound))?;
+                match (frame.units, first_key) {
+                    (WindowFrameUnits::Range, key) => self.range_offset(offset, key.unwrap_or(Type::ANY))?,
+                    (WindowFrameUnits::Rows | WindowFrameUnits::Groups, _) => {
+                        self.frame_offset(frame.units, offset, std::ptr::eq(bound, &raw const frame.start_bound))?;
+                    }
+                }
             }
         }
         Ok(())
@@ -152,28 +160,39 @@ impl Checker<'_> {
         };
         // The parser takes a constant in quotes for an interval.
         let offset = match offset {
-            Expr::Interval(interval) if units != WindowFrameUnits::Range && interval.leading_field.is_none() => {
-                interval.value.as_ref()
-            }
+            Expr::Interval(interval) if interval.leading_field.is_none() => interval.value.as_ref(),
             other => other,
         };
+        let typed =
+            self.constant_offset(clause, word, offset, |checker, typed| checker.require(typed, Type::INT8, word))?;
+        if is_negative(offset) || is_negative_text(&typed) {
+            let which = if is_start { "starting" } else { "ending" };
+            let message = format!("frame {which} offset must not be negative");
+            self.later(ErrorReport::new(SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE, message));
+        }
+        Ok(())
+    }
+
+    /// The offset of a frame, which reads no column.
+    pub(super) fn constant_offset(
+        &mut self,
+        clause: Clause,
+        word: &str,
+        offset: &Expr,
+        fits: impl FnOnce(&mut Self, &Typed) -> Checked<()>,
+    ) -> Checked<Typed> {
         self.within(clause, |checker| {
             checker.watch();
             let typed = checker.expression(offset)?;
             let used = checker.forget().own_column();
-            if units != WindowFrameUnits::Range {
-                checker.require(&typed, Type::INT8, word)?;
+            fits(checker, &typed)?;
+            match used {
+                Some(place) => {
+                    let message = format!("argument of {word} must not contain variables");
+                    Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, place))
+                }
+                None => Ok(typed),
             }
-            if let Some(place) = used {
-                let message = format!("argument of {word} must not contain variables");
-                return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, place));
-            }
-            if is_negative(offset) {
-                let which = if is_start { "starting" } else { "ending" };
-                let message = format!("frame {which} offset must not be negative");
-                checker.later(ErrorReport::new(SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE, message));
-            }
-            Ok(())
         })
     }
 }
@@ -196,6 +215,11 @@ pub(super) fn is_negative(expr: &Expr) -> bool {
         ),
         _ => false,
     }
+}
+
+/// A whole number below zero, in quotes.
+fn is_negative_text(typed: &Typed) -> bool {
+    matches!(&typed.constant, Some(Constant::Text(text)) if text.trim().parse::<i64>().is_ok_and(|number| number < 0))
 }
 
 fn no_windows_in(clause: Clause) -> Option<&'static str> {

@@ -4,33 +4,52 @@
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, ObjectName, Value, ValueWithSpan, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowSpec, WindowType,
+    FunctionArguments, Ident, ObjectName, Value, WindowSpec, WindowType,
 };
 
 use crate::base::{ErrorReport, SqlState};
 use crate::sql::frames::Exclusion;
 
+use super::excluded_frames::{parts, parts_by_distance, without_distances};
 use super::forms::{binary, call, cast, nested, number};
 use super::system::bare_name;
 
 /// The call over a window whose frame leaves rows out.
 pub(super) fn without(function: &Function, spec: &WindowSpec, exclusion: Exclusion) -> Result<Expr, ErrorReport> {
     let name = bare_name(&function.name).unwrap_or_default();
-    let over = |spec: &WindowSpec| {
-        Expr::Function(Function { over: Some(WindowType::WindowSpec(spec.clone())), ..function.clone() })
-    };
     if reads_no_frame(&name) {
-        return Ok(over(spec));
+        return Ok(over(function, spec));
     }
-    match parts(spec, exclusion) {
-        Some(parts) => match parts.as_slice() {
-            [] => Ok(of_no_rows(&name, over(spec))),
-            [only] => Ok(over(only)),
-            several => together(&name, function, several).ok_or_else(|| refused(exclusion)),
-        },
-        None => Err(refused(exclusion)),
+    if let Some(peers) = without_distances(spec)
+        && let Some(key) = spec.order_by.first()
+    {
+        // Nothing is near to NULL: there a distance ends at the peers.
+        let is_null = Expr::IsNull(Box::new(nested(key.expr.clone())));
+        let parts = parts_by_distance(spec, exclusion).ok_or_else(|| refused(exclusion))?;
+        let near = of_parts(&name, function, spec, exclusion, &parts)?;
+        return Ok(case(is_null, without(function, &peers, exclusion)?, Some(near)));
     }
+    let parts = parts(spec, exclusion).ok_or_else(|| refused(exclusion))?;
+    of_parts(&name, function, spec, exclusion, &parts)
+}
+
+/// What a call says of frames that together are one.
+fn of_parts(
+    name: &str,
+    function: &Function,
+    spec: &WindowSpec,
+    exclusion: Exclusion,
+    parts: &[WindowSpec],
+) -> Result<Expr, ErrorReport> {
+    match parts {
+        [] => Ok(of_no_rows(name, over(function, spec))),
+        [only] => Ok(over(function, only)),
+        several => together(name, function, several).ok_or_else(|| refused(exclusion)),
+    }
+}
+
+fn over(function: &Function, spec: &WindowSpec) -> Expr {
+    Expr::Function(Function { over: Some(WindowType::WindowSpec(spec.clone())), ..function.clone() })
 }
 
 fn refused(exclusion: Exclusion) -> ErrorReport {
@@ -41,82 +60,6 @@ fn refused(exclusion: Exclusion) -> ErrorReport {
 
 fn reads_no_frame(name: &str) -> bool {
     matches!(name, "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead")
-}
-
-/// An end of a frame, in rows or groups from the current one.
-fn distance(bound: &WindowFrameBound) -> Option<i64> {
-    let count = |offset: &Expr| match offset {
-        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => digits.parse::<i64>().ok(),
-        _ => None,
-    };
-    match bound {
-        WindowFrameBound::CurrentRow => Some(0),
-        WindowFrameBound::Preceding(None) => Some(i64::MIN),
-        WindowFrameBound::Following(None) => Some(i64::MAX),
-        WindowFrameBound::Preceding(Some(offset)) => count(offset).map(|count| -count),
-        WindowFrameBound::Following(Some(offset)) => count(offset),
-    }
-}
-
-fn bound(distance: i64) -> WindowFrameBound {
-    let offset = || Some(Box::new(number(&distance.unsigned_abs().to_string())));
-    match distance {
-        i64::MIN => WindowFrameBound::Preceding(None),
-        i64::MAX => WindowFrameBound::Following(None),
-        0 => WindowFrameBound::CurrentRow,
-        before if before < 0 => WindowFrameBound::Preceding(offset()),
-        _ => WindowFrameBound::Following(offset()),
-    }
-}
-
-/// The windows whose frames together are what is left, in the order of their rows; `None` where there are none such.
-fn parts(spec: &WindowSpec, exclusion: Exclusion) -> Option<Vec<WindowSpec>> {
-    let frame = spec.window_frame.as_ref()?;
-    let start = distance(&frame.start_bound)?;
-    let end = frame.end_bound.as_ref().map_or(Some(0), distance)?;
-    let is_whole = start == i64::MIN && end == i64::MAX;
-    let by_rows = exclusion == Exclusion::CurrentRow && (frame.units == WindowFrameUnits::Rows || is_whole);
-    let has_offset = [start, end].iter().any(|end| ![i64::MIN, 0, i64::MAX].contains(end));
-    let by_groups = match frame.units {
-        WindowFrameUnits::Rows => is_whole,
-        WindowFrameUnits::Range => !has_offset,
-        WindowFrameUnits::Groups => true,
-    };
-    if !by_rows && !by_groups {
-        return None;
-    }
-    if start > 0 || end < 0 {
-        return Some(vec![spec.clone()]);
-    }
-    let units = if by_rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Groups };
-    let all_are_peers = spec.order_by.is_empty() && !by_rows;
-    let around =
-        |from: i64, to: i64, stands: bool| (stands && !all_are_peers).then(|| framed(spec.clone(), units, from, to));
-    let mut found: Vec<WindowSpec> = around(start, -1, start < 0).into_iter().collect();
-    if !by_rows {
-        found.extend(own_group(spec, exclusion));
-    }
-    found.extend(around(1, end, end > 0));
-    Some(found)
-}
-
-/// What stays of the current row and its peers.
-fn own_group(spec: &WindowSpec, exclusion: Exclusion) -> Vec<WindowSpec> {
-    let rows = |spec: WindowSpec, from, to| framed(spec, WindowFrameUnits::Rows, from, to);
-    match exclusion {
-        Exclusion::Group => Vec::new(),
-        Exclusion::Ties => vec![rows(spec.clone(), 0, 0)],
-        Exclusion::CurrentRow => {
-            let mut peers = spec.clone();
-            peers.partition_by.extend(spec.order_by.iter().map(|key| key.expr.clone()));
-            vec![rows(peers.clone(), i64::MIN, -1), rows(peers, 1, i64::MAX)]
-        }
-    }
-}
-
-fn framed(mut spec: WindowSpec, units: WindowFrameUnits, from: i64, to: i64) -> WindowSpec {
-    spec.window_frame = Some(WindowFrame { units, start_bound: bound(from), end_bound: Some(bound(to)) });
-    spec
 }
 
 fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
@@ -138,10 +81,7 @@ fn of_no_rows(name: &str, typed: Expr) -> Expr {
 
 /// What an aggregate says of several frames as one.
 fn together(name: &str, function: &Function, parts: &[WindowSpec]) -> Option<Expr> {
-    let of = |function: &Function| -> Vec<Expr> {
-        let over = |part: &WindowSpec| Some(WindowType::WindowSpec(part.clone()));
-        parts.iter().map(|part| Expr::Function(Function { over: over(part), ..function.clone() })).collect()
-    };
+    let of = |function: &Function| -> Vec<Expr> { parts.iter().map(|part| over(function, part)).collect() };
     let named = |name: &str| Function { name: ObjectName::from(vec![Ident::new(name)]), ..function.clone() };
     Some(match name {
         "count" => fold(of(function), |all, next| binary(all, BinaryOperator::Plus, next))?,
@@ -180,9 +120,6 @@ fn either(parts: Vec<Expr>, op: &BinaryOperator) -> Option<Expr> {
 
 /// Of the first frame that has rows.
 fn first_of<'a>(function: &Function, parts: impl DoubleEndedIterator<Item = &'a WindowSpec>) -> Option<Expr> {
-    let over = |function: &Function, part: &WindowSpec| {
-        Expr::Function(Function { over: Some(WindowType::WindowSpec(part.clone())), ..function.clone() })
-    };
     let Expr::Function(mut count) = call("count", Vec::new()) else { return None };
     if let FunctionArguments::List(list) = &mut count.args {
         list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];

@@ -9,6 +9,7 @@ mod array_constants;
 mod arrays;
 mod bare_queries;
 mod distinct;
+mod excluded_frames;
 mod exclusions;
 mod forms;
 mod grouping;
