@@ -14,8 +14,8 @@ pub enum TextType {
     Name,
     /// `"char"`, a single byte.
     QuotedChar,
-    /// `record`, which is text by the time that it is sent.
-    Record,
+    /// `unknown`, a constant in quotes that nothing gave a type to: a column of a `ROW`.
+    Unknown,
     /// `regtype`, a type by its name.
     Regtype,
     /// `jsonpath`
@@ -54,7 +54,7 @@ static ROWS: [Row; 7] = [
     row(TextType::Character, ("bpchar", "character"), (1042, 1014), -1, true),
     row(TextType::Name, ("name", "name"), (19, 1003), 64, true),
     row(TextType::QuotedChar, ("char", "\"char\""), (18, 1002), 1, true),
-    row(TextType::Record, ("record", "record"), (2249, 2287), -1, false),
+    row(TextType::Unknown, ("unknown", "unknown"), (705, 0), -2, false),
     row(TextType::Regtype, ("regtype", "regtype"), (2206, 2211), 4, false),
     row(TextType::Jsonpath, ("jsonpath", "jsonpath"), (4072, 4073), -1, false),
 ];
@@ -89,7 +89,7 @@ impl TextType {
         self.row().oid
     }
 
-    /// The OID of the arrays of the type.
+    /// The OID of the arrays of the type, 0 where there are none.
     #[must_use]
     pub fn array_oid(self) -> u32 {
         self.row().array_oid

@@ -2,7 +2,8 @@
 //!
 //! A SQL type has exactly one Arrow type, and the Arrow type alone tells the SQL type back; the planner may drop field
 //! metadata, so none is used. Where Arrow has no type of its own for a SQL type, one is chosen that nothing else needs:
-//! `jsonb` is `LargeBinary`, `json` is `LargeUtf8`, `oid` is `UInt32`, `uuid` is `FixedSizeBinary(16)`.
+//! `jsonb` is `LargeBinary`, `json` is `LargeUtf8`, `oid` is `UInt32`, `uuid` is `FixedSizeBinary(16)`. A
+//! record is a struct, whose names of columns the SQL type does not tell.
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,6 +67,8 @@ pub enum SqlType {
     Oid,
     /// An array of one of the others.
     Array(Box<SqlType>),
+    /// `record` with columns of these types.
+    Record(Vec<SqlType>),
 }
 
 /// The types that are no arrays and have an Arrow type of their own, under their names in `pg_type`.
@@ -120,13 +123,17 @@ impl SqlType {
             Self::Bytea => DataType::Binary,
             Self::Oid => DataType::UInt32,
             Self::Array(element) => DataType::List(Arc::new(Field::new_list_field(element.arrow(), true))),
+            Self::Record(columns) => {
+                let columns = columns.iter().enumerate();
+                DataType::Struct(columns.map(|(i, one)| Field::new(format!("f{}", i + 1), one.arrow(), true)).collect())
+            }
         }
     }
 
     /// The SQL type of an Arrow type, as the wire announces it.
     ///
     /// # Errors
-    /// [`UnmappedType`] for structs, maps, unions and the like.
+    /// [`UnmappedType`] for maps, unions and the like.
     pub fn from_arrow(data_type: &DataType) -> Result<Self, UnmappedType> {
         Ok(match data_type {
             DataType::Boolean => Self::Bool,
@@ -161,7 +168,11 @@ impl SqlType {
             },
             DataType::Dictionary(_, values) => Self::from_arrow(values)?,
             DataType::RunEndEncoded(_, values) => Self::from_arrow(values.data_type())?,
-            DataType::FixedSizeBinary(_) | DataType::Struct(_) | DataType::Map(_, _) | DataType::Union(_, _) => {
+            DataType::Struct(columns) => {
+                let types = columns.iter().map(|column| Self::from_arrow(column.data_type()));
+                Self::Record(types.collect::<Result<_, _>>()?)
+            }
+            DataType::FixedSizeBinary(_) | DataType::Map(_, _) | DataType::Union(_, _) => {
                 return Err(UnmappedType(data_type.clone()));
             }
         })
@@ -190,6 +201,7 @@ impl SqlType {
             Self::Numeric { .. } => 1700,
             Self::Uuid => 2950,
             Self::Jsonb => 3802,
+            Self::Record(_) => 2249,
             Self::Array(element) => match element.as_ref() {
                 Self::Json => 199,
                 Self::Bool => 1000,
@@ -210,6 +222,7 @@ impl SqlType {
                 Self::Numeric { .. } => 1231,
                 Self::Uuid => 2951,
                 Self::Jsonb => 3807,
+                Self::Record(_) => 2287,
                 // PostgreSQL's arrays of arrays have the same type as the array.
                 Self::Array(_) => element.oid(),
             },
@@ -254,8 +267,10 @@ impl SqlType {
     /// The name in `pg_type`; `None` for an array.
     #[must_use]
     pub fn pg_name(&self) -> Option<&'static str> {
-        if let Self::TextLike(kind) = self {
-            return Some(kind.pg_name());
+        match self {
+            Self::TextLike(kind) => return Some(kind.pg_name()),
+            Self::Record(_) => return Some("record"),
+            _ => {}
         }
         let is_same = |scalar: &Self| std::mem::discriminant(scalar) == std::mem::discriminant(self);
         SCALARS.iter().find(|(_, scalar)| is_same(scalar)).map(|(name, _)| *name)
@@ -285,6 +300,7 @@ impl SqlType {
             Self::Bytea => "bytea".into(),
             Self::Oid => "oid".into(),
             Self::Array(element) => format!("{}[]", element.name()),
+            Self::Record(_) => "record".into(),
         }
     }
 
@@ -298,7 +314,13 @@ impl SqlType {
             Self::Int8 | Self::Float8 | Self::Time | Self::Timestamp | Self::Timestamptz => 8,
             Self::Interval | Self::Uuid => 16,
             Self::TextLike(kind) => kind.wire_length(),
-            Self::Numeric { .. } | Self::Text | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) => -1,
+            Self::Numeric { .. }
+            | Self::Text
+            | Self::Json
+            | Self::Jsonb
+            | Self::Bytea
+            | Self::Array(_)
+            | Self::Record(_) => -1,
         }
     }
 
@@ -320,7 +342,9 @@ impl SqlType {
             Self::Float4 | Self::Float8 | Self::Numeric { .. } => CanvasType::Float64,
             Self::Date | Self::Timestamp | Self::Timestamptz => CanvasType::Datetime,
             Self::Text | Self::TextLike(_) | Self::Uuid => CanvasType::String,
-            Self::Time | Self::Interval | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) => CanvasType::Object,
+            Self::Time | Self::Interval | Self::Json | Self::Jsonb | Self::Bytea | Self::Array(_) | Self::Record(_) => {
+                CanvasType::Object
+            }
         }
     }
 
@@ -413,6 +437,16 @@ mod tests {
             let array = SqlType::Array(Box::new(scalar));
             assert_eq!(SqlType::from_arrow(&array.arrow()).unwrap(), array);
         }
+    }
+
+    #[test]
+    fn a_record_tells_the_types_of_its_columns() {
+        let record = SqlType::Record(vec![SqlType::Int4, SqlType::Array(Box::new(SqlType::Text))]);
+        let array = SqlType::Array(Box::new(record.clone()));
+        assert_eq!(SqlType::from_arrow(&record.arrow()).unwrap(), record);
+        assert_eq!(SqlType::from_arrow(&array.arrow()).unwrap(), array);
+        assert_eq!((record.oid(), array.oid()), (2249, 2287));
+        assert_eq!(array.name(), "record[]");
     }
 
     #[test]

@@ -15,13 +15,13 @@ use super::error::EmitError;
 pub(super) fn name(dialect: Dialect, arrow: &ArrowType) -> Result<DataType, EmitError> {
     let sql = SqlType::from_arrow(arrow).map_err(|unmapped| EmitError::unsupported(unmapped.to_string(), dialect))?;
     match dialect {
-        Dialect::PostgreSql | Dialect::Redis => Ok(postgresql(&sql)),
+        Dialect::PostgreSql | Dialect::Redis => postgresql(dialect, &sql),
         Dialect::ClickHouse => clickhouse(arrow, &sql),
     }
 }
 
-fn postgresql(sql: &SqlType) -> DataType {
-    match sql {
+fn postgresql(dialect: Dialect, sql: &SqlType) -> Result<DataType, EmitError> {
+    Ok(match sql {
         SqlType::Bool => DataType::Boolean,
         SqlType::Int2 => DataType::SmallInt(None),
         SqlType::Int4 => DataType::Integer(None),
@@ -44,9 +44,11 @@ fn postgresql(sql: &SqlType) -> DataType {
         SqlType::Bytea => DataType::Bytea,
         SqlType::Oid => DataType::Custom(ObjectName::from(vec![Ident::new("oid")]), Vec::new()),
         SqlType::Array(element) => {
-            DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(postgresql(element)), None))
+            DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(postgresql(dialect, element)?), None))
         }
-    }
+        // A record cannot be the target of a cast.
+        SqlType::Record(_) => return Err(EmitError::unsupported(format!("type {sql}"), dialect)),
+    })
 }
 
 fn clickhouse(arrow: &ArrowType, sql: &SqlType) -> Result<DataType, EmitError> {
@@ -68,9 +70,13 @@ fn clickhouse(arrow: &ArrowType, sql: &SqlType) -> Result<DataType, EmitError> {
         SqlType::Timestamp => digits("DateTime64", vec![fraction(arrow), "'UTC'".to_owned()]),
         SqlType::Timestamptz => digits("DateTime64", vec![fraction(arrow), "'UTC'".to_owned()]),
         SqlType::Uuid => plain("UUID"),
-        SqlType::Time | SqlType::Interval | SqlType::Json | SqlType::Jsonb | SqlType::Bytea | SqlType::Array(_) => {
-            Err(EmitError::unsupported(format!("type {sql}"), Dialect::ClickHouse))
-        }
+        SqlType::Time
+        | SqlType::Interval
+        | SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Bytea
+        | SqlType::Array(_)
+        | SqlType::Record(_) => Err(EmitError::unsupported(format!("type {sql}"), Dialect::ClickHouse)),
     }
 }
 

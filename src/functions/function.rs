@@ -115,7 +115,6 @@ pub(super) fn undefined_names(name: &str, types: &[String]) -> ErrorReport {
 #[must_use]
 pub fn type_name(data_type: &DataType) -> String {
     match SqlType::from_arrow(data_type) {
-        _ if matches!(data_type, DataType::Struct(_)) => "record".to_owned(),
         Ok(_) if data_type.is_null() => "unknown".to_owned(),
         Ok(SqlType::Numeric { .. }) => "numeric".to_owned(),
         Ok(SqlType::Array(element)) if matches!(*element, SqlType::Numeric { .. }) => "numeric[]".to_owned(),

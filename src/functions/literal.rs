@@ -52,6 +52,10 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         }
         SqlType::Bytea => bytea(text).map(|value| ScalarValue::Binary(Some(value))),
         SqlType::Array(element) => array(text, element, zone),
+        SqlType::Record(_) => {
+            let message = "input of anonymous composite types is not implemented";
+            Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+        }
     }
 }
 

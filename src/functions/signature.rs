@@ -133,6 +133,10 @@ fn common(before: Option<DataType>, now: &DataType) -> Option<DataType> {
         let is_wide = [&a, &b].iter().any(|one| matches!(one, DataType::Decimal256(_, _)));
         return Some(if is_wide { DataType::Decimal256(76, scale) } else { DataType::Decimal128(38, scale) });
     }
+    if [&before, now].iter().any(|one| matches!(one, DataType::Struct(_))) {
+        // How records meet is said in `sql::record_types`.
+        return None;
+    }
     let (a, b) = (SqlType::from_arrow(&before).ok()?, SqlType::from_arrow(now).ok()?);
     if casts(&a, &b) { Some(now.clone()) } else { casts(&b, &a).then_some(before) }
 }
@@ -276,6 +280,7 @@ fn category(parameter: &Parameter) -> char {
             SqlType::Interval => 'T',
             SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => 'U',
             SqlType::Array(_) => 'A',
+            SqlType::Record(_) => 'P',
         },
         Parameter::AnyArray | Parameter::AnyCompatibleArray => 'A',
         Parameter::Any | Parameter::AnyElement | Parameter::AnyCompatible | Parameter::Record => 'P',

@@ -108,6 +108,7 @@ impl<'a> Writer<'a> {
             .map_err(|error| ArrowError::NotYetImplemented(error.to_string()))?;
         let formatter = match sql_type {
             SqlType::Array(_) => None,
+            SqlType::Record(_) => return Err(ArrowError::NotYetImplemented("columns of type record".to_owned())),
             _ => Some(ArrayFormatter::try_new(column, &OPTIONS)?),
         };
         Ok(Self { column, sql_type, formatter })
@@ -141,7 +142,8 @@ impl<'a> Writer<'a> {
             | SqlType::Timestamp
             | SqlType::Timestamptz
             | SqlType::Interval
-            | SqlType::Array(_) => out.push_str(&json_text(&shown)),
+            | SqlType::Array(_)
+            | SqlType::Record(_) => out.push_str(&json_text(&shown)),
         }
         Ok(())
     }

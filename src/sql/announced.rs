@@ -13,6 +13,7 @@ use sqlparser::ast::{self, ArrayElemTypeDef, DataType, SelectItem, SetExpr};
 use crate::base::{SqlType, TextType};
 use crate::catalog::{RowsLeaf, TableLeaf};
 
+use super::type_of::type_of;
 use super::types::sql_type_of;
 
 /// The modifier of what has none.
@@ -22,7 +23,7 @@ const NONE: i32 = -1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
     /// What a text is besides `text`: one of [`TextType`], an array of one, or a `numeric` whose values have digits of
-    /// their own. `None` for `text` and for all that is no text.
+    /// their own; and a record, whose columns may be such texts. `None` for `text` and for all else.
     pub text_type: Option<SqlType>,
     /// `atttypmod`; -1 for none.
     pub type_modifier: i32,
@@ -59,14 +60,43 @@ impl Announced {
 pub(super) fn of(query: &ast::Query, plan: &LogicalPlan) -> Vec<Announced> {
     let count = plan.schema().fields().len();
     let written = written_casts(&query.body, count);
-    let is_record = |index: usize| matches!(plan.schema().field(index).data_type(), ArrowType::Struct(_));
     let one = |(index, cast): (usize, Option<&DataType>)| match cast {
-        _ if is_record(index) => Announced::text(TextType::Record, NONE),
+        _ if has_records(plan.schema().field(index).data_type()) => of_records(plan, index),
         Some(data_type) if is_told_by_name(data_type) => of_cast(data_type),
         Some(DataType::Text) => Announced::plain(NONE),
         Some(_) | None => origin(plan, index, None),
     };
     written.into_iter().enumerate().map(one).collect()
+}
+
+fn has_records(data_type: &ArrowType) -> bool {
+    match data_type {
+        ArrowType::Struct(_) => true,
+        ArrowType::List(item) => has_records(item.data_type()),
+        _ => false,
+    }
+}
+
+/// Records, or arrays of them, with the types of their columns.
+fn of_records(plan: &LogicalPlan, index: usize) -> Announced {
+    let kept = SqlType::from_arrow(plan.schema().field(index).data_type()).ok();
+    let text_type = match (origin(plan, index, None).text_type, kept) {
+        (Some(found), Some(kept)) => Some(refined(found, kept)),
+        (_, kept) => kept,
+    };
+    Announced { text_type, type_modifier: NONE }
+}
+
+/// The type that values are kept as, with what was found of the texts in it.
+fn refined(found: SqlType, kept: SqlType) -> SqlType {
+    match (found, kept) {
+        (SqlType::Record(found), SqlType::Record(kept)) if found.len() == kept.len() => {
+            SqlType::Record(found.into_iter().zip(kept).map(|(found, kept)| refined(found, kept)).collect())
+        }
+        (SqlType::Array(found), SqlType::Array(kept)) => SqlType::Array(Box::new(refined(*found, *kept))),
+        (found @ SqlType::TextLike(_), SqlType::Text) => found,
+        (_, kept) => kept,
+    }
 }
 
 /// The types of the columns that are written as casts. A star stands for columns that are no casts.
@@ -257,11 +287,32 @@ fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>
         }
         (Some(Expr::ScalarFunction(call)), _) => match call.func.name() {
             "coalesce" | "greatest" | "least" => of_branches(call.args.iter(), input, outer),
-            "nullif" | "as_column" => of_expr(call.args.first(), input, outer),
+            "nullif" | "as_column" | "record_as" => of_expr(call.args.first(), input, outer),
+            "row_value" => of_row(call, input, outer),
+            "make_array" => {
+                let element = of_branches(call.args.iter(), input, outer).text_type;
+                Announced { text_type: element.map(|element| SqlType::Array(Box::new(element))), type_modifier: NONE }
+            }
             _ => of_call(call),
         },
         (Some(_) | None, _) => Announced::plain(NONE),
     }
+}
+
+/// A record: the names and the values of its columns take turns.
+fn of_row(call: &ScalarFunction, input: &LogicalPlan, outer: Option<&LogicalPlan>) -> Announced {
+    let values = call.args.chunks_exact(2).map(|pair| &pair[1]);
+    let columns: Option<Vec<SqlType>> = values.map(|value| type_in_row(value, input, outer)).collect();
+    Announced { text_type: columns.map(SqlType::Record), type_modifier: NONE }
+}
+
+/// A constant that nothing gave a type to stays without one in a row.
+fn type_in_row(value: &Expr, input: &LogicalPlan, outer: Option<&LogicalPlan>) -> Option<SqlType> {
+    if matches!(value, Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _)) {
+        return Some(SqlType::TextLike(TextType::Unknown));
+    }
+    let kept = || SqlType::from_arrow(&type_of(value, input.schema()).ok()?).ok();
+    of_expr(Some(value), input, outer).text_type.or_else(kept)
 }
 
 /// What all say that one value may be taken from (`exprTypmod`).

@@ -471,10 +471,6 @@ impl Operators {
                 if *wanted == DataType::Utf8 {
                     return Ok(Expr::Literal(ScalarValue::Utf8(Some(text)), metadata));
                 }
-                if matches!(wanted, DataType::Struct(_)) {
-                    let message = "input of anonymous composite types is not implemented";
-                    return Err(wrap(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)));
-                }
                 let sql_type = SqlType::from_arrow(wanted).map_err(|error| DataFusionError::Plan(error.to_string()))?;
                 if let Some(moment) = literal::relative(&text, &sql_type) {
                     return self.told_by_clock(moment, &sql_type);

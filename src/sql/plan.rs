@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, Projection, lit};
 use datafusion::optimizer::Analyzer;
@@ -10,7 +9,7 @@ use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use sqlparser::ast;
 
 use crate::base::limits::LimitSet;
-use crate::base::{ErrorReport, SqlState, SqlType, TextType, UserFacing};
+use crate::base::{ErrorReport, SqlState, SqlType, UserFacing};
 use crate::catalog::TenantView;
 use crate::catalog::system::SessionSettings;
 use crate::functions::FunctionRegistry;
@@ -120,16 +119,13 @@ pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQue
     Ok(PlannedQuery { plan, output_names, announced, parameter_types, needs_values: false })
 }
 
-/// A `character(n)` is kept without the blanks at its end, and shown with them; a record is shown as text, and so is an
-/// array of records.
+/// A `character(n)` is kept without the blanks at its end, and shown with them.
 fn as_shown(
     plan: LogicalPlan,
     announced: &[Announced],
     provider: &Provider<'_>,
 ) -> Result<LogicalPlan, DataFusionError> {
-    let is_kept = |column: &Announced| column.padded_length().is_none() && !column.is(TextType::Record);
-    let has_records = plan.schema().fields().iter().any(|field| is_array_of_records(field.data_type()));
-    if announced.iter().all(is_kept) && !has_records {
+    if announced.iter().all(|column| column.padded_length().is_none()) {
         return Ok(plan);
     }
     let columns = plan.schema().iter().zip(announced).map(|((qualifier, field), announced)| {
@@ -139,19 +135,11 @@ fn as_shown(
                 let padded = provider.operators().call("padded", vec![column, lit(length)])?;
                 Ok(padded.alias_qualified(qualifier.cloned(), field.name()))
             }
-            None if announced.is(TextType::Record) || is_array_of_records(field.data_type()) => {
-                let text = provider.operators().text_cast(column, field.data_type())?;
-                Ok(text.alias_qualified(qualifier.cloned(), field.name()))
-            }
             None => Ok(column),
         }
     });
     let columns = columns.collect::<Result<Vec<_>, DataFusionError>>()?;
     Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?))
-}
-
-fn is_array_of_records(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)))
 }
 
 /// What can be told of a query that must wait for its parameters: their types, text where the client declared none.
@@ -198,12 +186,9 @@ fn coerce(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     Analyzer::new().rules.iter().try_fold(plan, |plan, rule| rule.analyze(plan, options()))
 }
 
-/// Every column must have a type that the wire can announce. A record is announced as one, an array of records as text.
+/// Every column must have a type that the wire can announce.
 fn check_columns(plan: &LogicalPlan) -> Result<(), SqlError> {
     for field in plan.schema().fields() {
-        if matches!(field.data_type(), DataType::Struct(_)) || is_array_of_records(field.data_type()) {
-            continue;
-        }
         SqlType::from_arrow(field.data_type()).map_err(|error| {
             ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("column \"{}\": {error}", field.name()))
         })?;

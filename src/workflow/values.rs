@@ -40,7 +40,12 @@ pub(super) fn read(sql_type: &SqlType, values: &[&Value], now: DateTime<Utc>) ->
         SqlType::Numeric { precision, scale } => numerics(sql_type, *precision, *scale, values),
         SqlType::Date => dates(sql_type, values, now),
         SqlType::Timestamp | SqlType::Timestamptz => moments(sql_type, values, now),
-        SqlType::Json | SqlType::Jsonb | SqlType::Bytea | SqlType::Interval | SqlType::Array(_) => Err(Mismatch {
+        SqlType::Json
+        | SqlType::Jsonb
+        | SqlType::Bytea
+        | SqlType::Interval
+        | SqlType::Array(_)
+        | SqlType::Record(_) => Err(Mismatch {
             expected: "a column of numbers, text, truth values or times".to_owned(),
             actual: sql_type.name(),
         }),
@@ -87,7 +92,8 @@ fn wanted(sql_type: &SqlType) -> String {
         | SqlType::Jsonb
         | SqlType::Bytea
         | SqlType::Oid
-        | SqlType::Array(_) => sql_type.name(),
+        | SqlType::Array(_)
+        | SqlType::Record(_) => sql_type.name(),
     }
 }
 
@@ -116,7 +122,8 @@ fn scalar(sql_type: &SqlType, value: &Value) -> Option<ScalarValue> {
         | SqlType::Json
         | SqlType::Jsonb
         | SqlType::Bytea
-        | SqlType::Array(_) => None,
+        | SqlType::Array(_)
+        | SqlType::Record(_) => None,
     }
 }
 

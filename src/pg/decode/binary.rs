@@ -21,6 +21,7 @@ pub fn read(value: &[u8], sql_type: &SqlType) -> Result<ScalarValue, ErrorReport
         SqlType::Json => Ok(ScalarValue::LargeUtf8(Some(text::json(&text(value)?, sql_type)?.to_owned()))),
         SqlType::Jsonb => jsonb(value),
         SqlType::Bytea => Ok(ScalarValue::Binary(Some(value.to_vec()))),
+        SqlType::Record(_) => Err(super::record()),
         SqlType::Bool
         | SqlType::Int2
         | SqlType::Int4
@@ -83,6 +84,7 @@ fn fields(body: &mut Body, sql_type: &SqlType) -> Result<ScalarValue, ErrorRepor
         SqlType::Interval => ScalarValue::IntervalMonthDayNano(Some(interval(body)?)),
         SqlType::Uuid => ScalarValue::FixedSizeBinary(16, Some(body.bytes(16)?.to_vec())),
         SqlType::Array(element) => array::from_binary(body, element)?,
+        SqlType::Record(_) => return Err(super::record()),
         SqlType::Text | SqlType::TextLike(_) | SqlType::Json | SqlType::Jsonb | SqlType::Bytea => {
             return Err(incorrect());
         }

@@ -52,6 +52,12 @@ fn invalid(sql_type: &SqlType, text: &str) -> ErrorReport {
     )
 }
 
+/// A record as a client sends it: its columns have no types that are known before.
+fn record() -> ErrorReport {
+    let message = "input of anonymous composite types is not implemented";
+    ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+}
+
 /// A value that cannot be kept.
 fn unsupported(what: &str) -> ErrorReport {
     ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{what} is not supported"))

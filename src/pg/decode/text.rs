@@ -33,6 +33,7 @@ pub fn read(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Err
         SqlType::Jsonb => ScalarValue::LargeBinary(Some(json(text, sql_type)?.as_bytes().to_vec())),
         SqlType::Bytea => ScalarValue::Binary(Some(bytea(text)?)),
         SqlType::Array(element) => array::from_text(text, element, zone)?,
+        SqlType::Record(_) => return Err(super::record()),
     })
 }
 

@@ -7,10 +7,10 @@ use datafusion::arrow::datatypes::{
     Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
 
-use crate::base::{ErrorReport, Infinity, SqlState, SqlType, TextType};
+use crate::base::{ErrorReport, Infinity, SqlType, TextType};
 use crate::engine::type_oid;
 
-use super::{ValueWriter, array, datetime, number, text};
+use super::{ValueWriter, array, datetime, number, record, text};
 
 /// Days from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
 pub const EPOCH_DAYS: i32 = 10_957;
@@ -81,6 +81,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
             })
         }
         SqlType::Array(_) => array::binary(array, sql_type)?,
+        SqlType::Record(columns) => record::binary(array, columns)?,
     })
 }
 
@@ -92,18 +93,12 @@ fn since_2000(days: i32) -> i32 {
 /// The types that are texts in this process, where they are none on the wire.
 fn text_like(array: &ArrayRef, kind: TextType) -> Result<ValueWriter, ErrorReport> {
     match kind {
-        TextType::Varchar | TextType::Character | TextType::Name => {
+        TextType::Varchar | TextType::Character | TextType::Name | TextType::Unknown => {
             text::bytes(array, |value, out| out.put_slice(value))
         }
         TextType::QuotedChar => text::bytes(array, |value, out| out.put_u8(single_byte(value))),
         TextType::Regtype => text::bytes(array, |name, out| out.put_u32(regtype(name))),
         TextType::Jsonpath => versioned(array),
-        // Its fields would come one by one, and their types are not known any more.
-        TextType::Record => {
-            let message = "no binary output function available for type record";
-            Err(ErrorReport::new(SqlState::UNDEFINED_FUNCTION, message)
-                .with_hint("Cast it to text, use row_to_json, or name the columns."))
-        }
     }
 }
 

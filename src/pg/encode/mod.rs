@@ -10,6 +10,7 @@ mod copy;
 mod datetime;
 mod normal;
 mod number;
+mod record;
 mod text;
 
 pub(in crate::pg) use binary::{EPOCH_DAYS, EPOCH_US, JSONB_VERSION};

@@ -15,7 +15,8 @@ use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use super::text;
 
 /// The array with the type that writers of this SQL type expect: that of the type map, or for texts and bytes any of
-/// their layouts, or for `numeric` any digits, also as text.
+/// their layouts, or for `numeric` any digits, also as text; a
+/// record as it is.
 pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, ErrorReport> {
     if let DataType::Dictionary(_, values) = array.data_type() {
         return normalise(&cast(array, values)?, sql_type);
@@ -36,6 +37,8 @@ pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, Error
             Ok(Arc::clone(array))
         }
         SqlType::Array(_) => as_list(array, sql_type),
+        SqlType::Record(_) if matches!(array.data_type(), DataType::Struct(_)) => Ok(Arc::clone(array)),
+        SqlType::Record(_) => Err(text::unexpected(array.data_type())),
         SqlType::Bool
         | SqlType::Int2
         | SqlType::Int4

@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{
 
 use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
 
-use super::{ValueWriter, array, datetime, number};
+use super::{ValueWriter, array, datetime, number, record};
 
 /// The writer for an array in its normal form.
 pub fn writer(array: &ArrayRef, sql_type: &SqlType, zone: Tz) -> Result<ValueWriter, ErrorReport> {
@@ -85,6 +85,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType, zone: Tz) -> Result<ValueWri
             })
         }
         SqlType::Array(_) => array::text(array, sql_type, zone)?,
+        SqlType::Record(columns) => record::text(array, columns, zone)?,
     })
 }
 

@@ -66,14 +66,15 @@ fn digits(sql_type: &SqlType) -> Option<(u8, u8)> {
         | SqlType::Json
         | SqlType::Jsonb
         | SqlType::Bytea
-        | SqlType::Array(_) => None,
+        | SqlType::Array(_)
+        | SqlType::Record(_) => None,
     }
 }
 
 /// Whether every store compares and orders values of the type as PostgreSQL does.
 pub(super) fn is_comparable(sql_type: &SqlType) -> bool {
     match sql_type {
-        SqlType::Json | SqlType::Jsonb | SqlType::Interval | SqlType::Array(_) => false,
+        SqlType::Json | SqlType::Jsonb | SqlType::Interval | SqlType::Array(_) | SqlType::Record(_) => false,
         SqlType::Bool
         | SqlType::Int2
         | SqlType::Int4
