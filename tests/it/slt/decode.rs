@@ -14,6 +14,9 @@ pub fn agrees(type_: &Type, binary: Option<&[u8]>, text: Option<&str>) -> Result
     if let Kind::Array(element) = type_.kind() {
         return array_agrees(element, binary, text);
     }
+    if *type_ == Type::RECORD {
+        return record_agrees(binary, text);
+    }
     if let Some(infinite) = infinity(type_, text) {
         return if binary == infinite { Ok(()) } else { Err(format!("{binary:02x?} is not {text} of type {type_}")) };
     }
@@ -284,6 +287,67 @@ fn array_texts(text: &str) -> Vec<Option<String>> {
         }
     }
     found
+}
+
+fn record_agrees(binary: &[u8], text: &str) -> Result<(), String> {
+    let columns = record_columns(binary).ok_or_else(|| format!("{binary:02x?} is no record"))?;
+    let mut texts = record_texts(text).ok_or_else(|| format!("{text} is no record"))?;
+    if columns.is_empty() && text == "()" {
+        texts.clear();
+    }
+    if columns.len() != texts.len() {
+        return Err(format!("{} columns, but {text} in text", columns.len()));
+    }
+    columns.iter().zip(&texts).try_for_each(|((type_, value), text)| agrees(type_, value.as_deref(), text.as_deref()))
+}
+
+/// The columns of a record with their types.
+fn record_columns(binary: &[u8]) -> Option<Vec<(Type, Option<Vec<u8>>)>> {
+    let number = |at: usize| Some(i32::from_be_bytes(binary.get(at..at + 4)?.try_into().ok()?));
+    let (mut columns, mut at) = (Vec::new(), 4);
+    for _ in 0..number(0)? {
+        let type_ = Type::from_oid(number(at)?.cast_unsigned())?;
+        let length = usize::try_from(number(at + 4)?).ok();
+        at += 8;
+        let value = match length {
+            Some(length) => Some(binary.get(at..at + length)?.to_vec()),
+            None => None,
+        };
+        at += length.unwrap_or_default();
+        columns.push((type_, value));
+    }
+    (at == binary.len()).then_some(columns)
+}
+
+/// The columns of `(1,"a ""b""",)`: nothing is NULL, and quotes around nothing are an empty text.
+fn record_texts(text: &str) -> Option<Vec<Option<String>>> {
+    let mut letters = text.strip_prefix('(')?.strip_suffix(')')?.chars().peekable();
+    let (mut found, mut current, mut inside) = (Vec::new(), None::<String>, false);
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if inside && letters.next_if_eq(&'"').is_some() => current.get_or_insert_default().push('"'),
+            '"' => {
+                inside = !inside;
+                current.get_or_insert_default();
+            }
+            '\\' => current.get_or_insert_default().extend(letters.next()),
+            ',' if !inside => found.push(current.take()),
+            other => current.get_or_insert_default().push(other),
+        }
+    }
+    found.push(current);
+    Some(found)
+}
+
+#[test]
+fn records_read_as_postgresql_writes_them() {
+    let text = |text: &str| Some(text.to_owned());
+    let texts = record_texts(r#"(1,"a ""b""",,"","(1,\\)")"#).unwrap();
+    assert_eq!(texts, [text("1"), text(r#"a "b""#), None, text(""), text(r"(1,\)")]);
+    let bytes = [0, 0, 0, 2, 0, 0, 0, 23, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 25, 255, 255, 255, 255];
+    assert!(record_agrees(&bytes, "(7,)").is_ok());
+    assert!(record_agrees(&bytes, "(8,)").is_err());
+    assert!(record_agrees(&bytes, r#"(7,"")"#).is_err());
 }
 
 #[test]
