@@ -7,7 +7,8 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Projection, SortExpr, SubqueryAlias, Window, lit,
+    Aggregate, BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Operator, Projection, SortExpr,
+    SubqueryAlias, Window, lit,
 };
 use datafusion::logical_expr::{Sort, Subquery};
 
@@ -15,7 +16,7 @@ use super::domain::{Domain, join_null_safe, pick};
 use super::free::{self, subquery_of};
 use super::push::conditions_as_filter;
 use super::single_value::single_value;
-use super::{Decorrelator, quantified, shared, simple};
+use super::{Decorrelator, nullability, quantified, shared, simple};
 
 /// `NOT x IN (subquery)` as `x NOT IN (subquery)`, which is what the engine makes of it later.
 fn negated_within(part: Expr) -> Expr {
@@ -29,7 +30,8 @@ fn negated_within(part: Expr) -> Expr {
 }
 
 impl Decorrelator {
-    /// Takes the subqueries of this node out, where the engine does not do it itself.
+    /// Takes the subqueries of this node out, where the engine does not do it itself. The node's columns are told anew: what
+    /// is joined to the rows below may be NULL where a subquery's column was not.
     pub(super) fn lower(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
         match plan {
             LogicalPlan::Projection(projection) => self.lower_projection(projection),
@@ -37,9 +39,9 @@ impl Decorrelator {
             LogicalPlan::Aggregate(aggregate) => self.lower_aggregate(aggregate),
             LogicalPlan::Window(window) => self.lower_window(window),
             LogicalPlan::Sort(sort) => self.lower_sort(sort),
-            LogicalPlan::Join(join) => self.lower_join(join),
+            LogicalPlan::Join(join) => self.lower_join(join)?.recompute_schema(),
+            LogicalPlan::Union(union) => nullability::of_union(union),
             LogicalPlan::Repartition(_)
-            | LogicalPlan::Union(_)
             | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
             | LogicalPlan::Subquery(_)
@@ -56,7 +58,7 @@ impl Decorrelator {
             | LogicalPlan::Copy(_)
             | LogicalPlan::DescribeTable(_)
             | LogicalPlan::Unnest(_)
-            | LogicalPlan::RecursiveQuery(_) => Ok(plan),
+            | LogicalPlan::RecursiveQuery(_) => plan.recompute_schema(),
         }
     }
 
@@ -69,7 +71,7 @@ impl Decorrelator {
     fn lower_filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
         let width = filter.input.schema().fields().len();
         let mut outer = Attached::new(&filter.input);
-        let predicate = self.attach(filter.predicate, &mut outer, Place::Filter)?;
+        let predicate = self.attach_condition(filter.predicate, &mut outer, Place::Filter)?;
         let joined = outer.is_joined();
         let plan = LogicalPlan::Filter(Filter::try_new(predicate, outer.into_plan())?);
         if joined { pick(plan, (0..width).map(|index| (index, None))) } else { Ok(plan) }
@@ -138,6 +140,21 @@ impl Decorrelator {
         let filter = conditions_as_filter(&join);
         let plan = join_null_safe(join.left.as_ref().clone(), right, pairs, filter, join.join_type)?;
         pick(plan, (0..width).map(|index| (index, None)))
+    }
+
+    /// A condition of a filter. Among the sides of AND and OR a NULL is as good as false; anywhere else it is not.
+    #[recursive::recursive]
+    fn attach_condition(&mut self, condition: Expr, outer: &mut Attached, place: Place) -> Result<Expr> {
+        match negated_within(condition) {
+            Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
+                let place = if op == Operator::Or { Place::Alternative } else { place };
+                let left = self.attach_condition(*left, outer, place)?;
+                let right = self.attach_condition(*right, outer, place)?;
+                Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+            }
+            whole if subquery_of(&whole).is_some() && !reads_subquery(&whole) => self.attach(whole, outer, place),
+            other => self.attach(other, outer, Place::Condition),
+        }
     }
 
     fn attach_all(
@@ -243,8 +260,12 @@ impl Decorrelator {
 /// Where an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A condition of a filter: the engine turns some subqueries there into semi-joins.
+    /// A condition of a filter, or one that it is joined with by AND: the engine turns some subqueries there into semi-joins.
     Filter,
+    /// A side of an OR in a filter: the engine gives a mark for some subqueries there, which is false where one is NULL.
+    Alternative,
+    /// A part of a condition of a filter: the same, but false is another value than NULL there.
+    Condition,
     /// A column of a projection: the engine turns some scalar subqueries there into joins.
     Output,
     /// Any other value of a row, such as an argument of an aggregate.
@@ -279,6 +300,15 @@ impl Attached {
 
     fn into_plan(self) -> Arc<LogicalPlan> {
         self.joined.map_or(self.rows, shared)
+    }
+}
+
+/// Whether the value that is looked for in a subquery has subqueries itself.
+fn reads_subquery(expression: &Expr) -> bool {
+    match expression {
+        Expr::InSubquery(within) => contains_subquery(&within.expr),
+        Expr::SetComparison(comparison) => contains_subquery(&comparison.expr),
+        _ => false,
     }
 }
 

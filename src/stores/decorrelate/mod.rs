@@ -12,6 +12,7 @@
 mod domain;
 mod free;
 mod lower;
+mod nullability;
 mod ordered;
 mod push;
 mod quantified;

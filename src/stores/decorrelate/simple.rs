@@ -2,7 +2,7 @@
 
 use datafusion::common::Result;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::free::{self, subquery_of};
 use super::lower::Place;
@@ -20,17 +20,35 @@ pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place
     let free = free::columns(&subquery.subquery)?;
     let bound_here = free.iter().all(|column| rows.schema().has_column(column));
     let is_scalar = matches!(expression, Expr::ScalarSubquery(_));
+    let is_in_filter = matches!(place, Place::Filter | Place::Alternative | Place::Condition);
     if free.is_empty() {
-        return Ok(is_scalar || place == Place::Filter);
+        return Ok(is_scalar || (is_in_filter && !needs_unknown(expression, rows, place, false)?));
     }
     if !bound_here {
         // Bound further out: here it becomes a plain part of the plan, in which the outer one finds it.
         return Ok(false);
     }
     if is_scalar {
-        return Ok(matches!(place, Place::Filter | Place::Output) && is_plain_aggregate(&subquery.subquery)?);
+        return Ok((is_in_filter || place == Place::Output) && is_plain_aggregate(&subquery.subquery)?);
     }
-    Ok(place == Place::Filter && is_filtered(&subquery.subquery, false)?)
+    Ok(is_in_filter && !needs_unknown(expression, rows, place, true)? && is_filtered(&subquery.subquery, false)?)
+}
+
+/// Whether it matters that `x IN (subquery)` is NULL where the engine takes it for false, or for true.
+///
+/// Its join for a whole condition `x NOT IN (subquery)` looks for a NULL among all rows of the subquery, so also among those
+/// that belong to other outer rows; and it refuses a second equality. Its mark, for a part of a condition, is never NULL.
+fn needs_unknown(expression: &Expr, rows: &LogicalPlan, place: Place, is_correlated: bool) -> Result<bool> {
+    let Expr::InSubquery(within) = expression else { return Ok(false) };
+    let is_whole = place == Place::Filter;
+    if !within.negated && matches!(place, Place::Filter | Place::Alternative) {
+        return Ok(false);
+    }
+    if is_whole {
+        return Ok(is_correlated);
+    }
+    let found = within.subquery.subquery.schema().fields().first();
+    Ok(found.is_none_or(|field| field.is_nullable()) || within.expr.nullable(rows.schema())?)
 }
 
 /// `x NOT IN (subquery)` where `x` is no column: the engine's join keeps the rows in which such an `x` is NULL.

@@ -155,6 +155,31 @@ async fn exists_and_in_as_values() {
 }
 
 #[tokio::test]
+async fn a_null_matters_only_among_the_rows_of_the_same_outer_row() {
+    check("select id from t where v not in (select w * 10 + 1 from u where u.id <= t.id)", &["1", "2", "4"]).await;
+    check("select id from t where v not in (select w from u where u.id > 100)", &["1", "2", "3", "4", "5"]).await;
+    check("select id from t where v not in (select w from u where u.g = t.g and u.id = t.id)", &["1", "2", "4", "5"])
+        .await;
+    check("select id from t where v not in (select w from u)", &[]).await;
+}
+
+#[tokio::test]
+async fn a_null_within_a_condition_is_not_false() {
+    check("select id from t where id = 1 or v not in (select w from u)", &["1"]).await;
+    check("select id from t where (v in (select w from u)) is null", &["1", "2", "3", "4", "5"]).await;
+    check("select id from t where not (v in (select w from u) and id > 0)", &[]).await;
+    check("select id from t where id = 1 or id in (select w from u)", &["1", "2", "3", "4"]).await;
+    check("select id from t where id = 1 or not (v in (select w from u where u.id < 5))", &["1", "2", "4", "5"]).await;
+}
+
+#[tokio::test]
+async fn what_a_subquery_does_not_find_is_null_further_up() {
+    let subquery = "select id, (select x.id from (select 2 as id) x where x.id > t.id) as v from t";
+    check(&format!("select id from ({subquery}) s where v is null"), &["2", "3", "4", "5"]).await;
+    check(&format!("select id from ({subquery} union all select 0, 7) s where v is null"), &["2", "3", "4", "5"]).await;
+}
+
+#[tokio::test]
 async fn lateral_joins() {
     check(
         "select t.id, x.w from t, lateral (select w from u where u.g = t.g order by w desc limit 1) x",

@@ -168,6 +168,7 @@ impl LocalExecutor {
             .optimizer()
             .optimize(with_rows, self.state.as_ref(), |_, _| {})
             .and_then(window_keys::plain)
+            .and_then(steps::nullable)
             .map_err(|error| failed(&error))?;
         let schema = Arc::clone(plan.schema().inner());
         let simple = is_simple(&plan).map_err(|error| failed(&error))?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::common::{Result, TableReference};
+use datafusion::common::{DFSchema, Result, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, RecursiveQuery, TableScan};
 
@@ -35,6 +35,23 @@ pub(super) fn share(plan: LogicalPlan) -> Result<LogicalPlan> {
         other => Ok(Transformed::no(other)),
     })
     .map(|shared| shared.data)
+}
+
+/// The optimised plan, in which every column of a recursion may be NULL. The engine wants its terms to be as sure of that as
+/// they were in the logical plan, and a subquery that has become a join is not.
+pub(super) fn nullable(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::RecursiveQuery(query) => {
+            let fields = query
+                .schema
+                .iter()
+                .map(|(qualifier, field)| (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(true))));
+            let schema = Arc::new(DFSchema::new_with_metadata(fields.collect(), query.schema.metadata().clone())?);
+            Ok(Transformed::yes(LogicalPlan::RecursiveQuery(RecursiveQuery { schema, ..query })))
+        }
+        other => Ok(Transformed::no(other)),
+    })
+    .map(|plan| plan.data)
 }
 
 /// The recursion under a name that no other one has: the engine finds its rows by the name, also where a recursion of the
