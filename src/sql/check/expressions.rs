@@ -11,6 +11,7 @@ use crate::functions::literal;
 use crate::sql::normalise;
 use crate::sql::words::{folded, is_reserved};
 
+use super::grouping::cast_column;
 use super::places::{begin, of};
 use super::queries::unexpected;
 use super::scope::{Clause, Found};
@@ -275,6 +276,10 @@ impl Checker<'_> {
             }
             _ => self.expression(operand)?,
         };
+        if let (Some(_), Some((place, casts))) = (self.column_at(whole), cast_column(whole)) {
+            let known = self.findings.same_casts.entry(place).or_default();
+            *known = (*known).max(casts);
+        }
         if !typed.data_type.is_known() {
             self.adopt_as(&typed, wanted, data_type)?;
             return Ok(Typed::new(wanted, typed.place));

@@ -23,11 +23,14 @@ use crate::sql::normalise::{self, call};
 use crate::sql::words::folded;
 
 impl Checker<'_> {
-    /// The column that an expression is, if it is one and nothing else.
+    /// The column that an expression is, if it is one and nothing else. A cast to its own type is nothing.
     pub(super) fn column_at(&self, expr: &Expr) -> Option<Found> {
         match bare(expr) {
             Expr::Identifier(ident) => self.columns.get(&of(ident)).copied(),
             Expr::CompoundIdentifier(parts) => self.columns.get(&parts.first().map_or(0, of)).copied(),
+            Expr::Cast { expr: inner, data_type, .. } => {
+                self.column_at(inner).filter(|found| changes_nothing(data_type, found.data_type))
+            }
             _ => None,
         }
     }
@@ -197,6 +200,23 @@ fn similar(a: &Expr, b: &Expr) -> bool {
     std::mem::discriminant(bare(a)) == std::mem::discriminant(bare(b)) || (is_cast(a) && is_cast(b))
 }
 
+/// Whether a cast to a type as it is written gives values of a type as they are: a length or digits would change them.
+fn changes_nothing(data_type: &DataType, own: Type) -> bool {
+    let is_plain = !data_type.to_string().contains('(') && !matches!(own.0, "bpchar" | "interval" | "bit");
+    is_plain && own.is_known() && own != Type::RECORD && written(data_type) == Some(own)
+}
+
+/// The place of the column in casts of it, and how many casts there are.
+pub(in crate::sql) fn cast_column(expr: &Expr) -> Option<(usize, usize)> {
+    match expr {
+        Expr::Nested(inner) => cast_column(inner),
+        Expr::Cast { expr: inner, .. } => cast_column(inner).map(|(place, casts)| (place, casts + 1)),
+        Expr::Identifier(ident) => Some((of(ident), 0)),
+        Expr::CompoundIdentifier(parts) => parts.first().map(|first| (of(first), 0)),
+        _ => None,
+    }
+}
+
 /// A row or a column that is not known is the same when it is written the same.
 fn is_same_name(own: Option<&Expr>, expr: &Expr) -> bool {
     own.is_some_and(|own| bare(own) == bare(expr))
@@ -247,13 +267,17 @@ struct Canonical<'a, 'b> {
 impl VisitorMut for Canonical<'_, '_> {
     type Break = ();
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    // From the outside: a cast of a column may be that column.
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(found) = self.checker.column_at(expr)
             && let Some(column) = found.column
         {
             *expr = Expr::Identifier(Ident::with_quote('"', format!("{}.{}.{column}", found.level, found.table)));
-            return ControlFlow::Continue(());
         }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Nested(inner) => *expr = inner.as_ref().clone(),
             Expr::Function(function) => fold(&mut function.name),
@@ -371,7 +395,7 @@ impl Visitor for Ungrouped<'_, '_> {
             return ControlFlow::Continue(());
         }
         match self.checker.column_at(expr) {
-            Some(found) if !matches!(expr, Expr::Nested(_)) && !self.is_grouped(found) => {
+            Some(found) if !matches!(expr, Expr::Nested(_) | Expr::Cast { .. }) && !self.is_grouped(found) => {
                 let place = self.checker.places.start(expr);
                 ControlFlow::Break(self.checker.ungrouped(found, place, self.subqueries > 0))
             }

@@ -43,6 +43,7 @@ use super::plan::PlanContext;
 use super::statement::Query;
 
 use aggregates::Watch;
+pub(super) use grouping::cast_column;
 use places::Places;
 pub(super) use places::{begin, of};
 use scope::{Found, Scope};
@@ -69,6 +70,8 @@ pub(super) struct Findings {
     pub(super) merged: HashMap<usize, Vec<MergedColumn>>,
     /// Tables of each SELECT that are named where a nearer query has a column of that name, by the place of the SELECT.
     pub(super) hidden: HashMap<usize, Vec<Hidden>>,
+    /// Columns that are cast to their own types, by the places of their names, and how many casts around each are such.
+    pub(super) same_casts: HashMap<usize, usize>,
 }
 
 /// A column that a join with USING merges.

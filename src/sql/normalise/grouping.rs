@@ -31,6 +31,16 @@ pub(in crate::sql) fn of_positions(select: &mut Select) {
     }
 }
 
+/// Writes ROLLUP and CUBE within GROUPING SETS, which the parser takes for calls, as the sets that they are.
+pub(super) fn of_nested(select: &mut Select) {
+    let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
+    for key in keys {
+        if let Expr::GroupingSets(sets) = key {
+            *sets = sets.iter().flat_map(|set| sets_of(set)).collect();
+        }
+    }
+}
+
 /// Writes ROLLUP and CUBE that take several columns in one step, or one column in several, as the sets that they are. A
 /// set has a column once.
 pub(super) fn of_tuples(select: &mut Select) {
@@ -39,7 +49,7 @@ pub(super) fn of_tuples(select: &mut Select) {
         let sets: Vec<Vec<Expr>> = match key {
             Expr::Rollup(steps) if is_many(steps) => first_steps(steps),
             Expr::Cube(steps) if is_many(steps) => subsets(steps),
-            Expr::GroupingSets(sets) => sets.iter().flat_map(|set| sets_of(set)).collect(),
+            Expr::GroupingSets(sets) => std::mem::take(sets),
             _ => continue,
         };
         *key = Expr::GroupingSets(sets.into_iter().map(without_repeats).collect());

@@ -26,6 +26,7 @@ mod outer_aggregates;
 mod repeated;
 mod row_presence;
 mod rows;
+mod same_casts;
 mod samples;
 mod selects;
 mod series;
@@ -71,6 +72,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings:
     names::assign(query);
     hidden_tables::rename(query, findings);
     outer_aggregates::lift(query, findings);
+    same_casts::take_off(query, findings);
     using_aliases::write_out(query, findings);
     system::rewrite(query)?;
     let shapes = Shapes::new(context);
@@ -147,6 +149,7 @@ impl VisitorMut for Normaliser<'_> {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> Flow {
+        grouping::of_nested(select);
         numbers::restore_in_select(select);
         joins::as_lateral(select);
         stars::expand(select, &self.shapes);
