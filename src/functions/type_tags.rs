@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StructArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Field, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
@@ -105,9 +105,18 @@ pub(super) fn is_unnamed(name: &str) -> bool {
     name.starts_with(UNNAMED)
 }
 
-/// A record with other names or digits, column by column: the library would look for the names.
+/// A record, or an array of records, with other names or digits, column by column: the library would look for the names.
 fn record_as(values: &ArrayRef, wanted: &DataType) -> Columns {
-    let DataType::Struct(fields) = wanted else { return Ok(cast(values, wanted)?) };
+    let fields = match (values.data_type(), wanted) {
+        (DataType::Struct(_), DataType::Struct(fields)) => fields,
+        (DataType::List(_), DataType::List(item)) => {
+            let lists = values.as_list::<i32>();
+            let items = record_as(lists.values(), item.data_type())?;
+            let (item, nulls) = (Arc::clone(item), lists.nulls().cloned());
+            return Ok(Arc::new(ListArray::try_new(item, lists.offsets().clone(), items, nulls)?));
+        }
+        _ => return Ok(cast(values, wanted)?),
+    };
     let rows = values.as_struct();
     let columns = rows.columns().iter().zip(fields).map(|(column, field)| record_as(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;

@@ -16,7 +16,7 @@ use datafusion::common::{DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::base::SqlState;
-use crate::base::engine_error::wrap;
+use crate::base::engine_error::{report, wrap};
 
 use super::function::{Function, by_arrays};
 use super::intervals;
@@ -27,7 +27,11 @@ type Columns = Result<ArrayRef, DataFusionError>;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
-        Function::strict("value_order", |_, _| Some(DataType::Binary), |args| by_arrays(&args, |all| keys(&all[0]))),
+        Function::strict(
+            "value_order",
+            |_, _| Some(DataType::Binary),
+            |args| by_arrays(&args, |all| asked_for(all.len() > 1, keys(&all[0]))),
+        ),
         Function::lenient("value_greatest", first, |args| by_arrays(&args, |all| chosen(all, |key, best| key > best))),
         Function::lenient("value_least", first, |args| by_arrays(&args, |all| chosen(all, |key, best| key < best))),
     ]
@@ -45,6 +49,16 @@ fn keys(values: &ArrayRef) -> Columns {
     let rows = RowConverter::new(vec![field])?.convert_columns(&[comparable])?;
     let bytes = rows.iter().enumerate().map(|(row, key)| values.is_valid(row).then(|| key.data().to_vec()));
     Ok(Arc::new(bytes.collect::<BinaryArray>()))
+}
+
+/// A `json` has no order, and with a second argument it is its equality that is missed.
+fn asked_for(is_equality: bool, keys: Columns) -> Columns {
+    keys.map_err(|error| match report(&error) {
+        told if is_equality && told.sqlstate == SqlState::UNDEFINED_FUNCTION => {
+            wrap(fail(SqlState::UNDEFINED_FUNCTION, "could not identify an equality operator for type json"))
+        }
+        _ => error,
+    })
 }
 
 /// The key of one value; `None` where it is NULL.

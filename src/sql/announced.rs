@@ -13,6 +13,7 @@ use sqlparser::ast::{self, ArrayElemTypeDef, DataType, SelectItem, SetExpr};
 use crate::base::{SqlType, TextType};
 use crate::catalog::{RowsLeaf, TableLeaf};
 
+use super::record_types::has_records;
 use super::type_of::type_of;
 use super::types::sql_type_of;
 
@@ -67,14 +68,6 @@ pub(super) fn of(query: &ast::Query, plan: &LogicalPlan) -> Vec<Announced> {
         Some(_) | None => origin(plan, index, None),
     };
     written.into_iter().enumerate().map(one).collect()
-}
-
-fn has_records(data_type: &ArrowType) -> bool {
-    match data_type {
-        ArrowType::Struct(_) => true,
-        ArrowType::List(item) => has_records(item.data_type()),
-        _ => false,
-    }
 }
 
 /// Records, or arrays of them, with the types of their columns.
@@ -282,8 +275,12 @@ fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>
         (Some(Expr::Column(column)), _) => of_column(column, input, outer),
         (Some(Expr::OuterReferenceColumn(_, column)), Some(outer)) => of_column(column, outer, None),
         (Some(Expr::Case(case)), _) => {
-            let Some(last) = &case.else_expr else { return Announced::plain(NONE) };
-            of_branches(case.when_then_expr.iter().map(|(_, then)| then).chain([last]).map(Box::as_ref), input, outer)
+            let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+            match &case.else_expr {
+                Some(last) => of_branches(thens.chain([last.as_ref()]), input, outer),
+                // NULL is the last branch.
+                None => of_branches(thens, input, outer).without_modifier(),
+            }
         }
         (Some(Expr::ScalarFunction(call)), _) => match call.func.name() {
             "coalesce" | "greatest" | "least" => of_branches(call.args.iter(), input, outer),
@@ -321,7 +318,7 @@ fn of_branches<'a>(
     input: &LogicalPlan,
     outer: Option<&LogicalPlan>,
 ) -> Announced {
-    all_same(branches.map(|branch| of_expr(Some(branch), input, outer)))
+    of_cells(branches.map(Some), input, outer)
 }
 
 /// What all say; of one type with several modifiers the type alone.

@@ -17,6 +17,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::type_name;
 
 use super::operators::{Operators, crosses_zones};
+use super::record_types;
 use super::settle::each_key;
 use super::value_keys::{self, any_key, has_key, is_interval, key, no_key};
 
@@ -150,9 +151,9 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
 fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritten {
     let wanted = cast.field.data_type().clone();
     match (cast.expr.get_type(schema)?, &wanted) {
-        (DataType::Struct(_), DataType::Struct(_)) => {
+        (from, wanted) if record_types::has_records(&from) && record_types::has_records(wanted) => {
             // The name tells the NULL of one type from that of another.
-            let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(&wanted)?, None));
+            let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(wanted)?, None));
             return Ok(Transformed::yes(operators.call("record_as", vec![*cast.expr, wanted, name])?));
         }
         (DataType::Null, DataType::Struct(_)) => {

@@ -106,8 +106,9 @@ impl Operators {
         if either(|one| matches!(one, DataType::Struct(_))) {
             match (operators_json::comparison(op), op) {
                 (Some(operator), _) => {
+                    let has_json = operators_arrays::has_json(&left) || operators_arrays::has_json(&right);
                     let (left, right) = self.unified(symbol_of(operator), left, right)?;
-                    return self.by_key(left, operator, right).map(Some);
+                    return self.by_key(left, operator, right, has_json).map(Some);
                 }
                 (None, BinaryOperator::And | BinaryOperator::Or) => {}
                 (None, BinaryOperator::StringConcat) => {
@@ -613,10 +614,6 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
         }
         (DataType::Date32 | DataType::Timestamp(_, _), DataType::Date32 | DataType::Timestamp(_, _)) => timestamptz,
         (DataType::Struct(_), DataType::Struct(_)) => return record_types::common(a, b)?.ok(),
-        // The library would look for the names of the columns.
-        (DataType::List(x), DataType::List(y)) if has_records(x.data_type()) && has_records(y.data_type()) => {
-            return None;
-        }
         (DataType::List(x), DataType::List(y)) => {
             let element = common_type(x.data_type(), y.data_type())?;
             DataType::List(Arc::new(datafusion::arrow::datatypes::Field::new_list_field(element, true)))
@@ -627,14 +624,6 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
         (DataType::Null, other) | (other, DataType::Null) => other.clone(),
         _ => return None,
     })
-}
-
-fn has_records(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Struct(_) => true,
-        DataType::List(item) => has_records(item.data_type()),
-        _ => false,
-    }
 }
 
 pub(super) fn symbol_of(op: Operator) -> &'static str {

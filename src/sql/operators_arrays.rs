@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, lit};
 use sqlparser::ast::BinaryOperator;
 
 use crate::base::engine_error::wrap;
@@ -54,6 +54,19 @@ fn common_lists(a: &DataType, b: &DataType) -> Option<(DataType, DataType)> {
     Some((with_leaf(a, &element), with_leaf(b, &element)))
 }
 
+/// Whether a `json` is among the values of an array or a row.
+pub(super) fn has_json(operand: &Operand) -> bool {
+    fn is_in(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::LargeUtf8 => true,
+            DataType::List(item) => is_in(item.data_type()),
+            DataType::Struct(columns) => columns.iter().any(|column| is_in(column.data_type())),
+            _ => false,
+        }
+    }
+    operand.known.as_ref().is_some_and(is_in)
+}
+
 fn shown(operand: &Operand) -> DataType {
     operand.known.clone().unwrap_or(DataType::Null)
 }
@@ -68,8 +81,9 @@ impl Operators {
             BinaryOperator::PGOverlap => self.two_arrays("arrayoverlap", left, right, op),
             _ => match comparison(op) {
                 Some(operator) => {
+                    let has_json = has_json(&left) || has_json(&right);
                     let (left, right) = self.alike(left, right, op)?;
-                    self.by_key(left, operator, right)
+                    self.by_key(left, operator, right, has_json)
                 }
                 None => Err(no_operator(&op.to_string(), &shown(&left), &shown(&right))),
             },
@@ -81,9 +95,15 @@ impl Operators {
         self.call(function, vec![left, right])
     }
 
-    /// Arrays and rows are compared by their keys.
-    pub(super) fn by_key(&self, left: Expr, operator: Operator, right: Expr) -> Planned {
-        Ok(binary(self.call("value_order", vec![left])?, operator, self.call("value_order", vec![right])?))
+    /// Arrays and rows are compared by their keys. Where a `json` is in them there is none, which is told in other words
+    /// when they are asked whether they are equal.
+    pub(super) fn by_key(&self, left: Expr, operator: Operator, right: Expr, has_json: bool) -> Planned {
+        let is_equality = matches!(operator, Operator::Eq | Operator::NotEq);
+        let key = |value: Expr| match has_json && is_equality {
+            true => self.call("value_order", vec![value, lit("an equality operator")]),
+            false => self.call("value_order", vec![value]),
+        };
+        Ok(binary(key(left)?, operator, key(right)?))
     }
 
     /// Two arrays with items of one type.

@@ -47,6 +47,15 @@ impl Difference {
     }
 }
 
+/// Whether values are records, or arrays of them.
+pub(super) fn has_records(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(_) => true,
+        DataType::List(item) => has_records(item.data_type()),
+        _ => false,
+    }
+}
+
 /// The record in which two of them meet; `None` where one of the types is no record. Columns whose names differ have none.
 pub(super) fn common(left: &DataType, right: &DataType) -> Option<Result<DataType, Difference>> {
     match (left, right) {

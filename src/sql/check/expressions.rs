@@ -192,7 +192,7 @@ impl Checker<'_> {
         if !is_alias {
             self.findings.rows.insert(place);
         }
-        Ok(Typed::new(Type::ANY, place))
+        Ok(Typed::new(Type::RECORD, place))
     }
 
     fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Checked<Typed> {
@@ -320,6 +320,10 @@ impl Checker<'_> {
         match &typed.constant {
             Some(Constant::Text(text)) if wanted == Type::JSONPATH => {
                 literal::check_path(text).map_err(|report| at(report, typed.place))
+            }
+            Some(Constant::Text(_)) if wanted == Type::RECORD => {
+                let message = "input of anonymous composite types is not implemented";
+                Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, typed.place))
             }
             Some(Constant::Text(text)) => {
                 let Some(sql_type) = wanted.sql_type() else { return Ok(()) };

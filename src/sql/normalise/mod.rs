@@ -126,7 +126,7 @@ impl VisitorMut for Normaliser<'_> {
 
     fn post_visit_query(&mut self, query: &mut Query) -> Flow {
         if let (ast::SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) {
-            stars::order_by_merged(select, order_by, &self.shapes);
+            stars::order_by(select, order_by, &self.shapes);
             flow(whole_rows::expand_order(select, order_by, &self.shapes, &self.findings.rows))?;
         }
         if let ast::SetExpr::Select(select) = query.body.as_mut() {

@@ -36,12 +36,18 @@ pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
             }
         }
     }
-    let tables: Vec<String> = factors(select).filter_map(name_of).collect();
-    let mut fields = Fields { tables };
+    let mut fields = Fields::of(select);
+    let _: ControlFlow<()> = walk_mut(&mut select.distinct, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.projection, &mut fields);
+    let _: ControlFlow<()> = walk_mut(&mut select.named_window, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.selection, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.group_by, &mut fields);
     let _: ControlFlow<()> = walk_mut(&mut select.having, &mut fields);
+    for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
+        if let Some(JoinConstraint::On(condition)) = constraint_mut(join) {
+            let _: ControlFlow<()> = walk_mut(condition, &mut fields);
+        }
+    }
 }
 
 /// `WITH w(x)` names the first column; the others keep their names.
@@ -174,6 +180,12 @@ struct Fields {
     tables: Vec<String>,
 }
 
+impl Fields {
+    fn of(select: &Select) -> Self {
+        Self { tables: factors(select).filter_map(name_of).collect() }
+    }
+}
+
 impl VisitorMut for Fields {
     type Break = ();
 
@@ -295,9 +307,14 @@ fn name_columns(select: &mut Select, merged: &Merged) {
     }
 }
 
-/// The keys of ORDER BY that are such columns and no names of what is selected. The SELECT was readied before, but for the
-/// conditions of its joins.
-pub(super) fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
+/// Readies the keys of ORDER BY. The SELECT was readied before, but for the conditions of its joins.
+pub(super) fn order_by(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
+    order_by_merged(select, order_by, shapes);
+    let _: ControlFlow<()> = walk_mut(order_by, &mut Fields::of(select));
+}
+
+/// The keys that are columns which joins merge and no names of what is selected.
+fn order_by_merged(select: &Select, order_by: &mut OrderBy, shapes: &Shapes<'_>) {
     let mut merged = merged(select, shapes);
     let OrderByKind::Expressions(keys) = &mut order_by.kind else { return };
     if merged.columns.is_empty() {

@@ -4,8 +4,8 @@
 //! out as PostgreSQL writes them (`rewriteSearchCycle.c`): both sides of the union become derived tables with more columns
 //! around them, and the recursive side reads those of the row before.
 //!
-//! The records of a path are texts, for there is no `record[]` to compare: the path is a `text[]` that prints the same.
-//! The column that SEARCH adds is a record or an array of records, which sort as PostgreSQL sorts them.
+//! The path is an array of records, and the column that SEARCH adds is a record or an array of records, which are compared
+//! and sort as PostgreSQL has it.
 
 mod names;
 mod read;

@@ -1,7 +1,7 @@
 //! The sides of the union with the columns that the clauses add.
 //!
-//! `SELECT l.*, false AS mark, ARRAY[ROW(l.a)::text] AS path FROM (left side) AS l (a, b)
-//! UNION ALL SELECT r.a, r.b, ROW(r.a)::text = ANY (r.path), r.path || ROW(r.a)::text
+//! `SELECT l.*, false AS mark, ARRAY[ROW(l.a)] AS path FROM (left side) AS l (a, b)
+//! UNION ALL SELECT r.a, r.b, ROW(r.a) = ANY (r.path), r.path || ROW(r.a)
 //! FROM (SELECT s.path, … FROM …, s WHERE … AND s.mark <> true) AS r (path, a, b)`
 
 use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, Spanned, TableFactor};
@@ -168,9 +168,9 @@ fn first_rows(clauses: &Clauses, table: &Table<'_>) -> Result<Text, ErrorReport>
         cycle.write_mark(&mut text, false)?;
         text.write(" END AS")?;
         text.ident(&cycle.mark);
-        text.write(", ARRAY[CAST(ROW(")?;
+        text.write(", ARRAY[ROW(")?;
         text.columns(LEFT, &cycle.columns)?;
-        text.write(") AS text)] AS")?;
+        text.write(")] AS")?;
         text.ident(&cycle.path);
     }
     text.table(LEFT, &[], table.columns)?;
@@ -253,9 +253,9 @@ pub(in crate::sql) fn refuse_numerics(values: &[&Expr], is_numeric: impl Fn(usiz
 
 /// Whether the path holds the row already, and the path with the row.
 fn write_step(cycle: &Cycle, text: &mut Text) -> Result<(), ErrorReport> {
-    text.write(", CASE WHEN CAST(ROW(")?;
+    text.write(", CASE WHEN ROW(")?;
     text.columns(RIGHT, &cycle.columns)?;
-    text.write(") AS text) = ANY (")?;
+    text.write(") = ANY (")?;
     text.column(RIGHT, PATH)?;
     text.write(") THEN ")?;
     cycle.write_mark(text, true)?;
@@ -265,9 +265,9 @@ fn write_step(cycle: &Cycle, text: &mut Text) -> Result<(), ErrorReport> {
     text.ident(&cycle.mark);
     text.write(", array_append(")?;
     text.column(RIGHT, PATH)?;
-    text.write(", CAST(ROW(")?;
+    text.write(", ROW(")?;
     text.columns(RIGHT, &cycle.columns)?;
-    text.write(") AS text)) AS")?;
+    text.write(")) AS")?;
     text.ident(&cycle.path);
     Ok(())
 }
