@@ -30,7 +30,7 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// Whether an expression anywhere in the plan holds a subquery: most statements have none, and their plan stays as it is.
-fn has_subqueries(plan: &LogicalPlan) -> Result<bool> {
+pub(super) fn has_subqueries(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply(|node| {
         found = found || matches!(node, LogicalPlan::Subquery(_));

@@ -1,7 +1,7 @@
 //! The types of outer columns where subqueries name them, after the rows outside have got others.
 //!
-//! The planner writes the type of an outer column down where the column is named. A subquery that is typed again, because
-//! its outer rows have more digits now, would go on reckoning with the old one.
+//! The planner writes the type of an outer column down where the column is named. A subquery whose outer rows have other
+//! digits now, because casts were settled or a recursion has found its scale, would go on reckoning with the old one.
 
 use std::sync::Arc;
 
@@ -10,22 +10,39 @@ use datafusion::common::{DFSchema, DataFusionError, internal_err};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::correlation::has_subqueries;
+
 type Result<T> = std::result::Result<T, DataFusionError>;
 
 /// How deep a column may be handed on from one subquery to the next.
 const DEPTH: usize = 16;
 
 /// The plan, in which every outer column has the type that it has in the nearest query that has the column.
-pub(super) fn plan(mut plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
+    if !has_subqueries(&plan)? {
+        return Ok(plan);
+    }
+    let mut plan = known_anew(plan)?;
     for _ in 0..DEPTH {
+        let before = plan.clone();
         // The outermost come first, so that the nearest have the last word.
         let bound = plan.transform_down_with_subqueries(bound_below)?;
         if !bound.transformed {
             return Ok(bound.data);
         }
-        plan = bound.data.transform_up_with_subqueries(|node| Ok(Transformed::yes(node.recompute_schema()?)))?.data;
+        let now = known_anew(bound.data)?;
+        // A name of several queries gets the type of each in turn, and of the nearest at last.
+        if now == before {
+            return Ok(now);
+        }
+        plan = now;
     }
     internal_err!("the types of outer columns go on changing")
+}
+
+/// The plan, whose every node has the columns that follow from those below it.
+pub(super) fn known_anew(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(|node| Ok(Transformed::yes(node.recompute_schema()?)))?.data)
 }
 
 /// What stands in the subqueries of a node, and on the right side of a join, which may be LATERAL.

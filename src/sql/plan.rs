@@ -18,8 +18,8 @@ use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
 use super::{
-    check, correlation, digits, errors, expansion, finish, normalise, parameters, peer_frames, recursion, row_limits,
-    set_operations, settle,
+    check, correlation, digits, errors, expansion, finish, normalise, outer_types, parameters, peer_frames, recursion,
+    row_limits, set_operations, settle,
 };
 
 /// Table functions that another folder brings, such as `workflow_preview`.
@@ -162,7 +162,7 @@ fn typed_plan(
 ) -> Result<(LogicalPlan, Vec<SqlType>), DataFusionError> {
     let raw = raw_plan(query, provider, context)?;
     let settled = settle::plan(recursion::plan(raw, provider.operators())?, provider.operators())?;
-    let settled = row_limits::plan(set_operations::plan(settled)?)?;
+    let settled = row_limits::plan(set_operations::plan(outer_types::plan(settled)?)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
     let finished = finish::plan(coerce(peer_frames::plan(filled)?)?, provider.operators())?;
     Ok((correlation::plan(finished)?, types))

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DataFusionError};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, RecursiveQuery, TableScan};
+use datafusion::logical_expr::{Cast, Expr, LogicalPlan, Projection, RecursiveQuery, TableScan};
 
 use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
@@ -20,7 +20,6 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::operators::Operators;
 use super::outer_types;
-use super::set_operations::typed;
 use super::settle;
 
 type Result<T> = std::result::Result<T, DataFusionError>;
@@ -34,7 +33,8 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
         LogicalPlan::RecursiveQuery(query) => Ok(Transformed::yes(one_scale(query, operators)?)),
         other => Ok(Transformed::no(other)),
     })?;
-    Ok(found.data)
+    // What reads a recursion has its digits.
+    if found.transformed { outer_types::plan(outer_types::known_anew(found.data)?) } else { Ok(found.data) }
 }
 
 fn one_scale(query: RecursiveQuery, operators: &Operators) -> Result<LogicalPlan> {
@@ -43,19 +43,19 @@ fn one_scale(query: RecursiveQuery, operators: &Operators) -> Result<LogicalPlan
         return Ok(LogicalPlan::RecursiveQuery(query));
     }
     let written = without_own_casts(query.recursive_term.as_ref().clone(), &query)?;
-    let mut met = first;
+    let mut met = first.clone();
     for _ in 0..TRIES {
         let recursive = over(written.clone(), &query, &met)?;
         let later = types_of(&recursive, operators)?;
         let wider: Vec<DataType> = met.iter().zip(&later).map(|(a, b)| meet(a, b)).collect();
         if wider == met {
-            let fixed = RecursiveQuery::try_new(
+            let one = RecursiveQuery::try_new(
                 query.name,
-                Arc::new(typed(Arc::unwrap_or_clone(query.static_term), &met)?),
-                Arc::new(typed(recursive, &met)?),
+                Arc::new(fixed(Arc::unwrap_or_clone(query.static_term), &first, &met)?),
+                Arc::new(fixed(recursive, &later, &met)?),
                 query.is_distinct,
             )?;
-            return Ok(LogicalPlan::RecursiveQuery(fixed));
+            return Ok(LogicalPlan::RecursiveQuery(one));
         }
         met = wider;
     }
@@ -90,9 +90,27 @@ fn without_cast(expr: Expr, wanted: &DataType) -> Expr {
     }
 }
 
+/// The plan with columns of the types that were met, also where it is settled: then they will be of the types `own`.
+fn fixed(plan: LogicalPlan, own: &[DataType], met: &[DataType]) -> Result<LogicalPlan> {
+    let differs = own.iter().zip(met).map(|(own, met)| is_decimal(met) && own != met);
+    let columns = plan.schema().iter().zip(met).zip(differs).map(|(((qualifier, field), met), differs)| {
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        if differs || field.data_type() != met {
+            Expr::Cast(Cast::new(Box::new(column), met.clone())).alias_qualified(qualifier.cloned(), field.name())
+        } else {
+            column
+        }
+    });
+    let columns: Vec<Expr> = columns.collect();
+    if columns.iter().all(|column| matches!(column, Expr::Column(_))) {
+        return Ok(plan);
+    }
+    Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?))
+}
+
 /// The types that the columns will have.
 fn types_of(plan: &LogicalPlan, operators: &Operators) -> Result<Vec<DataType>> {
-    let settled = settle::plan(plan.clone(), operators)?;
+    let settled = outer_types::plan(outer_types::known_anew(settle::plan(plan.clone(), operators)?)?)?;
     Ok(settled.schema().fields().iter().map(|field| field.data_type().clone()).collect())
 }
 

@@ -185,7 +185,7 @@ pub(super) fn restore_in_query(query: &mut Query) {
 }
 
 /// Marks the casts to numerics with digits in the recursive part of a recursive query: the planner adds casts of its own
-/// there, which are not to be kept.
+/// there, which are not to be kept. It adds them within a subquery, which is marked for that.
 pub(super) fn mark_recursive_casts(query: &mut Query) {
     let Some(with) = query.with.as_mut().filter(|with| with.recursive) else { return };
     for table in &mut with.cte_tables {
@@ -203,6 +203,7 @@ pub(super) fn mark_recursive_casts(query: &mut Query) {
 fn has_written_digits(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => has_written_digits(inner),
+        Expr::Subquery(_) => true,
         Expr::Cast {
             data_type: DataType::Numeric(digits) | DataType::Decimal(digits) | DataType::Dec(digits), ..
         } => *digits != ExactNumberInfo::None,

@@ -3,7 +3,9 @@
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, Result, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Operator, Subquery, SubqueryAlias, binary_expr, lit, when};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Filter, LogicalPlan, Operator, Subquery, SubqueryAlias, binary_expr, lit, when,
+};
 use datafusion::scalar::ScalarValue;
 
 use super::{Decorrelator, shared};
@@ -25,10 +27,23 @@ pub(super) fn comparison(names: &mut Decorrelator, comparison: SetComparison, ro
 
 /// True if one row compares as true, else NULL if one compares as NULL, else false.
 fn any(names: &mut Decorrelator, x: Expr, op: Operator, subquery: &Subquery, rows: &LogicalPlan) -> Result<Expr> {
-    let x = as_outer(x, rows)?;
+    let (own, x) = (x.clone(), as_outer(x, rows)?);
     let one_true = exists(names, subquery, |value| binary_expr(x.clone(), op, value))?;
-    let one_null = exists(names, subquery, |value| binary_expr(x.clone(), op, value).is_null())?;
+    let one_null = if is_null_by_operands(op, &own, rows)? {
+        // Without `x` in the subquery it is not looked through for each `x` again.
+        let any_row = exists(names, subquery, |_| lit(true))?;
+        own.is_null().and(any_row).or(exists(names, subquery, Expr::is_null)?)
+    } else {
+        exists(names, subquery, |value| binary_expr(x.clone(), op, value).is_null())?
+    };
     when(one_true, lit(true)).when(one_null, lit(ScalarValue::Boolean(None))).otherwise(lit(false))
+}
+
+/// Whether a comparison is NULL just where one of its sides is.
+fn is_null_by_operands(op: Operator, x: &Expr, rows: &LogicalPlan) -> Result<bool> {
+    let is_ordered =
+        matches!(op, Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq);
+    Ok(is_ordered && !x.get_type(rows.schema())?.is_nested())
 }
 
 /// False if one row compares as false, else NULL if one compares as NULL, else true.

@@ -22,7 +22,7 @@ async fn numbers(sql: &str) -> Vec<i64> {
     let plan = state.create_logical_plan(sql).await.unwrap();
     let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).unwrap();
     let plan = decorrelate(plan).and_then(share).unwrap();
-    let plan = state.optimizer().optimize(plan, &state, |_, _| {}).unwrap();
+    let plan = state.optimizer().optimize(plan, &state, |_, _| {}).and_then(nullable).unwrap();
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(StepPlanner)]);
     let mut runs = Vec::new();
     // A plan that is kept is run again and again.
@@ -58,6 +58,23 @@ async fn steps_may_find_nothing_and_rows_are_told_apart() {
     let distinct = "with recursive r(n) as (select n from t where n < 4 union select x.n from r cross join lateral \
                     (select n from t where t.n > r.n) x) select n from r order by n";
     assert_eq!(numbers(distinct).await, [1, 3, 4, 8]);
+}
+
+#[tokio::test]
+async fn a_count_that_has_become_a_join_is_a_column_like_the_first() {
+    let sql = "with recursive r(n) as (select cast(1 as bigint) union all select (select count(*) from t where t.n = r.n \
+               and t.n > 5) from r where r.n > 0) select n from r order by n";
+    assert_eq!(numbers(sql).await, [0, 1]);
+}
+
+#[tokio::test]
+async fn what_is_not_in_a_subquery_is_told_for_each_row_of_the_step() {
+    let sql = "with recursive r(n) as (select cast(1 as bigint) union all select n + 1 from r where n < 4 and n not in \
+               (select case when t.n < 8 then t.n - 1 end from t where t.n > r.n + 4)) select n from r order by n";
+    assert_eq!(numbers(sql).await, [1]);
+    let sql = "with recursive r(n) as (select cast(1 as bigint) union all select n + 1 from r where n < 4 and n not in \
+               (select case when t.n > 1 then t.n end from t where t.n < r.n)) select n from r order by n";
+    assert_eq!(numbers(sql).await, [1, 2]);
 }
 
 #[tokio::test]
