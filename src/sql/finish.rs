@@ -16,6 +16,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::type_name;
 
+use super::float_zeros;
 use super::operators::{Operators, crosses_zones};
 use super::record_types;
 use super::settle::each_key;
@@ -74,6 +75,7 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         Expr::InList(list) if has_key(&list.expr, schema)? => {
             value_keys::list(list, schema, operators).map(Transformed::yes)
         }
+        Expr::InList(list) => Ok(float_zeros::list(list)),
         Expr::InSubquery(membership) if has_key(&membership.expr, schema)? => {
             value_keys::membership(membership, schema, operators).map(Transformed::yes)
         }
@@ -81,7 +83,8 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             Some(operand) if has_key(operand, schema)? => {
                 value_keys::case(case, schema, operators).map(Transformed::yes)
             }
-            Some(_) | None => Ok(Transformed::no(Expr::Case(case))),
+            Some(_) => Ok(float_zeros::case(case)),
+            None => Ok(Transformed::no(Expr::Case(case))),
         },
         other => Ok(Transformed::no(other)),
     }

@@ -17,6 +17,7 @@ mod errors;
 mod expansion;
 mod explain;
 mod finish;
+mod float_zeros;
 mod foreign;
 mod frames;
 mod grouping_sets;
