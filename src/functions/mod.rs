@@ -46,7 +46,7 @@ mod type_tags;
 mod value;
 mod value_order;
 
-pub use aggregates::aggregate_argument_types;
+pub use aggregates::{aggregate_argument_types, is_own_aggregate};
 pub use bind::{bind, unread};
 pub use function::{type_name, unknown_function};
 pub use intervals::length as interval_length;

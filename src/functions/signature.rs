@@ -188,12 +188,13 @@ pub(super) fn leaf(data_type: &DataType) -> &DataType {
     }
 }
 
-fn dimensions(data_type: &DataType) -> usize {
+/// How many dimensions an array has; none for what is no array.
+pub(super) fn dimensions(data_type: &DataType) -> usize {
     element(data_type).map_or(0, |inner| dimensions(&inner) + 1)
 }
 
 /// An array of so many dimensions.
-fn nested(element: DataType, dimensions: usize) -> DataType {
+pub(super) fn nested(element: DataType, dimensions: usize) -> DataType {
     (0..dimensions).fold(element, |inner, _| list_of(inner))
 }
 

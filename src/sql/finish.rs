@@ -14,7 +14,7 @@ use datafusion::logical_expr::{BinaryExpr, Case, Cast, Expr, ExprSchemable, Logi
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, SqlType, infinite};
-use crate::functions::type_name;
+use crate::functions::{is_own_aggregate, type_name};
 
 use super::float_zeros;
 use super::operators::{Operators, crosses_zones};
@@ -94,7 +94,9 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
 fn distinct_keys(mut call: AggregateFunction, schema: &DFSchema, operators: &Operators) -> Rewritten {
     match (call.func.name(), call.params.args.as_mut_slice()) {
         ("count", [counted]) => *counted = key(std::mem::take(counted), schema, operators)?,
-        (name, [first, ..]) if is_interval(first, schema)? => return Err(no_key(&format!("{name}(DISTINCT …)"))),
+        (name, [first, ..]) if is_interval(first, schema)? && !is_own_aggregate(&call.func) => {
+            return Err(no_key(&format!("{name}(DISTINCT …)")));
+        }
         _ => {}
     }
     Ok(Transformed::yes(Expr::AggregateFunction(call)))

@@ -24,7 +24,7 @@ use crate::base::ErrorReport;
 use crate::base::engine_error::wrap;
 
 use super::function::Returns;
-use super::signature::{Argument, CallSignature, Chosen, choose, list_of};
+use super::signature::{Argument, CallSignature, Chosen, choose, dimensions, leaf, list_of, nested};
 use super::value;
 
 /// The rows of a group: the values of each argument.
@@ -116,8 +116,21 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
 impl Aggregate {
     fn chosen(&self, types: &[DataType]) -> Result<Chosen, DataFusionError> {
         let arguments: Vec<Argument> = types.iter().map(|one| (!one.is_null()).then(|| one.clone())).collect();
+        self.chosen_of(&arguments).map_err(wrap)
+    }
+
+    fn chosen_of(&self, arguments: &[Argument]) -> Result<Chosen, ErrorReport> {
         let signatures: Vec<&CallSignature> = self.forms.iter().map(|form| &form.signature).collect();
-        choose(self.name, &signatures, &arguments).map_err(|report| wrap(*report))
+        let mut chosen = choose(self.name, &signatures, arguments).map_err(|report| *report)?;
+        // To an array of fractions, whatever its dimensions, an ordered set gives an array of the same.
+        if let (true, Some(Some(fractions))) = (self.within_group, arguments.get(1))
+            && dimensions(fractions) > 1
+            && let Some(wanted) = chosen.arguments.get_mut(1)
+        {
+            *wanted = nested(leaf(wanted).clone(), dimensions(fractions));
+            chosen.result = nested(leaf(&chosen.result).clone(), dimensions(fractions));
+        }
+        Ok(chosen)
     }
 }
 
@@ -273,15 +286,30 @@ impl Values {
         Ordering::Equal
     }
 
-    /// Each value once, in order.
+    /// Each value once, in order: what is equal as PostgreSQL compares it is one, whatever it looks like.
     fn once(&self) -> Vec<Vec<ScalarValue>> {
-        let mut seen = std::collections::HashSet::new();
-        let mut rows: Vec<Vec<ScalarValue>> =
-            self.rows.iter().filter(|row| seen.insert(row[..self.count].to_vec())).cloned().collect();
-        ordered::sort_by_value(&mut rows, |row| &row[0]);
-        if self.keys.first().is_some_and(|key| key.descending) {
+        let mut rows = self.rows.clone();
+        let (descending, nulls_first) =
+            self.keys.first().map_or((false, false), |key| (key.descending, key.nulls_first));
+        // Sorts keep what is equal in its order, so the first argument comes last.
+        for argument in (1..self.count).rev() {
+            ordered::sort_by_value(&mut rows, |row| &row[argument]);
+        }
+        if descending {
             rows.reverse();
         }
+        ordered::sort_by_value(&mut rows, |row| &row[0]);
+        if descending {
+            rows.reverse();
+        }
+        if descending != nulls_first {
+            let is_first = |row: &Vec<ScalarValue>| row[0].is_null() == nulls_first;
+            let (first, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_first);
+            rows = first.into_iter().chain(rest).collect();
+        }
+        rows.dedup_by(|later, before| {
+            (0..self.count).all(|index| ordered::compare(&before[index], &later[index]).is_eq())
+        });
         rows
     }
 }
@@ -349,6 +377,13 @@ impl Accumulator for Values {
     }
 }
 
+/// Whether an aggregate is one of this server's own, which tells values apart as PostgreSQL does.
+#[must_use]
+pub fn is_own_aggregate(function: &AggregateUDF) -> bool {
+    let implementation: &dyn std::any::Any = function.inner().as_ref();
+    implementation.is::<Aggregate>()
+}
+
 /// The types that the arguments of an aggregate of this server's own must become; `None` for one of the library.
 #[must_use]
 pub fn aggregate_argument_types(
@@ -357,9 +392,7 @@ pub fn aggregate_argument_types(
 ) -> Option<Result<Vec<DataType>, ErrorReport>> {
     let implementation: &dyn std::any::Any = function.inner().as_ref();
     let own = implementation.downcast_ref::<Aggregate>()?;
-    let signatures: Vec<&CallSignature> = own.forms.iter().map(|form| &form.signature).collect();
-    let chosen = choose(own.name, &signatures, arguments).map_err(|report| *report);
-    Some(chosen.map(|chosen| chosen.arguments))
+    Some(own.chosen_of(arguments).map(|chosen| chosen.arguments))
 }
 
 impl Group<'_> {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::AggregateUDF;
 use crate::base::{ErrorReport, SqlState};
 
 use super::super::intervals::length;
-use super::super::signature::list_of;
+use super::super::signature::{dimensions, nested};
 use super::super::value::{defect, fail, items, list};
 use super::super::value_order::key_of;
 use super::{Group, Nulls, aggregate};
@@ -28,7 +28,7 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
             .done(),
         aggregate("percentile_disc", "(anyelement, float8) anyelement", |group| percentile(group, discrete))
             .or("(anyelement, float8[]) anyarray", |group| percentiles(group, discrete))
-            .returning(|types, _| types.first().cloned().map(list_of))
+            .returning(|types, _| Some(nested(types.first()?.clone(), dimensions(types.get(1)?))))
             .nulls(Nulls::SkippedFirst)
             .within_group()
             .done(),
@@ -116,15 +116,20 @@ fn percentile(group: &Group<'_>, at: At) -> Found {
 
 fn percentiles(group: &Group<'_>, at: At) -> Found {
     let Some(fractions) = group.column(1).next().filter(|fractions| !fractions.is_null()) else { return group.null() };
-    let values = sorted(group);
-    let element = super::super::signature::element(group.returns).unwrap_or(DataType::Float64);
+    of_fractions(fractions, group.returns, &sorted(group), at)
+}
+
+/// The values at fractions in an array of the same dimensions.
+fn of_fractions(fractions: &ScalarValue, returns: &DataType, values: &[ScalarValue], at: At) -> Found {
+    let element = super::super::signature::element(returns).unwrap_or(DataType::Float64);
     let mut found = Vec::new();
     for fraction in items(fractions)? {
-        found.push(match fraction {
+        found.push(match &fraction {
             ScalarValue::Float64(Some(fraction)) => {
-                check(fraction)?;
-                at(&values, fraction)?
+                check(*fraction)?;
+                at(values, *fraction)?
             }
+            ScalarValue::List(_) => of_fractions(&fraction, &element, values, at)?,
             _ => ScalarValue::try_from(&element).map_err(defect)?,
         });
     }
