@@ -19,6 +19,11 @@ pub(super) fn sample(tokens: &[TokenWithSpan], index: usize) -> Option<(Vec<Toke
     let method = tokens.get(index)?;
     let rest = &tokens[index + 1..];
     let arguments = in_parentheses(rest)?;
+    if arguments.is_empty() {
+        // Of nothing the parser complains behind it. Of another parenthesis it does so where that closes.
+        let open = rest.first()?.clone();
+        return Some((vec![method.clone(), open.clone(), open], 2));
+    }
     let after = &rest[arguments.len() + 2..];
     let seed = match keyword(after.first()) {
         Some(Keyword::REPEATABLE) => Some(in_parentheses(&after[1..])?),

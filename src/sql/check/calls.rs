@@ -273,7 +273,7 @@ impl Checker<'_> {
             self.ordered_by_arguments(function, style)?;
         }
         if name == "sum" && chosen.result == Type::FLOAT4 {
-            self.findings.real_sums.insert(place);
+            self.findings.reals.insert(place);
         }
         // A mean is made of a sum.
         let adds_up = ["sum", "avg"].contains(&name) && chosen.result == Type::NUMERIC;

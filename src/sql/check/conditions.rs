@@ -189,6 +189,11 @@ impl Checker<'_> {
                 self.note_constant(value, common);
             }
         }
+        // Of a real and an exact number the library makes a double.
+        let is_exact = |value: &Typed| matches!(value.data_type.0, "int2" | "int4" | "int8" | "numeric");
+        if common == Type::FLOAT4 && values.iter().any(is_exact) {
+            self.findings.reals.extend(matches!(word, "CASE" | "COALESCE" | "GREATEST" | "LEAST").then_some(place));
+        }
         Ok(Typed::new(common, place))
     }
 

@@ -56,8 +56,8 @@ type Checked<T> = Result<T, ErrorReport>;
 pub(super) struct Findings {
     /// Names that mean a whole row of something in FROM.
     pub(super) rows: HashSet<usize>,
-    /// Calls of `sum` whose result is a `real`.
-    pub(super) real_sums: HashSet<usize>,
+    /// Calls and CASEs whose result is a `real`, where the library makes something wider.
+    pub(super) reals: HashSet<usize>,
     /// Calls of `sum` and `avg` over bigints, whose result is a numeric.
     pub(super) big_sums: HashSet<usize>,
     /// Constants in quotes beside values of other types, and the types that they have there. Numbers that only a float

@@ -22,15 +22,14 @@ pub(super) fn row_values(expr: &Expr) -> Option<Vec<&Expr>> {
 fn values_of_call(function: &Function) -> Option<Vec<&Expr>> {
     let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else { return None };
     let FunctionArguments::List(list) = &function.args else { return None };
-    let value = |argument: &'_ FunctionArg| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)));
-    if name.quote_style.is_some() || !name.value.eq_ignore_ascii_case("row") || !list.args.iter().all(value) {
+    if name.quote_style.is_some() || !name.value.eq_ignore_ascii_case("row") {
         return None;
     }
-    let values = list.args.iter().filter_map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
+    let value = |argument| match argument {
+        &FunctionArg::Unnamed(FunctionArgExpr::Expr(ref value)) => Some(value),
         _ => None,
-    });
-    Some(values.collect())
+    };
+    list.args.iter().map(value).collect()
 }
 
 impl Checker<'_> {

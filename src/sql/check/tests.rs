@@ -176,3 +176,30 @@ fn a_number_that_no_decimal_holds_is_a_float_beside_one() {
     }
     assert_eq!(told("SELECT 1e300").0, "0A000");
 }
+
+#[test]
+fn rows_with_their_word_are_compared_with_the_columns_of_a_query() {
+    says("SELECT ROW(id, name) IN (SELECT 1) FROM t", "42601", "subquery has too few columns", 22);
+    says("SELECT ROW(id) = (SELECT 1, 2) FROM t", "42601", "subquery has too many columns", 16);
+    says("SELECT ROW() = ROW()", "0A000", "cannot compare rows of zero length", 14);
+    plan_with("SELECT id FROM t WHERE ROW(id, name) IN (SELECT 1, 'a'::text)", &[]).unwrap();
+    plan_with("SELECT id FROM t WHERE ROW(id, name) < ANY (SELECT 1, 'a'::text)", &[]).unwrap();
+}
+
+#[test]
+fn the_offset_of_a_range_has_a_type_that_goes_with_the_key() {
+    let number = "invalid input syntax for type integer: \"a\"";
+    says("SELECT sum(id) OVER (ORDER BY id RANGE 'a' PRECEDING) FROM t", "22P02", number, 40);
+    let text = "RANGE with offset PRECEDING/FOLLOWING is not supported for column type text";
+    says("SELECT sum(id) OVER (ORDER BY name RANGE 1 PRECEDING) FROM t", "0A000", text, 42);
+    let frame = "RANGE BETWEEN '1' PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW";
+    plan_with(&format!("SELECT sum(id) OVER (ORDER BY id {frame}) FROM t"), &[]).unwrap();
+}
+
+#[test]
+fn a_cast_of_a_column_to_its_own_type_is_that_column() {
+    plan_with("SELECT id, count(*) FROM t GROUP BY id::integer", &[]).unwrap();
+    plan_with("SELECT id::int4 FROM t GROUP BY GROUPING SETS ((id), (CAST(id AS int), name))", &[]).unwrap();
+    let grouped = "column \"t.id\" must appear in the GROUP BY clause or be used in an aggregate function";
+    says("SELECT id::int FROM t GROUP BY id::int8", "42803", grouped, 8);
+}

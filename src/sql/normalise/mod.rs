@@ -115,6 +115,15 @@ fn known_type(expr: &Expr, findings: &Findings) -> Option<&'static str> {
     findings.constants.get(&usize::try_from(span.start.column).ok()?).copied()
 }
 
+/// Whether an expression is a `real` for which the library has double precision.
+fn is_real(expr: &Expr, findings: &Findings) -> bool {
+    match expr {
+        Expr::Function(function) => findings.reals.contains(&begin(&function.name)),
+        Expr::Case { case_token, .. } => findings.reals.contains(&begin(&case_token.0)),
+        _ => false,
+    }
+}
+
 impl VisitorMut for Normaliser<'_> {
     type Break = Box<ErrorReport>;
 
@@ -184,10 +193,7 @@ impl VisitorMut for Normaliser<'_> {
         }
         numbers::type_number(expr);
         marks::in_call(expr, &mut self.marks);
-        if let ast::Expr::Function(function) = expr
-            && self.findings.real_sums.contains(&begin(&function.name))
-        {
-            // The library sums in double precision.
+        if is_real(expr, self.findings) {
             *expr = forms::cast(forms::take(expr), ast::DataType::Real);
             return ControlFlow::Continue(());
         }
