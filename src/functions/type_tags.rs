@@ -105,7 +105,7 @@ pub(super) fn is_unnamed(name: &str) -> bool {
     name.starts_with(UNNAMED)
 }
 
-/// A record, or an array of records, with other names or digits, column by column: the library would look for the names.
+/// A record, or an array of records, with other names or digits, by columns: the library would look for the names.
 fn record_as(values: &ArrayRef, wanted: &DataType) -> Columns {
     let fields = match (values.data_type(), wanted) {
         (DataType::Struct(_), DataType::Struct(fields)) => fields,

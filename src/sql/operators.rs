@@ -476,7 +476,10 @@ impl Operators {
                 if let Some(moment) = literal::relative(&text, &sql_type) {
                     return self.told_by_clock(moment, &sql_type);
                 }
-                Ok(Expr::Literal(literal::parse(&text, &quoted_type(&sql_type), self.zone).map_err(wrap)?, None))
+                let value = literal::parse(&text, &quoted_type(&sql_type), self.zone).map_err(wrap)?;
+                let value = Expr::Literal(value, None);
+                // The columns of records get their names.
+                Ok(if record_types::has_records(wanted) { convert(value, wanted) } else { value })
             }
             Expr::Literal(ScalarValue::Null | ScalarValue::Utf8(None), _) => {
                 Ok(Expr::Literal(ScalarValue::try_from(wanted)?, None))

@@ -167,8 +167,8 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify_results(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
-            "make_array" if let Some(float) = float_of_items(&call.args, schema)? => {
-                call.args = unify_to(call.args, &float, schema, operators)?;
+            "make_array" if let Some(item) = type_of_items(&call.args, schema)? => {
+                call.args = unify_to(call.args, &item, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
             "compare_any" | "compare_all" => {
@@ -403,10 +403,14 @@ fn unify_to(
     exprs.into_iter().map(|expr| fit_result(expr, wanted, schema, operators)).collect()
 }
 
-/// The type of an array's items when exact numbers stand beside floats; the library would make all of them numeric.
-fn float_of_items(items: &[Expr], schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+/// The type of an array's items where the library would find another one: of records it compares the names of columns, and
+/// exact numbers beside floats it would make numeric.
+fn type_of_items(items: &[Expr], schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
     let known = items.iter().map(|item| known_type(item, schema)).collect::<Result<Vec<_>, _>>()?;
     let known: Vec<DataType> = known.into_iter().flatten().collect();
+    if known.iter().any(is_record) {
+        return agreed(items, "ARRAY", schema).map(Some);
+    }
     if !known.iter().all(is_number) || known.iter().all(DataType::is_floating) {
         return Ok(None);
     }

@@ -6,9 +6,10 @@ use chrono_tz::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, Date64Array, Decimal256Array, DictionaryArray, DurationMillisecondArray, FixedSizeListArray,
     Float16Array, Int8Array, Int32Array, LargeListArray, ListArray, NullArray, RecordBatch, StringArray,
-    StringViewArray, TimestampNanosecondArray, TimestampSecondArray, UInt16Array, UInt64Array,
+    StringViewArray, StructArray, TimestampNanosecondArray, TimestampSecondArray, UInt16Array, UInt64Array,
 };
-use datafusion::arrow::datatypes::{Field, Int32Type, Schema, i256};
+use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Schema, i256};
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -259,6 +260,36 @@ fn arrays_of_arrays_have_dimensions() {
     let mut out = BytesMut::new();
     assert_eq!(encoder.write_row(0, &mut out).unwrap_err().sqlstate.code(), "22P03");
     assert!(out.is_empty());
+}
+
+#[test]
+fn records_are_sent_column_by_column() {
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None, Some(3)]));
+    let texts_of: ArrayRef = Arc::new(StringArray::from(vec![Some("a \"b\\"), Some(""), None]));
+    let fields = vec![Field::new("n", numbers.data_type().clone(), true), Field::new("t", DataType::Utf8, true)];
+    let there = NullBuffer::from(vec![true, true, false]);
+    let rows: ArrayRef = Arc::new(StructArray::new(fields.into(), vec![numbers, texts_of], Some(there)));
+    let shown = texts(Arc::clone(&rows));
+    assert_eq!(shown, [Some(r#"(1,"a ""b\\")"#.to_owned()), Some(r#"(,"")"#.to_owned()), None]);
+    let unknown = SqlType::Record(vec![SqlType::Int4, SqlType::TextLike(TextType::Unknown)]);
+    let binary = encoded(&rows, &unknown, Format::Binary, Tz::UTC);
+    let second = [0, 0, 0, 2, 0, 0, 0, 23, 255, 255, 255, 255, 0, 0, 2, 193, 0, 0, 0, 0];
+    assert_eq!(binary[1..], [Some(second.to_vec()), None]);
+    let field = Arc::new(Field::new_list_field(rows.data_type().clone(), true));
+    let offsets = datafusion::arrow::buffer::OffsetBuffer::from_lengths([1]);
+    let list: ArrayRef = Arc::new(ListArray::new(field, offsets, rows.slice(1, 1), None));
+    assert_eq!(texts(Arc::clone(&list)), [Some(r#"{"(,\"\")"}"#.to_owned())]);
+    let binary = encoded(&list, &array_of(unknown), Format::Binary, Tz::UTC).remove(0).unwrap();
+    let head = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 8, 201, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 20];
+    assert_eq!(binary, [&head[..], &second].concat());
+}
+
+#[test]
+fn a_client_sends_no_records() {
+    let record = SqlType::Record(vec![SqlType::Int4]);
+    for format in [Format::Text, Format::Binary] {
+        assert_eq!(decode(Some(b"(1)"), &record, format, Tz::UTC).unwrap_err().sqlstate.code(), "0A000");
+    }
 }
 
 #[test]
