@@ -104,7 +104,10 @@ impl Checker<'_> {
         }
         let name = folded(ident);
         match self.scope.named(None, &name, place)? {
-            Some((level, table)) => self.note_row(level, table, place),
+            Some((level, table)) => match self.note_scalar(level, table, place) {
+                Some(value) => Ok(value),
+                None => self.note_row(level, table, place),
+            },
             None => Err(self.scope.missing_column(None, &name, place)),
         }
     }
@@ -179,6 +182,15 @@ impl Checker<'_> {
             Some((level, index)) => self.note_row(level, index, place),
             None => Err(self.scope.missing_table(table, place)),
         }
+    }
+
+    /// The row of a function that returns single values, which is that value.
+    fn note_scalar(&mut self, level: usize, table: usize, place: usize) -> Option<Typed> {
+        let column = self.scope.table(level, table).filter(|table| table.is_scalar)?.first()?;
+        let found = Found { level, table, column: Some(0), data_type: column.data_type };
+        self.findings.scalars.insert(place, column.name.clone());
+        self.qualifiers.insert(place, (level, table));
+        Some(self.note_column(found, place))
     }
 
     fn note_row(&mut self, level: usize, table: usize, place: usize) -> Checked<Typed> {

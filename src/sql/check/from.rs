@@ -394,7 +394,7 @@ impl Checker<'_> {
         with_ordinality: bool,
     ) -> Checked<Vec<Item>> {
         let is_open = data_type == Type::RECORD || data_type == Type::ANY;
-        let mut table = Table { is_open, ..Table::default() };
+        let mut table = Table { is_open, is_scalar: !is_open && !with_ordinality, ..Table::default() };
         if !is_open {
             let shown = match (name, alias) {
                 ("json_array_elements" | "jsonb_array_elements", _)

@@ -68,6 +68,8 @@ pub(super) struct Findings {
     pub(super) groups: HashMap<usize, Groups>,
     /// What each alias of USING stands for, by the places where it is named.
     pub(super) merged: HashMap<usize, Vec<MergedColumn>>,
+    /// The only column of each row of a function that returns single values, by the places where the row is named.
+    pub(super) scalars: HashMap<usize, String>,
     /// Tables of each SELECT that are named where a nearer query has a column of that name, by the place of the SELECT.
     pub(super) hidden: HashMap<usize, Vec<Hidden>>,
     /// Columns that are cast to their own types, by the places of their names, and how many casts around each are such.

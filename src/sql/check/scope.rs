@@ -45,8 +45,17 @@ pub(super) struct Table {
     pub(super) is_recursion: bool,
     /// It is the alias of the columns that a join merges.
     pub(super) is_alias: bool,
+    /// It is a function that returns single values: its row is the value.
+    pub(super) is_scalar: bool,
     /// What the columns that a join merges read, by their names.
     pub(super) sources: Vec<(String, Source)>,
+}
+
+impl Table {
+    /// The first of its columns.
+    pub(super) fn first(&self) -> Option<&Column> {
+        self.columns.first()
+    }
 }
 
 /// How a table can be seen from where we are.

@@ -28,6 +28,7 @@ mod row_presence;
 mod rows;
 mod same_casts;
 mod samples;
+mod scalar_rows;
 mod selects;
 mod series;
 mod shadows;
@@ -74,6 +75,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings:
     outer_aggregates::lift(query, findings);
     same_casts::take_off(query, findings);
     using_aliases::write_out(query, findings);
+    scalar_rows::write_out(query, findings);
     system::rewrite(query)?;
     let shapes = Shapes::new(context);
     match walk_mut(
