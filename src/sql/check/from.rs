@@ -393,6 +393,11 @@ impl Checker<'_> {
         name: &str,
         with_ordinality: bool,
     ) -> Checked<Vec<Item>> {
+        if let Some(value) = pair_value(name) {
+            let mut columns = vec![Column::new("key", Type::TEXT), Column::new("value", value)];
+            columns.extend(with_ordinality.then(|| Column::new("ordinality", Type::INT8)));
+            return self.add(Table { columns, ..Table::default() }, alias, name);
+        }
         let is_open = data_type == Type::RECORD || data_type == Type::ANY;
         let mut table = Table { is_open, is_scalar: !is_open && !with_ordinality, ..Table::default() };
         if !is_open {
@@ -408,6 +413,16 @@ impl Checker<'_> {
             }
         }
         self.add(table, alias, name)
+    }
+}
+
+/// The type of the values of a function that returns the fields of an object as rows of key and value.
+fn pair_value(name: &str) -> Option<Type> {
+    match name {
+        "json_each" => Type::named("json"),
+        "jsonb_each" => Type::named("jsonb"),
+        "json_each_text" | "jsonb_each_text" => Some(Type::TEXT),
+        _ => None,
     }
 }
 

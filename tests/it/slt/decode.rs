@@ -17,6 +17,9 @@ pub fn agrees(type_: &Type, binary: Option<&[u8]>, text: Option<&str>) -> Result
     if *type_ == Type::RECORD {
         return record_agrees(binary, text);
     }
+    if *type_ == Type::RECORD_ARRAY {
+        return array_agrees(&Type::RECORD, binary, text);
+    }
     if let Some(infinite) = infinity(type_, text) {
         return if binary == infinite { Ok(()) } else { Err(format!("{binary:02x?} is not {text} of type {type_}")) };
     }
