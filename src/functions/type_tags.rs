@@ -31,6 +31,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("as_regtype", text, |args| by_arrays(&args, unchanged)),
         Function::strict("as_quoted_char", quoted_char::returns, |args| by_arrays(&args, quoted_char::of)),
         Function::strict("as_written", |types, _| types.first().cloned(), |args| by_arrays(&args, unchanged)),
+        Function::strict("as_column", |types, _| types.first().cloned(), |args| by_arrays(&args, unchanged)),
         Function::lenient(
             "with_ties",
             |_, _| Some(DataType::Int64),

@@ -284,7 +284,7 @@ fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>
         }
         (Some(Expr::ScalarFunction(call)), _) => match call.func.name() {
             "coalesce" | "greatest" | "least" => of_branches(call.args.iter(), input, outer),
-            "nullif" | "record_as" => of_expr(call.args.first(), input, outer),
+            "nullif" | "as_column" | "record_as" => of_expr(call.args.first(), input, outer),
             "row_value" => of_row(call, input, outer),
             "make_array" => {
                 let element = of_branches(call.args.iter(), input, outer).text_type;

@@ -9,13 +9,15 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArguments, GroupByExpr, ObjectName, ObjectNamePart, Query, Select, Visitor,
+    Expr, Function, FunctionArguments, GroupByExpr, NamedWindowExpr, ObjectName, ObjectNamePart, Query, Select,
+    Visitor, WindowSpec, WindowType,
 };
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 
+use super::frames;
 use super::grouping_sets::{self, MOST_SETS};
 
 /// Refuses a query that planning would multiply beyond the limit.
@@ -33,6 +35,9 @@ const GROWTH: u64 = 4;
 
 /// What a row is compared with, and its fields, stand about so often in what compares it.
 const TUPLE: u64 = 3;
+
+/// A call over a frame with `EXCLUDE` becomes about so many, over the parts that are left of the frame.
+const EXCLUDED: u64 = 44;
 
 /// What was found below one part of the tree.
 #[derive(Default)]
@@ -66,6 +71,8 @@ struct Weigher {
     frames: Vec<Frame>,
     scopes: Vec<Scope>,
     size: u64,
+    /// A window with a name leaves rows out of its frame.
+    names_exclusion: bool,
     /// Of the whole query, once it was walked.
     weight: u64,
 }
@@ -94,7 +101,7 @@ fn times(weight: u64, count: u64) -> u64 {
 }
 
 /// The weight of an expression over what was found in it.
-fn weigh(expr: &Expr, found: &Frame) -> u64 {
+fn weigh(expr: &Expr, found: &Frame, names_exclusion: bool) -> u64 {
     let Frame { parts, first, last, total } = *found;
     let all_leaves = total <= parts;
     let rest = total.saturating_sub(first);
@@ -116,12 +123,28 @@ fn weigh(expr: &Expr, found: &Frame) -> u64 {
             times(total.saturating_sub(last), if all_leaves { 1 } else { 2 }).saturating_add(last)
         }
         Expr::Function(function) if is_called(function, "nullif") => times(first, 2).saturating_add(times(rest, 2)),
+        Expr::Function(function) if !all_leaves && may_exclude(function, names_exclusion) => {
+            total.saturating_mul(EXCLUDED)
+        }
         Expr::CompoundFieldAccess { .. } if !all_leaves => total.saturating_mul(3),
         Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => total.saturating_mul(2),
         Expr::Function(Function { args: FunctionArguments::Subquery(_), .. }) => total.saturating_mul(2),
         _ => total,
     };
     weight.saturating_add(1)
+}
+
+/// Whether a call is over a window whose frame leaves rows out. Which one a name means is not looked up.
+fn may_exclude(function: &Function, names_exclusion: bool) -> bool {
+    match &function.over {
+        Some(WindowType::WindowSpec(spec)) => excludes(spec),
+        Some(WindowType::NamedWindow(_)) => names_exclusion,
+        None => false,
+    }
+}
+
+fn excludes(spec: &WindowSpec) -> bool {
+    spec.window_name.as_ref().is_some_and(|name| frames::read(name).0.is_some())
 }
 
 fn is_called(function: &Function, name: &str) -> bool {
@@ -165,6 +188,9 @@ impl Visitor for Weigher {
             let message = format!("too many grouping sets present (maximum {MOST_SETS})");
             return ControlFlow::Break(ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
+        let windows = select.named_window.iter().map(|window| &window.1);
+        self.names_exclusion |=
+            windows.into_iter().any(|window| matches!(window, NamedWindowExpr::WindowSpec(spec) if excludes(spec)));
         ControlFlow::Continue(())
     }
 
@@ -184,7 +210,7 @@ impl Visitor for Weigher {
 
     fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<ErrorReport> {
         let found = self.close();
-        self.add(weigh(expr, &found));
+        self.add(weigh(expr, &found, self.names_exclusion));
         ControlFlow::Continue(())
     }
 }
@@ -213,6 +239,7 @@ mod tests {
             ("coalesce(", ", 1)"),
             ("nullif(", ", 1)"),
             ("nullif(1, ", ")"),
+            ("sum((SELECT ", ")) OVER (ORDER BY a RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW)"),
             ("((", " IS DISTINCT FROM 1)::int)"),
             ("((", " LIKE 'a%')::text)"),
             ("(((", ", 1) < (1, 2))::int)"),

@@ -7,25 +7,40 @@ use datafusion::logical_expr::expr::{Case, InList};
 
 /// `x IN (0, …)` has both zeros in its list.
 pub(super) fn list(mut list: InList) -> Transformed<Expr> {
-    let missing: Vec<Expr> = list.list.iter().filter_map(other_zero).filter(|zero| !list.list.contains(zero)).collect();
+    let mut missing: Vec<Expr> = Vec::new();
+    for zero in list.list.iter().filter_map(other_zero) {
+        // There are four zeros at most, so looking through the list is done as often.
+        if !missing.contains(&zero) {
+            missing.push(zero);
+        }
+    }
+    missing.retain(|zero| !list.list.contains(zero));
     let changed = !missing.is_empty();
     list.list.extend(missing);
     Transformed::new_transformed(Expr::InList(list), changed)
 }
 
-/// `CASE x WHEN 0 THEN …` has a branch for each of them.
+/// `CASE x WHEN 0 THEN …` looks for the sum of x and 0, which is never -0. The branches stand where they stood, once.
 pub(super) fn case(mut case: Case) -> Transformed<Expr> {
-    let changed = case.when_then_expr.iter().any(|(when, _)| other_zero(when).is_some());
-    if changed {
-        let mut branches = Vec::with_capacity(case.when_then_expr.len() + 1);
-        for (when, then) in case.when_then_expr {
-            let other = other_zero(&when).map(|zero| (Box::new(zero), then.clone()));
-            branches.push((when, then));
-            branches.extend(other);
+    let positive = case.when_then_expr.iter().find_map(|(when, _)| positive_zero(when));
+    let (Some(zero), Some(value)) = (positive, case.expr.take()) else { return Transformed::no(Expr::Case(case)) };
+    for (when, _) in &mut case.when_then_expr {
+        if let Some(zero) = positive_zero(when) {
+            **when = zero;
         }
-        case.when_then_expr = branches;
     }
-    Transformed::new_transformed(Expr::Case(case), changed)
+    case.expr = Some(Box::new(*value + zero));
+    Transformed::yes(Expr::Case(case))
+}
+
+/// 0, of a constant that is 0 or -0.
+fn positive_zero(expr: &Expr) -> Option<Expr> {
+    let zero = match expr {
+        Expr::Literal(ScalarValue::Float64(Some(zero)), _) if *zero == 0.0 => ScalarValue::Float64(Some(0.0)),
+        Expr::Literal(ScalarValue::Float32(Some(zero)), _) if *zero == 0.0 => ScalarValue::Float32(Some(0.0)),
+        _ => return None,
+    };
+    Some(Expr::Literal(zero, None))
 }
 
 /// The zero of the other sign, of a constant that is one.
@@ -59,6 +74,7 @@ mod tests {
         let one = Case::new(Some(Box::new(col("x"))), vec![(Box::new(lit(-0.0_f32)), Box::new(lit("z")))], None);
         let Expr::Case(both) = case(one).data else { panic!("a CASE stays one") };
         let whens: Vec<&Expr> = both.when_then_expr.iter().map(|(when, _)| when.as_ref()).collect();
-        assert_eq!(whens, [&lit(-0.0_f32), &lit(0.0_f32)]);
+        assert_eq!(whens, [&lit(0.0_f32)]);
+        assert_eq!(both.expr, Some(Box::new(col("x") + lit(0.0_f32))));
     }
 }

@@ -68,7 +68,8 @@ pub(super) fn take_exclusion(rest: &[TokenWithSpan], written: &mut Vec<TokenWith
         ("TIES", _) => (Some(Exclusion::Ties), 2),
         _ => return None,
     };
-    let open = frame_of(written).filter(|_| word(count) == ")")?;
+    // The look back is long: it is taken where a definition ends only.
+    let open = if word(count) == ")" { frame_of(written)? } else { return None };
     if let Some(exclusion) = exclusion {
         mark(exclusion, open, written);
     }

@@ -29,7 +29,7 @@ pub(super) fn rows_from(tokens: &[TokenWithSpan], index: usize) -> Option<(Vec<T
         written.extend(call.as_arrays(span_at(call.tokens)));
     }
     written.push(at(Token::RParen));
-    let mut names: Vec<&str> = calls.iter().flat_map(|call| std::iter::repeat_n(call.column(), call.width())).collect();
+    let mut names: Vec<&str> = calls.iter().flat_map(Call::columns).collect();
     if keyword(rest.get(next)) == Some(Keyword::WITH) && keyword(rest.get(next + 1)) == Some(Keyword::ORDINALITY) {
         written.extend(rest[next..next + 2].iter().cloned());
         names.push("ordinality");
@@ -54,32 +54,37 @@ fn span_at(tokens: &[TokenWithSpan]) -> Span {
 }
 
 impl Call<'_> {
-    /// The name of its column: that of the function, but for those that name it themselves.
-    fn column(&self) -> &str {
+    /// The names of its columns: that of the function, but for those that name them themselves.
+    fn columns(&self) -> Vec<&str> {
         match self.name.as_str() {
             "json_array_elements"
             | "jsonb_array_elements"
             | "json_array_elements_text"
-            | "jsonb_array_elements_text" => "value",
-            name => name,
+            | "jsonb_array_elements_text" => vec!["value"],
+            "json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text" => vec!["key", "value"],
+            "unnest" => vec!["unnest"; top_level_commas(self.arguments) + 1],
+            name => vec![name],
         }
     }
 
-    /// How many columns it has.
-    fn width(&self) -> usize {
-        if self.name == "unnest" { top_level_commas(self.arguments) + 1 } else { 1 }
-    }
-
-    /// `ARRAY (SELECT * FROM f(…))`; the arrays themselves of `unnest(array, …)`.
+    /// `ARRAY (SELECT * FROM f(…))`, one for each column; the arrays themselves of `unnest(array, …)`.
     fn as_arrays(&self, span: Span) -> Vec<TokenWithSpan> {
-        if self.name == "unnest" {
-            return self.arguments.to_vec();
+        match self.columns().as_slice() {
+            _ if self.name == "unnest" => self.arguments.to_vec(),
+            [_] => self.array_of(Token::Mul, span),
+            several => {
+                let arrays = several.iter().map(|name| self.array_of(Token::make_word(name, Some('"')), span));
+                arrays.collect::<Vec<_>>().join(&TokenWithSpan::new(Token::Comma, span))
+            }
         }
+    }
+
+    fn array_of(&self, column: Token, span: Span) -> Vec<TokenWithSpan> {
         let before = [
             Token::make_keyword("ARRAY"),
             Token::LParen,
             Token::make_keyword("SELECT"),
-            Token::Mul,
+            column,
             Token::make_keyword("FROM"),
         ];
         let before = before.into_iter().map(|token| TokenWithSpan::new(token, span));

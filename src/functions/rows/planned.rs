@@ -43,6 +43,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row("with_ties", "FETCH FIRST n ROWS WITH TIES → bigint", IN_PROCESS),
     row("read_as", "CAST(text AS any) → any", IN_PROCESS),
     super::row("as_written", FunctionKind::Scalar, "CAST that a text asks for → any", Template("{0}"), Template("{0}")),
+    super::row("as_column", FunctionKind::Scalar, "a column that is no key → any", Template("{0}"), Template("{0}")),
     row("as_name", "text as name → name", IN_PROCESS),
     row("as_open_varchar", "CAST(text AS varchar) → varchar", IN_PROCESS),
     row("as_regtype", "text as regtype → regtype", IN_PROCESS),

@@ -90,7 +90,7 @@ impl Reader<'_> {
             },
             Expr::BinaryExpr(operation) => self.arithmetic(expr, operation),
             Expr::Case(case) => self.case(expr, case),
-            Expr::ScalarFunction(call) if matches!(call.func.name(), "as_written") => {
+            Expr::ScalarFunction(call) if matches!(call.func.name(), "as_written" | "as_column") => {
                 match call.args.first().map(|inner| self.digits(inner, casts)).transpose()? {
                     Some(own @ Digits::Own(_)) => Ok(own),
                     Some(Digits::Null | Digits::Fixed(..)) | None => self.fixed(expr),

@@ -1,6 +1,7 @@
 //! Aggregates within a subquery that belong to a query around it: `HAVING EXISTS (SELECT … WHERE x < sum(t.v))`.
 //!
-//! The planner knows aggregates of the SELECT that they stand in only. The groups become a table of their own, with a column for every key and every
+//! The planner knows aggregates of the SELECT that they stand in only. It also takes a key of groups for a key of the rows
+//! that `unnest` makes of each group. The groups become a table of their own, with a column for every key and every
 //! aggregate, and the SELECT reads it: then its subqueries refer to columns.
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use crate::base::syntax_walk::walk_mut;
 use crate::sql::check::{Findings, GroupedColumn, Groups, begin, of};
 use crate::sql::words::folded;
 
-use super::forms::take;
+use super::forms::{internal, take};
 use super::system::{derived, quoted, select_from};
 
 /// The name of the table of groups of a SELECT; no text can write it. Tables of SELECTs within one another have different
@@ -78,6 +79,7 @@ fn lift_select(select: &mut Select, order_by: Option<&mut OrderBy>, groups: &Gro
         return;
     }
     outer.selection = outer.having.take();
+    outer.projection.iter_mut().for_each(hide_key);
 
     let mut items: Vec<SelectItem> = Vec::new();
     let keys = groups.keys.iter().enumerate().map(|(place, key)| (key_name(place), key.clone()));
@@ -98,6 +100,13 @@ fn lift_select(select: &mut Select, order_by: Option<&mut OrderBy>, groups: &Gro
     *select = outer;
     if let (Some(order_by), Some(sorted)) = (order_by, sorted) {
         *order_by = sorted;
+    }
+}
+
+/// A key that is selected goes through a call, which is no key to the planner.
+fn hide_key(item: &mut SelectItem) {
+    if let SelectItem::ExprWithAlias { expr: expr @ Expr::CompoundIdentifier(_), .. } = item {
+        *expr = internal("as_column", vec![take(expr)]);
     }
 }
 

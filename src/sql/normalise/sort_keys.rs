@@ -4,7 +4,7 @@
 //! The planner takes them for the output columns, or cannot tell. Where there is such a name, or a subquery, the keys become
 //! hidden columns of the SELECT, and the query around it sorts by them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -56,9 +56,9 @@ pub(super) fn hide_distinct(query: &mut Query) {
         return;
     }
     let mut hidden: Vec<Expr> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for key in keys.into_iter().filter(|key| !is_output(key, &outputs)) {
-        let written = key.to_string();
-        let index = hidden.iter().position(|one| one.to_string() == written).unwrap_or(hidden.len());
+        let index = *places.entry(key.to_string()).or_insert(hidden.len());
         let expr = std::mem::replace(key, Expr::Identifier(hidden_name(index)));
         if index == hidden.len() {
             hidden.push(expr);

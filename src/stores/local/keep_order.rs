@@ -2,7 +2,7 @@
 //! `SELECT array_agg(x) FROM (… ORDER BY y)`.
 //!
 //! The optimizer drops a sort that nothing above asks for, and both ask for the order of their own ORDER BY only.
-//! PostgreSQL never drops one, and tools count on it.
+//! PostgreSQL never drops one, and tools count on it. Plans have one partition here; rows of several have no order in common.
 
 use std::fmt;
 use std::sync::Arc;
@@ -67,6 +67,9 @@ fn lists_rows(call: &AggregateFunctionExpr) -> bool {
 
 /// The plan whose rows keep the order of the sort that gives it to them, if one does.
 fn kept(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    if plan.is::<SortedInput>() {
+        return Ok(None);
+    }
     if let Some(sort) = plan.downcast_ref::<SortExec>() {
         let input: Arc<dyn ExecutionPlan> = Arc::new(SortedInput::new(plan, sort));
         // What keeps the first rows only is dropped by nobody.

@@ -27,7 +27,15 @@ pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn holds_pair(node: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
-        found |= expr.exists(|part| Ok(is_or(part) && lists(part)? > 1))?;
+        // What stands within an OR is counted with it.
+        expr.apply(|part| {
+            found |= is_or(part) && lists(part)? > 1;
+            Ok(match (found, is_or(part)) {
+                (true, _) => TreeNodeRecursion::Stop,
+                (false, true) => TreeNodeRecursion::Jump,
+                (false, false) => TreeNodeRecursion::Continue,
+            })
+        })?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
