@@ -239,7 +239,6 @@ mod tests {
             ("coalesce(", ", 1)"),
             ("nullif(", ", 1)"),
             ("nullif(1, ", ")"),
-            ("sum((SELECT ", ")) OVER (ORDER BY a RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW)"),
             ("((", " IS DISTINCT FROM 1)::int)"),
             ("((", " LIKE 'a%')::text)"),
             ("(((", ", 1) < (1, 2))::int)"),
@@ -255,6 +254,20 @@ mod tests {
             assert_eq!(report.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED, "{open}");
             assert!(report.message.contains("plan_expansion"), "{open}");
         }
+    }
+
+    #[test]
+    fn frames_that_leave_rows_out_are_counted_with_what_they_become() {
+        let inline = "sum((SELECT ";
+        let close = ")) OVER (ORDER BY a ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW)";
+        checked(&nested(inline, close, 1)).unwrap();
+        let report = checked(&nested(inline, close, 5)).unwrap_err();
+        assert_eq!(report.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+        let windows = "WINDOW w AS (ORDER BY a ROWS 1 PRECEDING EXCLUDE TIES)";
+        checked(&format!("{} {windows}", nested("sum((SELECT ", ")) OVER w", 1))).unwrap();
+        checked(&format!("{} {windows}", nested("sum((SELECT ", ")) OVER w", 5))).unwrap_err();
+        let plain = "WINDOW w AS (ORDER BY a ROWS 1 PRECEDING)";
+        checked(&format!("{} {plain}", nested("sum((SELECT ", ")) OVER w", 5))).unwrap();
     }
 
     #[test]

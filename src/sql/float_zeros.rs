@@ -22,14 +22,15 @@ pub(super) fn list(mut list: InList) -> Transformed<Expr> {
 
 /// `CASE x WHEN 0 THEN …` looks for the sum of x and 0, which is never -0. The branches stand where they stood, once.
 pub(super) fn case(mut case: Case) -> Transformed<Expr> {
-    let positive = case.when_then_expr.iter().find_map(|(when, _)| positive_zero(when));
-    let (Some(zero), Some(value)) = (positive, case.expr.take()) else { return Transformed::no(Expr::Case(case)) };
+    let Some(zero) = case.when_then_expr.iter().find_map(|(when, _)| positive_zero(when)) else {
+        return Transformed::no(Expr::Case(case));
+    };
+    case.expr = case.expr.map(|value| Box::new(*value + zero));
     for (when, _) in &mut case.when_then_expr {
         if let Some(zero) = positive_zero(when) {
             **when = zero;
         }
     }
-    case.expr = Some(Box::new(*value + zero));
     Transformed::yes(Expr::Case(case))
 }
 

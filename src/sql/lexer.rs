@@ -22,6 +22,11 @@ pub(super) struct Piece {
 /// Splits a text into statements. Empty ones are left out.
 pub(super) fn split(text: &str, limits: &LimitSet) -> Result<Vec<Piece>, ErrorReport> {
     limits.check(limits::STATEMENT_BYTES, text.len())?;
+    if text.contains('\0') {
+        // The protocol ends texts with it, so only what is not the protocol brings one; no store could be told of it.
+        let message = "invalid byte sequence for encoding \"UTF8\": 0x00";
+        return Err(ErrorReport::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message));
+    }
     let tokens = tokenize(text)?;
     limits.check(limits::STATEMENT_TOKENS, tokens.len())?;
     let mut pieces = Vec::new();
@@ -319,6 +324,12 @@ mod tests {
 
     fn parts(text: &str) -> Vec<(String, usize)> {
         split(text, &LimitSet::default()).unwrap().into_iter().map(|piece| (piece.text, piece.offset)).collect()
+    }
+
+    #[test]
+    fn a_text_that_no_client_can_send_is_refused() {
+        let report = split("SELECT 'a\0b' FROM t", &LimitSet::default()).unwrap_err();
+        assert_eq!(report.sqlstate, SqlState::CHARACTER_NOT_IN_REPERTOIRE);
     }
 
     #[test]
