@@ -71,7 +71,7 @@ pub(super) fn key_of(value: &ScalarValue) -> Result<Option<Vec<u8>>, DataFusionE
 /// Of each row the value that is better than all before it; NULL is passed over.
 fn chosen(arrays: &[ArrayRef], is_better: fn(&[u8], &[u8]) -> bool) -> Columns {
     let all = arrays.iter().map(keys).collect::<Result<Vec<_>, _>>()?;
-    let all: Vec<&BinaryArray> = all.iter().map(|keys| keys.as_binary::<i32>()).collect();
+    let all: Vec<&BinaryArray> = all.iter().map(AsArray::as_binary::<i32>).collect();
     let best = |row: usize| {
         let known = (0..all.len()).filter(|place| all[*place].is_valid(row));
         let better = |best: usize, place: usize| is_better(all[place].value(row), all[best].value(row));
@@ -164,6 +164,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
     fn all_keys(values: ArrayRef) -> Vec<Option<Vec<u8>>> {
         let found = keys(&values).unwrap();
         found.as_binary::<i32>().iter().map(|key| key.map(<[u8]>::to_vec)).collect()
