@@ -41,7 +41,7 @@ pub fn clock() -> RequestClock {
 fn table(name: &str, store: StoreKind) -> Table {
     let column = |name: &str, sql_type: SqlType| Column {
         name: name.to_owned(),
-        store_type: sql_type.name(),
+        store_type: store_type(store, &sql_type),
         sql_type,
         nullable: true,
     };
@@ -61,7 +61,22 @@ fn table(name: &str, store: StoreKind) -> Table {
         store,
         columns,
         key: Some("symbol".to_owned()),
-        filters_first: false,
+        filters_first: store == StoreKind::ClickHouse,
         stale: false,
     }
+}
+
+/// What the store calls a type: ClickHouse has names of its own, and a column of another type is cast where it is read.
+fn store_type(store: StoreKind, sql_type: &SqlType) -> String {
+    let own = match (store, sql_type) {
+        (StoreKind::ClickHouse, SqlType::Text) => "Nullable(String)",
+        (StoreKind::ClickHouse, SqlType::Numeric { .. }) => "Nullable(Decimal(18, 6))",
+        (StoreKind::ClickHouse, SqlType::Int8) => "Nullable(Int64)",
+        (StoreKind::ClickHouse, SqlType::Timestamptz) => "Nullable(DateTime64(6, 'UTC'))",
+        (StoreKind::ClickHouse, SqlType::Date) => "Nullable(Date32)",
+        (StoreKind::ClickHouse, SqlType::Float8) => "Nullable(Float64)",
+        (StoreKind::ClickHouse, SqlType::Bool) => "Nullable(Bool)",
+        _ => return sql_type.name(),
+    };
+    own.to_owned()
 }
