@@ -197,6 +197,9 @@ fn whole_power(base: &Big, exponent: &num_bigint::BigInt, scale: i64) -> Result<
     if base.scale == 0 && (base.digits == num_bigint::BigInt::from(1)) {
         return Ok(Big::new(1, 0).at(scale));
     }
+    if base.is_zero() && count > 0 {
+        return Ok(Big::new(0, scale));
+    }
     // Near one the digits would grow without end.
     if count > 10_000 {
         let odd = base.is_negative() && count % 2 == 1;
@@ -227,6 +230,7 @@ mod tests {
         assert_eq!(shown(&exponential(&Big::new(-55, 1)).unwrap()), ("4086771438464067".to_owned(), 18));
         assert_eq!(shown(&power(&Big::new(25, 1), &Big::new(25, 1)).unwrap()), ("98821176880261854".to_owned(), 16));
         assert_eq!(shown(&power(&Big::new(100, 1), &Big::new(-3, 0)).unwrap()), ("10000000000000".to_owned(), 16));
+        assert_eq!(shown(&power(&Big::new(0, 2), &Big::new(4_078_529, 0)).unwrap()), ("0".to_owned(), 16));
         assert_eq!(shown(&logarithm_to(&Big::new(30, 1), &Big::new(100, 1)).unwrap()).0, "20959032742893846");
     }
 }
