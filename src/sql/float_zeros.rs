@@ -8,10 +8,10 @@ use datafusion::logical_expr::expr::{Case, InList};
 /// `x IN (0, …)` has both zeros in its list.
 pub(super) fn list(mut list: InList) -> Transformed<Expr> {
     let mut missing: Vec<Expr> = Vec::new();
-    for zero in list.list.iter().filter_map(other_zero) {
-        // There are four zeros at most, so looking through the list is done as often.
-        if !missing.contains(&zero) {
-            missing.push(zero);
+    for zeros in list.list.iter().filter_map(zeros) {
+        // There are two types of floats, so the list is looked through four times at most.
+        if !missing.contains(&zeros[0]) {
+            missing.extend(zeros);
         }
     }
     missing.retain(|zero| !list.list.contains(zero));
@@ -22,36 +22,26 @@ pub(super) fn list(mut list: InList) -> Transformed<Expr> {
 
 /// `CASE x WHEN 0 THEN …` looks for the sum of x and 0, which is never -0. The branches stand where they stood, once.
 pub(super) fn case(mut case: Case) -> Transformed<Expr> {
-    let Some(zero) = case.when_then_expr.iter().find_map(|(when, _)| positive_zero(when)) else {
+    let Some([zero, _]) = case.when_then_expr.iter().find_map(|(when, _)| zeros(when)) else {
         return Transformed::no(Expr::Case(case));
     };
     case.expr = case.expr.map(|value| Box::new(*value + zero));
     for (when, _) in &mut case.when_then_expr {
-        if let Some(zero) = positive_zero(when) {
+        if let Some([zero, _]) = zeros(when) {
             **when = zero;
         }
     }
     Transformed::yes(Expr::Case(case))
 }
 
-/// 0, of a constant that is 0 or -0.
-fn positive_zero(expr: &Expr) -> Option<Expr> {
-    let zero = match expr {
-        Expr::Literal(ScalarValue::Float64(Some(zero)), _) if *zero == 0.0 => ScalarValue::Float64(Some(0.0)),
-        Expr::Literal(ScalarValue::Float32(Some(zero)), _) if *zero == 0.0 => ScalarValue::Float32(Some(0.0)),
+/// 0 and -0, of a constant that is one of them.
+fn zeros(expr: &Expr) -> Option<[Expr; 2]> {
+    let both = match expr {
+        Expr::Literal(ScalarValue::Float64(Some(zero)), _) if *zero == 0.0 => [0.0, -0.0].map(ScalarValue::from),
+        Expr::Literal(ScalarValue::Float32(Some(zero)), _) if *zero == 0.0 => [0.0_f32, -0.0].map(ScalarValue::from),
         _ => return None,
     };
-    Some(Expr::Literal(zero, None))
-}
-
-/// The zero of the other sign, of a constant that is one.
-fn other_zero(expr: &Expr) -> Option<Expr> {
-    let other = match expr {
-        Expr::Literal(ScalarValue::Float64(Some(zero)), _) if *zero == 0.0 => ScalarValue::Float64(Some(-zero)),
-        Expr::Literal(ScalarValue::Float32(Some(zero)), _) if *zero == 0.0 => ScalarValue::Float32(Some(-zero)),
-        _ => return None,
-    };
-    Some(Expr::Literal(other, None))
+    Some(both.map(|zero| Expr::Literal(zero, None)))
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ impl Kind {
     }
 }
 
+/// Whether an item of GROUP BY stands for several sets of keys.
+pub(super) fn is_of_sets(item: &Expr) -> bool {
+    matches!(item, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_))
+}
+
 /// The steps of a set of GROUPING SETS that is a ROLLUP or a CUBE itself.
 pub(super) fn nested_steps(set: &[Expr]) -> Option<(Kind, Vec<&[Expr]>)> {
     let [Expr::Function(function)] = set else { return None };

@@ -93,7 +93,8 @@ impl Call<'_> {
     }
 }
 
-fn top_level_commas(tokens: &[TokenWithSpan]) -> usize {
+/// How many commas stand in none of the parentheses and brackets.
+pub(super) fn top_level_commas(tokens: &[TokenWithSpan]) -> usize {
     let mut depth = 0_usize;
     let mut count = 0;
     for token in tokens {

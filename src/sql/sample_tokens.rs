@@ -5,6 +5,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::rewritten_tokens::keyword;
+use super::rows_from::top_level_commas;
 
 /// Names a call of the percentage and the seed, which no text can write.
 pub(super) const SEEDED: &str = "\u{2063}seeded";
@@ -32,11 +33,11 @@ pub(super) fn sample(tokens: &[TokenWithSpan], index: usize) -> Option<(Vec<Toke
     let taken = 1 + arguments.len() + 2 + seed.map_or(0, |seed| seed.len() + 3);
     let at = |token: Token| TokenWithSpan::new(token, method.span);
     let mut written = vec![method.clone(), at(Token::LParen)];
-    if commas(arguments) > 0 {
+    if top_level_commas(arguments) > 0 {
         written.push(at(Token::LParen));
         written.extend(arguments.iter().cloned());
     } else {
-        let seed = seed.filter(|seed| !is_number(seed) && !seed.is_empty() && commas(seed) == 0)?;
+        let seed = seed.filter(|seed| !is_number(seed) && !seed.is_empty() && top_level_commas(seed) == 0)?;
         written.extend([at(Token::make_word(SEEDED, Some('"'))), at(Token::LParen)]);
         written.extend(arguments.iter().cloned().chain([at(Token::Comma)]).chain(seed.iter().cloned()));
     }
@@ -61,19 +62,4 @@ fn in_parentheses(tokens: &[TokenWithSpan]) -> Option<&[TokenWithSpan]> {
         }
     }
     None
-}
-
-/// How many commas stand in none of the parentheses and brackets.
-fn commas(tokens: &[TokenWithSpan]) -> usize {
-    let mut depth = 0_usize;
-    let mut count = 0;
-    for token in tokens {
-        match token.token {
-            Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
-            Token::Comma if depth == 0 => count += 1,
-            _ => {}
-        }
-    }
-    count
 }

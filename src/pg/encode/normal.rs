@@ -15,8 +15,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
 use super::text;
 
 /// The array with the type that writers of this SQL type expect: that of the type map, or for texts and bytes any of
-/// their layouts, or for `numeric` any digits, also as text; a
-/// record as it is.
+/// their layouts, or for `numeric` any digits, also as text; a record as it is.
 pub fn normalise(array: &ArrayRef, sql_type: &SqlType) -> Result<ArrayRef, ErrorReport> {
     if let DataType::Dictionary(_, values) = array.data_type() {
         return normalise(&cast(array, values)?, sql_type);

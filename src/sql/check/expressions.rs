@@ -186,7 +186,7 @@ impl Checker<'_> {
 
     /// The row of a function that returns single values, which is that value.
     fn note_scalar(&mut self, level: usize, table: usize, place: usize) -> Option<Typed> {
-        let column = self.scope.table(level, table).filter(|table| table.is_scalar)?.first()?;
+        let column = self.scope.table(level, table).filter(|table| table.is_scalar)?.columns.first()?;
         let found = Found { level, table, column: Some(0), data_type: column.data_type };
         self.findings.scalars.insert(place, column.name.clone());
         self.qualifiers.insert(place, (level, table));

@@ -18,7 +18,7 @@ use super::queries::Target;
 use super::scope::Found;
 use super::types::{Type, written};
 use super::{Checked, Checker, GroupedColumn, Groups, argument_expressions, error};
-use crate::sql::grouping_sets::nested_steps;
+use crate::sql::grouping_sets::{is_of_sets, nested_steps};
 use crate::sql::normalise::{self, call};
 use crate::sql::words::folded;
 
@@ -99,7 +99,7 @@ impl Checker<'_> {
     /// no sets of keys.
     pub(super) fn note_groups(&mut self, select: &Select, keys: &[Key<'_>]) {
         let depth = self.scope.depth();
-        let has_sets = matches!(&select.group_by, GroupByExpr::Expressions(items, _) if items.iter().any(is_set));
+        let has_sets = matches!(&select.group_by, GroupByExpr::Expressions(items, _) if items.iter().any(is_of_sets));
         let Some(level) = self.scope.levels.get(depth) else { return };
         let is_grouped = !keys.is_empty() || level.has_aggregates;
         if !(level.has_inner_aggregates || (self.makes_rows && is_grouped && !has_sets)) {
@@ -220,10 +220,6 @@ pub(in crate::sql) fn cast_column(expr: &Expr) -> Option<(usize, usize)> {
 /// A row or a column that is not known is the same when it is written the same.
 fn is_same_name(own: Option<&Expr>, expr: &Expr) -> bool {
     own.is_some_and(|own| bare(own) == bare(expr))
-}
-
-fn is_set(item: &Expr) -> bool {
-    matches!(item, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_))
 }
 
 /// The items of GROUP BY with what each of their keys means: a name or a position stands for an item of the SELECT list.

@@ -51,13 +51,6 @@ pub(super) struct Table {
     pub(super) sources: Vec<(String, Source)>,
 }
 
-impl Table {
-    /// The first of its columns.
-    pub(super) fn first(&self) -> Option<&Column> {
-        self.columns.first()
-    }
-}
-
 /// How a table can be seen from where we are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item {

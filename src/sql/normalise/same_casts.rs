@@ -8,6 +8,7 @@ use sqlparser::ast::{Expr, GroupByExpr, OrderBy, Query, Select, SetExpr, Visitor
 
 use crate::base::syntax_walk::{walk, walk_mut};
 use crate::sql::check::{Findings, cast_column};
+use crate::sql::grouping_sets::is_of_sets;
 
 use super::forms::take;
 
@@ -47,8 +48,7 @@ impl Queries<'_> {
 
     fn has_keys(&self, select: &Select) -> bool {
         let GroupByExpr::Expressions(keys, _) = &select.group_by else { return false };
-        let is_set = |key: &Expr| matches!(key, Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_));
-        keys.iter().any(is_set) || walk(keys, &mut Casts { same: self.casts.same }).is_break()
+        keys.iter().any(is_of_sets) || walk(keys, &mut Casts { same: self.casts.same }).is_break()
     }
 
     fn in_select(&mut self, select: &mut Select, order_by: Option<&mut OrderBy>) {
