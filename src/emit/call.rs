@@ -15,7 +15,7 @@ use super::error::EmitError;
 use super::expression::{Writer, all_of};
 use super::literal::{self, Place};
 use super::scope::Scope;
-use super::{special, template};
+use super::{floats, special, template};
 
 /// A call over rows, as the function table is asked for it.
 #[derive(Debug)]
@@ -39,6 +39,13 @@ pub(super) struct Decoration {
 }
 
 type Written = Result<ast::Expr, EmitError>;
+
+impl Decoration {
+    /// Whether the call has nothing besides its arguments.
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.distinct && self.filter.is_none() && self.over.is_none()
+    }
+}
 
 impl Writer {
     pub(super) fn scalar_call(&mut self, call: &ScalarFunction, scope: &Scope<'_>) -> Written {
@@ -68,13 +75,13 @@ impl Writer {
 
     pub(super) fn window_call(&mut self, call: &WindowFunction, scope: &Scope<'_>) -> Written {
         let params = &call.params;
-        let partition_by = params.partition_by.iter().map(|key| self.alone(key, scope)).collect::<Result<_, _>>()?;
-        let spec = ast::WindowSpec {
-            window_name: None,
-            partition_by,
-            order_by: self.order_keys(&params.order_by, scope)?,
-            window_frame: self.frame(call)?,
-        };
+        let order_by = self.order_keys(&params.order_by, scope)?;
+        if order_by.len() > params.order_by.len() && has_distance(&params.window_frame) {
+            return self.unsupported("a distance of floats in this order");
+        }
+        let partition_by =
+            params.partition_by.iter().map(|key| floats::key(self, key, scope)).collect::<Result<_, _>>()?;
+        let spec = ast::WindowSpec { window_name: None, partition_by, order_by, window_frame: self.frame(call)? };
         let decoration = Decoration {
             distinct: params.distinct,
             filter: self.filter(params.filter.as_deref(), scope)?,
@@ -141,6 +148,7 @@ impl Writer {
     ) -> Result<Vec<ast::Expr>, EmitError> {
         match args {
             [Expr::Literal(value, _)] if name == "count" && !distinct && !value.is_null() => Ok(vec![wildcard()]),
+            _ if distinct => args.iter().map(|arg| floats::key(self, arg, scope)).collect(),
             _ => self.arguments(args, scope),
         }
     }
@@ -157,9 +165,11 @@ impl Writer {
         keys.iter()
             .map(|key| {
                 let expr = self.alone(&key.expr, scope)?;
-                Ok(order_key(expr, key.asc, key.nulls_first))
+                let nan = floats::nan_key(self, key, &expr, scope);
+                Ok(nan.into_iter().chain([order_key(expr, key.asc, key.nulls_first)]))
             })
-            .collect()
+            .collect::<Result<Vec<_>, EmitError>>()
+            .map(|keys| keys.into_iter().flatten().collect())
     }
 
     fn frame(&mut self, call: &WindowFunction) -> Result<Option<ast::WindowFrame>, EmitError> {
@@ -199,6 +209,15 @@ impl Writer {
             other => Ok(Some(Box::new(literal::write(self.dialect, other, Place::Beside)?))),
         }
     }
+}
+
+/// Whether a frame goes as far as the values of its key, which must be one then.
+fn has_distance(frame: &WindowFrame) -> bool {
+    let is_value = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => false,
+        WindowFrameBound::Preceding(value) | WindowFrameBound::Following(value) => !value.is_null(),
+    };
+    frame.units == WindowFrameUnits::Range && (is_value(&frame.start_bound) || is_value(&frame.end_bound))
 }
 
 /// A key of an order.

@@ -11,6 +11,7 @@ use super::call::plain_call;
 use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::{Writer, atom, binary as join_operands, operator};
+use super::floats;
 use super::scope::Scope;
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, EmitError> {
@@ -36,13 +37,10 @@ pub(super) fn binary(
                 None => Ok(None),
             }
         }
-        Operator::Eq
-        | Operator::NotEq
-        | Operator::Lt
-        | Operator::LtEq
-        | Operator::Gt
-        | Operator::GtEq
-        | Operator::And
+        Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
+            floats::compared(writer, expr, scope)
+        }
+        Operator::And
         | Operator::Or
         | Operator::IsDistinctFrom
         | Operator::IsNotDistinctFrom

@@ -13,7 +13,7 @@ use super::dialect::Dialect;
 use super::error::EmitError;
 use super::literal::{self, Place};
 use super::scope::Scope;
-use super::{clickhouse, nodes, quote, types};
+use super::{clickhouse, floats, nodes, quote, types};
 
 /// Writes expressions and numbers the aliases and parameters of one statement.
 #[derive(Debug)]
@@ -202,6 +202,9 @@ impl Writer {
                     return self.unsupported("IN with a subquery that reads outer columns");
                 }
                 let nullable_sides = self.dialect == Dialect::ClickHouse && may_be_null(&membership.expr, scope);
+                if floats::is_float(self, &membership.expr, scope) {
+                    return self.unsupported("IN (SELECT …) over floats");
+                }
                 if nullable_sides || (self.dialect == Dialect::ClickHouse && membership.negated) {
                     return self.unsupported("IN (SELECT …) over what may be NULL");
                 }
@@ -243,6 +246,9 @@ impl Writer {
     fn binary(&mut self, expr: &BinaryExpr, scope: &Scope<'_>) -> Written {
         match expr.op {
             Operator::And | Operator::Or => return self.logic(expr, scope),
+            Operator::IsDistinctFrom | Operator::IsNotDistinctFrom if floats::is_float(self, &expr.left, scope) => {
+                return self.unsupported("IS DISTINCT FROM of floats");
+            }
             Operator::IsDistinctFrom => {
                 let (left, right) = (self.boxed(&expr.left, scope)?, self.boxed(&expr.right, scope)?);
                 return Ok(ast::Expr::IsDistinctFrom(left, right));
@@ -334,6 +340,9 @@ impl Writer {
     }
 
     fn between(&mut self, between: &Between, scope: &Scope<'_>) -> Written {
+        if floats::is_float(self, &between.expr, scope) {
+            return self.expr(&floats::between(between), scope).map(|both| ast::Expr::Nested(Box::new(both)));
+        }
         Ok(ast::Expr::Between {
             expr: self.boxed(&between.expr, scope)?,
             negated: between.negated,
@@ -345,6 +354,7 @@ impl Writer {
     fn case(&mut self, case: &Case, scope: &Scope<'_>) -> Written {
         let operand = match &case.expr {
             None => None,
+            Some(operand) if floats::is_float(self, operand, scope) => return self.unsupported("CASE of a float"),
             Some(operand) => Some(self.boxed(operand, scope)?),
         };
         let conditions = case
@@ -386,6 +396,9 @@ impl Writer {
             return Ok(ast::Expr::Value(Value::Boolean(list.negated).into()));
         }
         let has_null = list.list.iter().any(|item| !matches!(item, Expr::Literal(value, _) if !value.is_null()));
+        if floats::is_float(self, &list.expr, scope) && list.list.iter().any(floats::may_be_nan) {
+            return self.unsupported("IN over a list with NaN");
+        }
         if self.dialect == Dialect::ClickHouse && has_null {
             return self.unsupported("IN over a list with NULL or with expressions");
         }

@@ -3,7 +3,7 @@
 use datafusion::common::{DFSchema, NullEquality};
 use datafusion::logical_expr::expr::BinaryExpr;
 use datafusion::logical_expr::logical_plan::Join as JoinNode;
-use datafusion::logical_expr::{Expr, JoinType, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, JoinType, Operator};
 use sqlparser::ast::{self, BinaryOperator, JoinConstraint, JoinOperator, TableFactor, TableWithJoins, Value};
 
 use crate::base::InternalError;
@@ -115,10 +115,15 @@ pub(super) fn check(dialect: Dialect, node: &JoinNode) -> Result<(), EmitError> 
     if node.null_equality == NullEquality::NullEqualsNull {
         return refuse("a join in which NULL equals NULL".to_owned());
     }
+    let condition = Condition::of(node);
+    let is_float = |(left, _): &(&Expr, &Expr)| left.get_type(node.left.schema()).is_ok_and(|of| of.is_floating());
+    if condition.equal.iter().any(is_float) {
+        // Its hash tables go by the bits of a float.
+        return refuse("a join on floats".to_owned());
+    }
     if node.join_type == JoinType::Inner {
         return Ok(());
     }
-    let condition = Condition::of(node);
     let preserved_side_free = match node.join_type {
         JoinType::Left => condition.left.is_empty(),
         JoinType::Right => condition.right.is_empty(),

@@ -16,6 +16,7 @@ mod dialect;
 mod error;
 mod expression;
 mod fallible;
+mod floats;
 mod join;
 mod literal;
 mod nodes;

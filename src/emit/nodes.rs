@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::logical_plan::{
     Aggregate, Distinct, DistinctOn, EmptyRelation, Filter, Limit as LimitNode, Projection, Sort, Values, Window,
@@ -20,7 +21,7 @@ use super::expression::{Writer, chain};
 use super::literal::{self, Place};
 use super::scope::{Kind, Scope, Slot};
 use super::uses::{Uses, is_plain, unnamed};
-use super::{clickhouse, join, quote, scan, types};
+use super::{clickhouse, floats, join, quote, scan, types};
 
 /// Nodes of an expression that may be said twice rather than open a derived table.
 const CHEAP: usize = 4;
@@ -126,7 +127,7 @@ pub(super) fn build(writer: &mut Writer, plan: &LogicalPlan, wanted: &ColumnSet,
         }
         LogicalPlan::Distinct(Distinct::All(node)) => {
             let block = input(writer, node)?;
-            Ok(distinct(writer, block, node.schema()))
+            distinct(writer, block, node.schema())
         }
         LogicalPlan::Distinct(Distinct::On(node)) => {
             let block = input(writer, &node.input)?;
@@ -449,7 +450,7 @@ fn group_key(writer: &mut Writer, key: &Expr, scope: &Scope<'_>) -> Result<ast::
     if matches!(unnamed(key), Expr::GroupingSet(_)) {
         return writer.unsupported("a grouping set");
     }
-    let written = writer.alone(key, scope)?;
+    let written = floats::key(writer, key, scope)?;
     match (&written, datafusion::logical_expr::ExprSchemable::get_type(key, scope.schema)) {
         (ast::Expr::Value(_) | ast::Expr::Nested(_), Ok(data_type)) => types::cast(writer.dialect, written, &data_type),
         (_, Ok(_)) => Ok(written),
@@ -485,22 +486,29 @@ fn window(writer: &mut Writer, mut block: Block, node: &Window, wanted: &ColumnS
 }
 
 /// DISTINCT. No order outlives it.
-fn distinct(writer: &mut Writer, mut block: Block, schema: &DFSchema) -> Block {
+fn distinct(writer: &mut Writer, mut block: Block, schema: &DFSchema) -> Built {
     block.forget_order();
+    let is_float = |field: &FieldRef| writer.dialect == Dialect::ClickHouse && field.data_type().is_floating();
     if block.limit.is_none()
+        && !schema.fields().iter().any(is_float)
         && let Some((SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, .. }, _)) =
             block.body.as_deref_mut()
     {
         *set_quantifier = SetQuantifier::Distinct;
-        return block;
+        return Ok(block);
     }
     let fits = block.limit.is_none() && !matches!(block.unique, Unique::On(_)) && block.body.is_none();
     if !fits {
         block = block.derive(writer, schema);
     }
+    for (slot, field) in block.slots.iter_mut().zip(schema.fields()) {
+        if let Some(slot) = slot.as_mut().filter(|slot| !matches!(slot.kind, Kind::Key | Kind::Constant)) {
+            slot.expr = floats::told_apart(writer, slot.expr.clone(), field.data_type())?;
+        }
+    }
     block.order.clear();
     block.unique = Unique::All;
-    block
+    Ok(block)
 }
 
 /// DISTINCT ON, with the order that says which row of a key is the first.
@@ -523,7 +531,7 @@ fn distinct_on(
         block.order.clear();
     }
     let scope = Scope { schema, columns: Some(&block.slots), outer };
-    let on = node.on_expr.iter().map(|key| writer.alone(key, &scope)).collect::<Result<Vec<_>, _>>()?;
+    let on = node.on_expr.iter().map(|key| floats::key(writer, key, &scope)).collect::<Result<Vec<_>, _>>()?;
     let order = match &node.sort_expr {
         Some(keys) => writer.order_keys(keys, &scope)?,
         None => Vec::new(),

@@ -14,7 +14,7 @@ use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::Writer;
 use super::scope::Scope;
-use super::types;
+use super::{floats, types};
 
 /// Writes a scalar call that the function table marks as special.
 ///
@@ -38,6 +38,10 @@ pub(super) fn scalar(
         (Dialect::ClickHouse, "int_multiply", [first, _]) => {
             clickhouse::checked(args, &BinaryOperator::Multiply, first, scope)
         }
+        (Dialect::ClickHouse, "greatest" | "least", [first, ..]) => match floats::is_float(writer, first, scope) {
+            true => writer.unsupported("greatest and least of floats"),
+            false => Ok(plain_call(call.name(), args)),
+        },
         (_, name, _) => writer.unsupported(format!("function {name}")),
     }
 }
@@ -125,6 +129,7 @@ fn in_clickhouse(
     decoration: Decoration,
     scope: &Scope<'_>,
 ) -> Result<ast::Expr, EmitError> {
+    let is_bare = decoration.is_nothing();
     let of = |name: &str, args| ast::Expr::Function(function(name, args, decoration));
     match (call.kind, call.name) {
         // The sum of nothing is NULL, and a sum of small integers is a bigint.
@@ -134,6 +139,15 @@ fn in_clickhouse(
                 Some(data_type) if data_type.is_integer() => types::cast(writer.dialect, sum, &DataType::Int64),
                 Some(data_type) if data_type.is_floating() || data_type.is_decimal() => Ok(sum),
                 Some(_) | None => writer.unsupported("a sum of an unknown type"),
+            }
+        }
+        (FunctionKind::Aggregate, "min" | "max") => {
+            match call.typed.and_then(|argument| argument.get_type(scope.schema).ok()) {
+                Some(data_type) if data_type.is_floating() && is_bare => {
+                    floats::extreme(writer, call.name == "max", args, &data_type)
+                }
+                Some(data_type) if data_type.is_floating() => writer.unsupported("min and max of some floats"),
+                Some(_) | None => Ok(of(call.name, args)),
             }
         }
         (FunctionKind::Aggregate, "count") => types::cast_value(writer.dialect, of("count", args), &DataType::Int64),

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, Int32Array, ListArray, PrimitiveArray, StructArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BooleanArray, Int32Array, ListArray, PrimitiveArray,
+    StructArray,
 };
 use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::compute::{SortOptions, cast, interleave};
@@ -32,9 +33,16 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             |_, _| Some(DataType::Binary),
             |args| by_arrays(&args, |all| asked_for(all.len() > 1, keys(&all[0]))),
         ),
+        Function::lenient("value_any", |_, _| Some(DataType::Boolean), |args| by_arrays(&args, any_equal)),
         Function::lenient("value_greatest", first, |args| by_arrays(&args, |all| chosen(all, |key, best| key > best))),
         Function::lenient("value_least", first, |args| by_arrays(&args, |all| chosen(all, |key, best| key < best))),
     ]
+}
+
+/// A float that the library sorts, and tells from others, as PostgreSQL does.
+#[must_use]
+pub fn plain_float() -> ScalarUDF {
+    Function::strict("plain_float", first, |args| by_arrays(&args, |all| comparable(&all[0])))
 }
 
 fn first(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
@@ -66,6 +74,24 @@ pub(super) fn key_of(value: &ScalarValue) -> Result<Option<Vec<u8>>, DataFusionE
     let found = keys(&value.to_array()?)?;
     let found = found.as_binary::<i32>();
     Ok(found.is_valid(0).then(|| found.value(0).to_vec()))
+}
+
+/// `item = ANY (array)`, of the arrays and the items: NULL where the item is not found and one of them is unknown.
+fn any_equal(arrays: &[ArrayRef]) -> Columns {
+    let [lists, items] = arrays else { return internal_err!("ANY looks for an item in an array") };
+    let lists = lists.as_list::<i32>();
+    let (ends, _, values) = leaves(lists);
+    let (wanted, found) = (keys(items)?, keys(&values)?);
+    let (wanted, found) = (wanted.as_binary::<i32>(), found.as_binary::<i32>());
+    let is_in = |row: usize| {
+        let places = usize::try_from(ends[row]).ok()?..usize::try_from(ends[row + 1]).ok()?;
+        if lists.is_null(row) || (wanted.is_null(row) && !places.is_empty()) {
+            return None;
+        }
+        let is_found = places.clone().any(|place| found.is_valid(place) && found.value(place) == wanted.value(row));
+        (is_found || places.clone().all(|place| found.is_valid(place))).then_some(is_found)
+    };
+    Ok(Arc::new((0..lists.len()).map(is_in).collect::<BooleanArray>()))
 }
 
 /// Of each row the value that is better than all before it; NULL is passed over.
@@ -123,8 +149,8 @@ fn structure(columns: Vec<ArrayRef>, like: &dyn Array) -> Columns {
     Ok(Arc::new(StructArray::try_new_with_length(fields, columns, like.nulls().cloned(), like.len())?))
 }
 
-/// Item by item, then by their number, then by dimensions, then by the length of each.
-fn list(lists: &ListArray) -> Columns {
+/// Where the items of each list end, how many there are in each dimension, and the items themselves.
+fn leaves(lists: &ListArray) -> (Vec<i32>, Vec<Vec<i32>>, ArrayRef) {
     let mut ends: Vec<i32> = lists.value_offsets().to_vec();
     let mut lengths: Vec<Vec<i32>> = vec![steps(&ends)];
     let mut values = Arc::clone(lists.values());
@@ -135,6 +161,12 @@ fn list(lists: &ListArray) -> Columns {
         let inner = Arc::clone(values.as_list::<i32>().values());
         values = inner;
     }
+    (ends, lengths, values)
+}
+
+/// Item by item, then by their number, then by dimensions, then by the length of each.
+fn list(lists: &ListArray) -> Columns {
+    let (ends, lengths, values) = leaves(lists);
     let count = lists.len();
     let is_empty = |row: usize| lengths.last().is_none_or(|items| items[row] == 0);
     let dimensions = |row: usize| if is_empty(row) { 0 } else { lengths.len() };

@@ -306,8 +306,8 @@ fn needs_moment(field: &Expr) -> Result<bool, DataFusionError> {
 
 /// `item = ANY (array)` is NULL where the item is not found and the array has a NULL.
 fn any_of(call: ScalarFunction, array: &Expr, item: &Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
-    if is_interval(item, schema)? {
-        return Err(no_key("ANY"));
+    if has_key(item, schema)? && has_items(&array.get_type(schema)?, &item.get_type(schema)?) {
+        return Ok(Transformed::yes(operators.call("value_any", vec![array.clone(), item.clone()])?));
     }
     if has_no_null(array) {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));
@@ -320,6 +320,11 @@ fn any_of(call: ScalarFunction, array: &Expr, item: &Expr, schema: &DFSchema, op
         (Box::new(null_place.is_not_null()), Box::new(Expr::Literal(ScalarValue::Boolean(None), None))),
     ];
     Ok(Transformed::yes(Expr::Case(Case::new(None, whens, Some(Box::new(found))))))
+}
+
+/// Whether a type is that of arrays of items of another.
+fn has_items(array: &DataType, item: &DataType) -> bool {
+    matches!(array, DataType::List(field) if field.data_type() == item || has_items(field.data_type(), item))
 }
 
 fn has_no_null(array: &Expr) -> bool {

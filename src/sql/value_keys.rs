@@ -3,10 +3,12 @@
 //! Each has a key, a function of the value: keys are ordered and equal as PostgreSQL says of the values. So what sorts and
 //! compares reads the key. `1 day` and `24 hours` are equal: a group of intervals shows the least of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::{Case, InList, InSubquery, SetComparison, Sort, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder, Projection, Subquery,
@@ -16,6 +18,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
 
 use super::operators::Operators;
+use super::settle::each_key;
 
 type Result<T> = std::result::Result<T, DataFusionError>;
 
@@ -32,12 +35,13 @@ fn key_function(data_type: &DataType) -> Option<&'static str> {
     }
 }
 
-/// Whether equal values may be different ones for the library's hash tables.
-fn has_interval(data_type: &DataType) -> bool {
+/// Whether equal values may be different ones for the library's hash tables: `1` and `1.0` of a `jsonb`.
+fn has_looks(data_type: &DataType) -> bool {
+    let within = |field: &FieldRef| field.data_type().is_floating() || has_looks(field.data_type());
     match data_type {
-        DataType::Interval(_) => true,
-        DataType::List(item) => has_interval(item.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_interval(field.data_type())),
+        DataType::Interval(_) | DataType::LargeBinary => true,
+        DataType::List(item) => within(item),
+        DataType::Struct(fields) => fields.iter().any(within),
         _ => false,
     }
 }
@@ -49,7 +53,7 @@ pub(super) fn is_interval(expr: &Expr, schema: &DFSchema) -> Result<bool> {
 
 /// Whether the values of an expression are compared by their keys.
 pub(super) fn has_key(expr: &Expr, schema: &DFSchema) -> Result<bool> {
-    Ok(matches!(expr.get_type(schema)?, DataType::Interval(_) | DataType::List(_) | DataType::Struct(_)))
+    Ok(key_function(&expr.get_type(schema)?).is_some())
 }
 
 /// Whether those of one of the expressions are.
@@ -74,7 +78,7 @@ pub(super) fn key(expr: Expr, schema: &DFSchema, operators: &Operators) -> Resul
 pub(super) fn order(sorts: &mut [Sort], schema: &DFSchema, operators: &Operators) -> Result<bool> {
     let mut changed = false;
     for sort in sorts {
-        if key_function(&sort.expr.get_type(schema)?).is_some() {
+        if has_key(&sort.expr, schema)? {
             sort.expr = key(std::mem::take(&mut sort.expr), schema, operators)?;
             changed = true;
         }
@@ -85,8 +89,8 @@ pub(super) fn order(sorts: &mut [Sort], schema: &DFSchema, operators: &Operators
 /// A node whose expressions are finished, with keys for values.
 pub(super) fn of_node(node: LogicalPlan, operators: &Operators) -> Result<LogicalPlan> {
     match node {
-        LogicalPlan::Aggregate(aggregate) if groups_intervals(&aggregate)? => groups(aggregate, operators),
-        LogicalPlan::Distinct(Distinct::All(input)) if has_intervals(&input) => {
+        LogicalPlan::Aggregate(aggregate) if groups_by_keys(&aggregate)? => groups(aggregate, operators),
+        LogicalPlan::Distinct(Distinct::All(input)) if has_keys(&input) => {
             let all = input.schema().columns().into_iter().map(Expr::Column).collect();
             groups(Aggregate::try_new(input, all, Vec::new())?, operators)
         }
@@ -96,9 +100,9 @@ pub(super) fn of_node(node: LogicalPlan, operators: &Operators) -> Result<Logica
     }
 }
 
-fn groups_intervals(aggregate: &Aggregate) -> Result<bool> {
+fn groups_by_keys(aggregate: &Aggregate) -> Result<bool> {
     for expr in each(&aggregate.group_expr) {
-        if has_interval(&expr.get_type(aggregate.input.schema())?) {
+        if has_looks(&expr.get_type(aggregate.input.schema())?) {
             return Ok(true);
         }
     }
@@ -108,7 +112,7 @@ fn groups_intervals(aggregate: &Aggregate) -> Result<bool> {
 fn orders_by_keys(on: &DistinctOn) -> Result<bool> {
     let sorted = on.sort_expr.iter().flatten().map(|sort| &sort.expr);
     for expr in on.on_expr.iter().chain(sorted) {
-        if key_function(&expr.get_type(on.input.schema())?).is_some() {
+        if has_key(expr, on.input.schema())? {
             return Ok(true);
         }
     }
@@ -135,30 +139,46 @@ fn each(keys: &[Expr]) -> impl Iterator<Item = &Expr> {
     })
 }
 
-fn has_intervals(plan: &LogicalPlan) -> bool {
-    plan.schema().fields().iter().any(|field| has_interval(field.data_type()))
+fn has_keys(plan: &LogicalPlan) -> bool {
+    plan.schema().fields().iter().any(|field| has_looks(field.data_type()))
 }
 
+/// Groups by keys, each of which shows the least of its values.
 fn groups(aggregate: Aggregate, operators: &Operators) -> Result<LogicalPlan> {
-    if aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_))) {
-        return Err(no_key("GROUP BY with several sets of keys"));
-    }
-    let schema = Arc::clone(&aggregate.schema);
+    let Aggregate { input, group_expr, aggr_expr: mut values, schema, .. } = aggregate;
+    let is_of_sets = group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)));
     let mut shown: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();
-    let (mut keys, mut values) = (aggregate.group_expr, aggregate.aggr_expr);
-    for (index, group) in keys.iter_mut().enumerate() {
-        if !has_interval(&group.get_type(aggregate.input.schema())?) {
+    let mut read: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+    let mut keys = HashMap::new();
+    for (index, group) in each(&group_expr).enumerate() {
+        if !has_looks(&group.get_type(input.schema())?) {
             continue;
         }
-        let one = std::mem::take(group);
+        let name = |part: &str| Column::new_unqualified(format!("{HIDDEN}{index}{part}"));
+        let (by, least) = (name(""), name(" shown"));
+        read.push(key(group.clone(), input.schema(), operators)?.alias(by.name()));
+        values.push(operators.least_value(group.clone())?.alias(least.name()));
         let (qualifier, field) = schema.qualified_field(index);
-        let value = format!("{HIDDEN}{index} shown");
-        shown[index] = Expr::Column(Column::new_unqualified(&value)).alias_qualified(qualifier.cloned(), field.name());
-        values.push(operators.least_value(one.clone())?.alias(value));
-        *group = key(one, aggregate.input.schema(), operators)?.alias(format!("{HIDDEN}{index}"));
+        let value = if is_of_sets { where_known(&by, least, field.data_type())? } else { Expr::Column(least) };
+        shown[index] = value.alias_qualified(qualifier.cloned(), field.name());
+        keys.insert(group.clone(), by);
     }
-    let grouped = LogicalPlan::Aggregate(Aggregate::try_new(aggregate.input, keys, values)?);
+    let by_keys = |expr: Expr| match keys.get(&expr) {
+        Some(column) => Transformed::yes(Expr::Column(column.clone())),
+        None => Transformed::no(expr),
+    };
+    let group_expr = group_expr.into_iter().map(|expr| each_key(expr, |key| Ok(by_keys(key))).map(|done| done.data));
+    let group_expr = group_expr.collect::<Result<_>>()?;
+    let with_keys = Arc::new(LogicalPlan::Projection(Projection::try_new(read, input)?));
+    let grouped = LogicalPlan::Aggregate(Aggregate::try_new(with_keys, group_expr, values)?);
     Ok(LogicalPlan::Projection(Projection::try_new(shown, Arc::new(grouped))?))
+}
+
+/// The value, where its key is one of those that the row is grouped by.
+fn where_known(key: &Column, value: Column, data_type: &DataType) -> Result<Expr> {
+    let null = Expr::Literal(ScalarValue::try_from(data_type)?, None);
+    let whens = vec![(Box::new(Expr::Column(key.clone()).is_null()), Box::new(null))];
+    Ok(Expr::Case(Case::new(None, whens, Some(Box::new(Expr::Column(value))))))
 }
 
 fn joined(mut join: Join, operators: &Operators) -> Result<LogicalPlan> {
@@ -207,7 +227,7 @@ pub(super) fn quantified(comparison: SetComparison, schema: &DFSchema, operators
 fn keys_of(subquery: Subquery, operators: &Operators) -> Result<Subquery> {
     let schema = Arc::clone(subquery.subquery.schema());
     let columns = schema.columns();
-    let [column] = columns.as_slice() else { return Err(no_key("a subquery")) };
+    let [column] = columns.as_slice() else { return internal_err!("a membership in {} columns", columns.len()) };
     let keys = vec![key(Expr::Column(column.clone()), &schema, operators)?.alias(HIDDEN)];
     let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery)).project(keys)?.build()?;
     Ok(Subquery { subquery: Arc::new(plan), ..subquery })

@@ -44,13 +44,21 @@ pub(super) fn compare(a: &ScalarValue, b: &ScalarValue) -> Ordering {
             (ScalarValue::IntervalMonthDayNano(Some(a)), ScalarValue::IntervalMonthDayNano(Some(b))) => {
                 length(*a).cmp(&length(*b))
             }
-            (ScalarValue::Float64(Some(a)), ScalarValue::Float64(Some(b))) => a.total_cmp(b),
+            (ScalarValue::Float64(Some(a)), ScalarValue::Float64(Some(b))) => plain(*a).total_cmp(&plain(*b)),
+            (ScalarValue::Float32(Some(a)), ScalarValue::Float32(Some(b))) => {
+                plain(f64::from(*a)).total_cmp(&plain(f64::from(*b)))
+            }
             _ => match (key(a), key(b)) {
                 (Some(a), Some(b)) => a.cmp(&b),
                 _ => a.partial_cmp(b).unwrap_or(Ordering::Equal),
             },
         },
     }
+}
+
+/// There is one zero, and one value that is no number: above all numbers.
+fn plain(float: f64) -> f64 {
+    if float.is_nan() { f64::NAN } else { float + 0.0 }
 }
 
 /// The key of an array, a row or a document, which only its key orders.

@@ -6,6 +6,7 @@
 
 mod constants;
 mod distinct_on;
+mod float_keys;
 mod infinite;
 mod keep_order;
 mod not_in;
@@ -157,6 +158,7 @@ impl LocalExecutor {
             .and_then(not_in::shield)
             .and_then(one_row::shield)
             .and_then(unnest_keys::shield)
+            .and_then(float_keys::shield)
             .and_then(infinite::shield)
             .and_then(steps::share)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))
