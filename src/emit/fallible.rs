@@ -27,11 +27,13 @@ const SAFE: &[&str] = &[
     "rtrim",
     "starts_with",
     "strpos",
+    "to_char",
     "upper",
 ];
 
 /// Whether no row can make the expression fail. What is not known can.
-pub(super) fn cannot_fail(expr: &Expr, schema: &DFSchema) -> bool {
+#[must_use]
+pub fn cannot_fail(expr: &Expr, schema: &DFSchema) -> bool {
     let mut safe = true;
     // The closure never fails.
     drop(expr.apply(|node| {

@@ -34,4 +34,5 @@ mod uses;
 
 pub use dialect::Dialect;
 pub use error::EmitError;
+pub use fallible::cannot_fail;
 pub use statement::{Emitted, Emitter, emit};

@@ -9,6 +9,7 @@ mod distinct_on;
 mod float_keys;
 mod infinite;
 mod keep_order;
+mod late_projection;
 mod not_in;
 mod nullable;
 mod one_row;
@@ -169,6 +170,7 @@ impl LocalExecutor {
             .state
             .optimizer()
             .optimize(with_rows, self.state.as_ref(), |_, _| {})
+            .and_then(late_projection::lift)
             .and_then(window_keys::plain)
             .and_then(steps::nullable)
             .map_err(|error| failed(&error))?;
