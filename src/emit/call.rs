@@ -75,13 +75,14 @@ impl Writer {
 
     pub(super) fn window_call(&mut self, call: &WindowFunction, scope: &Scope<'_>) -> Written {
         let params = &call.params;
-        let order_by = self.order_keys(&params.order_by, scope)?;
-        if order_by.len() > params.order_by.len() && has_distance(&params.window_frame) {
-            return self.unsupported("a distance of floats in this order");
-        }
         let partition_by =
             params.partition_by.iter().map(|key| floats::key(self, key, scope)).collect::<Result<_, _>>()?;
-        let spec = ast::WindowSpec { window_name: None, partition_by, order_by, window_frame: self.frame(call)? };
+        let spec = ast::WindowSpec {
+            window_name: None,
+            partition_by,
+            order_by: self.order_keys(&params.order_by, scope)?,
+            window_frame: self.frame(call)?,
+        };
         let decoration = Decoration {
             distinct: params.distinct,
             filter: self.filter(params.filter.as_deref(), scope)?,
@@ -180,6 +181,10 @@ impl Writer {
         let frame: &WindowFrame = &call.params.window_frame;
         let units = match frame.units {
             WindowFrameUnits::Rows => ast::WindowFrameUnits::Rows,
+            // ClickHouse has such frames for columns of few types, and for none that may be NULL.
+            WindowFrameUnits::Range if self.dialect == Dialect::ClickHouse && has_distance(frame) => {
+                return self.unsupported("RANGE with a distance");
+            }
             WindowFrameUnits::Range => ast::WindowFrameUnits::Range,
             WindowFrameUnits::Groups if self.dialect == Dialect::ClickHouse => return self.unsupported("GROUPS"),
             WindowFrameUnits::Groups => ast::WindowFrameUnits::Groups,
@@ -211,7 +216,7 @@ impl Writer {
     }
 }
 
-/// Whether a frame goes as far as the values of its key, which must be one then.
+/// Whether a frame reaches as far as the values of its key say.
 fn has_distance(frame: &WindowFrame) -> bool {
     let is_value = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::CurrentRow => false,
