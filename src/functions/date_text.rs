@@ -431,15 +431,18 @@ fn clock(text: &str) -> Read<i64> {
     let number = |digits: &str| digits.parse::<i64>().map_err(|_| Wrong::Format);
     let (hour, minute) = (number(hour)?, number(minute)?);
     let micros = micros(seconds)?;
-    let total = (hour * 60 + minute) * 60_000_000 + micros;
-    if minute > 59 || micros > 60_000_000 || hour > 24 || total > DAY {
+    if !(0..=24).contains(&hour) || !(0..=59).contains(&minute) || micros > 60_000_000 {
         return Err(Wrong::Range);
     }
-    Ok(total)
+    let total = (hour * 60 + minute) * 60_000_000 + micros;
+    if total > DAY { Err(Wrong::Range) } else { Ok(total) }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a minute has few microseconds")]
 fn micros(seconds: &str) -> Read<i64> {
+    if !seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(Wrong::Format);
+    }
     let seconds: f64 = seconds.parse().map_err(|_| Wrong::Format)?;
     Ok((seconds * 1e6).round() as i64)
 }
@@ -458,7 +461,7 @@ fn offset(text: &str) -> Read<Zone> {
     let seconds = parts.next().unwrap_or("0");
     let number = |digits: &str| digits.parse::<i64>().map_err(|_| Wrong::Format);
     let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
-    if hours > 15 || minutes > 59 || seconds > 59 {
+    if !(0..=15).contains(&hours) || !(0..=59).contains(&minutes) || !(0..=59).contains(&seconds) {
         return Err(Wrong::Displacement);
     }
     Ok(Zone::Offset(sign * (hours * 3_600 + minutes * 60 + seconds)))
@@ -470,6 +473,22 @@ mod tests {
 
     fn day(text: &str) -> Option<Day> {
         read(text, false).unwrap().day
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_no_time() {
+        for text in [
+            "20+5=555555:55555557555555555+4-01-01",
+            "2025-05-30 9223372036854775807:20",
+            "2025-05-30 10:9223372036854775807",
+            "2025-05-30 10:20:inf",
+            "2025-05-30 10:20:nan",
+            "2025-05-30 10:20:99999999999999999999",
+            "2025-05-30 10:20+9223372036854775807",
+            "2025-05-30 10:20+10:9223372036854775807",
+        ] {
+            assert!(read(text, false).is_err(), "{text}");
+        }
     }
 
     #[test]
