@@ -145,6 +145,7 @@ fn said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability) -> bo
     capability.supports(store, plan) && plan.inputs().iter().all(|input| said(input, store, capability))
 }
 
-fn reads_table(plan: &LogicalPlan) -> bool {
+/// Whether the plan has a table of a store in it.
+pub(super) fn reads_table(plan: &LogicalPlan) -> bool {
     matches!(plan, LogicalPlan::TableScan(_)) || plan.inputs().iter().any(|input| reads_table(input))
 }

@@ -2,8 +2,8 @@
 
 use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::logical_plan::Subquery;
+use datafusion::logical_expr::{JoinType, LogicalPlan};
 use std::sync::Arc;
 
 use crate::base::{InternalError, StoreKind};
@@ -102,10 +102,22 @@ impl Split<'_, '_> {
         together: Side,
     ) -> Result<LogicalPlan, InternalError> {
         match side {
+            Side::Store(_) if is_product(&plan) => {
+                let needed = needs(&plan, wanted)?;
+                map_inputs(plan, |input, at| {
+                    let side = if place::reads_table(&input) { side } else { Side::Neutral };
+                    self.cut(input, side, needed_of(&needed, at)?, together)
+                })
+            }
             Side::Store(store) => self.pieces.cut(store, plan, wanted, reason(store, together)),
             Side::Neutral | Side::Local => Ok(plan),
         }
     }
+}
+
+/// Whether every row of one side meets every row of the other: more rows than both have are not fetched from a store.
+fn is_product(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join(join) if join.join_type == JoinType::Inner && join.on.is_empty() && join.filter.is_none())
 }
 
 fn reason(store: StoreKind, together: Side) -> String {
