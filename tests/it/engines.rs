@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio_postgres::Client;
 use tokio_postgres::types::Timestamp;
 
 use crate::postgres::{self, Postgres};
@@ -111,13 +112,19 @@ impl Engines {
 
     /// Statements of ours that run in Materialize.
     pub async fn materialize_runs(&self) -> i64 {
-        let client = self.postgres.connect("postgres", &self.materialize).await;
+        let client = self.materialize().await;
         let statement =
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'flowforge'";
         client.query_one(statement, &[]).await.unwrap().get(0)
     }
 
-    fn clickhouse_run(&self, statement: &str) {
+    /// A session in the database that plays Materialize, which may write.
+    pub async fn materialize(&self) -> Client {
+        self.postgres.connect("postgres", &self.materialize).await
+    }
+
+    /// Runs a statement in ClickHouse's engine.
+    pub fn clickhouse_run(&self, statement: &str) {
         let url = format!("http://127.0.0.1:{}/", self.clickhouse_port);
         let answer = ureq::post(&url).config().http_status_as_error(false).build().send(statement).unwrap();
         let status = answer.status();

@@ -231,9 +231,14 @@ async fn mirror_table(ours: &Client, theirs: &Client, table: &str) {
             text.push('\n');
         }
     }
-    let sink = theirs.copy_in::<_, Bytes>(&format!("COPY {table} FROM STDIN")).await.unwrap();
+    copy(theirs, table, text).await;
+}
+
+/// Fills a table with rows as COPY reads them.
+pub async fn copy(client: &Client, table: &str, rows: String) {
+    let sink = client.copy_in::<_, Bytes>(&format!("COPY {table} FROM STDIN")).await.unwrap();
     let mut sink = std::pin::pin!(sink);
-    sink.send(Bytes::from(text)).await.unwrap();
+    sink.send(Bytes::from(rows)).await.unwrap();
     sink.finish().await.unwrap();
 }
 

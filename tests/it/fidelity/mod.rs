@@ -6,6 +6,8 @@
 //! nothing open, and the SQLSTATE of an error must be the same. A statement that is answered otherwise is made smaller
 //! ([`tree`], [`shrink`]) and printed with its number. What may differ is in [`known`], with reasons.
 //!
+//! [`tpch`] asks the queries of TPC-H in the same way.
+//!
 //! `FLOWFORGE_RANDOM_QUERIES` says how many statements, `FLOWFORGE_SEED` the number of the first. `FLOWFORGE_SHRINKS` is
 //! how many of those that differ are made smaller.
 
@@ -16,6 +18,7 @@ mod known;
 mod queries;
 mod shrink;
 mod sources;
+mod tpch;
 mod tree;
 mod values;
 
