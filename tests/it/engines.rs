@@ -132,6 +132,13 @@ impl Engines {
         assert!(status.is_success(), "{text}");
     }
 
+    /// Runs a command in Redis.
+    pub fn redis_run(&self, words: &[String]) {
+        let port = self.redis_port.to_string();
+        let answer = Command::new("redis-cli").args(["-e", "-p", &port]).args(words).output().unwrap();
+        assert!(answer.status.success(), "{words:?}: {}", String::from_utf8_lossy(&answer.stdout));
+    }
+
     /// Where ClickHouse's engine listens.
     pub fn clickhouse_port(&self) -> u16 {
         self.clickhouse_port

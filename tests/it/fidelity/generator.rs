@@ -5,12 +5,15 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::kind::Kind;
+use super::sources::Table;
 use super::tree::Node;
 
 /// Makes the statements of a seed: always the same.
 pub struct Generator {
     random: ChaCha8Rng,
     names: usize,
+    /// The tables that are there.
+    pub sources: &'static [Table],
     /// The common table expressions that can be named.
     pub tables: Vec<(String, Vec<Kind>)>,
 }
@@ -34,6 +37,8 @@ pub struct Scope {
     pub key: Vec<String>,
     /// About how many rows there are.
     pub rows: usize,
+    /// The column that the last join with USING made of one of each side.
+    pub merged: Option<Leaf>,
 }
 
 impl Scope {
@@ -50,8 +55,8 @@ impl Scope {
 
 impl Generator {
     /// The generator of a seed.
-    pub fn new(seed: u64) -> Self {
-        Self { random: ChaCha8Rng::seed_from_u64(seed), names: 0, tables: Vec::new() }
+    pub fn new(seed: u64, sources: &'static [Table]) -> Self {
+        Self { random: ChaCha8Rng::seed_from_u64(seed), names: 0, sources, tables: Vec::new() }
     }
 
     /// True so many times of a hundred.

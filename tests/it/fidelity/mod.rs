@@ -2,9 +2,10 @@
 //!
 //! Every number makes one statement: a well-typed SELECT over the tables of the demo ([`generator`], [`values`],
 //! [`queries`], [`sources`], [`forms`]). PostgreSQL 15 with the same rows answers it, and so does a server of ours: with
-//! the embedded stores in one test, over the real ones in the other. Types, values, NULLs, the order where it leaves
-//! nothing open, and the SQLSTATE of an error must be the same. A statement that is answered otherwise is made smaller
-//! ([`tree`], [`shrink`]) and printed with its number. What may differ is in [`known`], with reasons.
+//! the embedded stores, over the real ones, and over tables of the real ones that are full of NULLs ([`sparse`]). Types,
+//! values, NULLs, the order where it leaves nothing open, and the SQLSTATE of an error must be the same. A statement that
+//! is answered otherwise is made smaller ([`tree`], [`shrink`]) and printed with its number. What may differ is in
+//! [`known`], with reasons.
 //!
 //! [`tpch`] asks the queries of TPC-H in the same way.
 //!
@@ -18,6 +19,7 @@ mod known;
 mod queries;
 mod shrink;
 mod sources;
+mod sparse;
 mod tpch;
 mod tree;
 mod values;
@@ -32,6 +34,7 @@ use crate::slt::answer::{self, Outcome};
 use crate::slt::compare::compare;
 use crate::support::TestServer;
 use generator::Generator;
+use sources::Table;
 use tree::Node;
 
 /// Statements of the normal run.
@@ -78,10 +81,15 @@ struct Pair<'a> {
 const USER: &str = "acme";
 
 impl<'a> Pair<'a> {
-    async fn new(server: &'a TestServer, postgres: &Postgres) -> Self {
+    /// A server with the demo's tables, and PostgreSQL with the same rows.
+    async fn of_the_demo(server: &'a TestServer, postgres: &Postgres) -> Self {
         let database = format!("fidelity_{}", std::process::id());
         postgres.mirror(server, USER, &database).await;
-        Self { server, reference: postgres.connect(USER, &database).await, ours: server.connect(USER).await }
+        Self::new(server, postgres.connect(USER, &database).await).await
+    }
+
+    async fn new(server: &'a TestServer, reference: Client) -> Self {
+        Self { server, reference, ours: server.connect(USER).await }
     }
 
     async fn verdict(&mut self, statement: &Node) -> Verdict {
@@ -138,13 +146,12 @@ struct Tally {
     differences: Vec<String>,
 }
 
-async fn run(server: &TestServer, postgres: &Postgres) {
+async fn run(mut pair: Pair<'_>, tables: &'static [Table]) {
     let (statements, first) = (number("FLOWFORGE_RANDOM_QUERIES", STATEMENTS), number("FLOWFORGE_SEED", SEED));
     println!("FLOWFORGE_SEED={first} FLOWFORGE_RANDOM_QUERIES={statements}");
-    let mut pair = Pair::new(server, postgres).await;
     let mut tally = Tally::default();
     for number in first..first + statements {
-        let statement = Generator::new(number).statement();
+        let statement = Generator::new(number, tables).statement();
         match pair.verdict(&statement).await {
             Verdict::Rows(0) => tally.without_rows += 1,
             Verdict::Rows(_) => tally.with_rows += 1,
@@ -198,7 +205,7 @@ fn random_queries_get_the_rows_of_postgresql() {
     block_on(async {
         let Some(postgres) = postgres::shared().await else { return };
         let server = TestServer::start().await;
-        run(&server, &postgres).await;
+        run(Pair::of_the_demo(&server, &postgres).await, sources::TABLES).await;
     });
 }
 
@@ -208,13 +215,24 @@ fn random_queries_get_the_rows_of_postgresql_over_the_real_stores() {
         let Some(engines) = Engines::start().await else { return };
         let Some(postgres) = postgres::shared().await else { return };
         let server = engines.server().await;
-        run(&server, &postgres).await;
+        run(Pair::of_the_demo(&server, &postgres).await, sources::TABLES).await;
+    });
+}
+
+#[test]
+fn random_queries_get_the_rows_of_postgresql_over_tables_full_of_nulls() {
+    block_on(async {
+        let Some(engines) = Engines::start().await else { return };
+        let Some(postgres) = postgres::shared().await else { return };
+        let server = sparse::server(&engines).await;
+        run(Pair::new(&server, sparse::reference(&postgres).await).await, sparse::TABLES).await;
     });
 }
 
 #[test]
 fn a_number_makes_one_statement() {
     for number in 0..200 {
-        assert_eq!(Generator::new(number).statement().sql(), Generator::new(number).statement().sql());
+        let sql = || Generator::new(number, sources::TABLES).statement().sql();
+        assert_eq!(sql(), sql());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::generator::{Generator, Leaf, Scope};
 use super::kind::Kind;
-use super::sources::{MOST_VALUES, TABLES};
+use super::sources::{MOST_VALUES, SERIES};
 use super::tree::{Node, Role};
 
 /// No join has about more rows.
@@ -33,18 +33,49 @@ impl Generator {
         self.query(&kinds, 2, &[])
     }
 
+    /// One or two common table expressions, of which the second may read the first.
     fn with(&mut self, kinds: &[Kind]) -> Node {
-        let of_table = self.kinds(1, 4);
-        let table = self.query(&of_table, 1, &[]);
-        let name = self.name("w");
-        let keyword = *self.one(&["", " MATERIALIZED", " NOT MATERIALIZED"]);
-        self.tables.push((name.clone(), of_table));
+        let mut tables = Vec::new();
+        let mut keyword = "";
+        for _ in 0..=usize::from(self.chance(30)) {
+            if self.chance(15) {
+                keyword = "RECURSIVE ";
+                tables.push(self.recursive_table());
+            } else {
+                tables.push(self.plain_table());
+            }
+        }
         let query = self.query(kinds, 2, &[]);
         self.tables.clear();
-        let with = Node::clause(&format!("WITH {name} AS{keyword} ({{}}) "), vec![table]);
+        let with = Node::clause(&format!("WITH {keyword}{{}} "), vec![Node::list(", ", tables)]);
         let Node { role, mut parts } = query;
         parts.insert(0, super::tree::Part::Child(with));
         Node { role, parts }
+    }
+
+    fn plain_table(&mut self) -> Node {
+        let kinds = self.kinds(1, 4);
+        let query = self.query(&kinds, 1, &[]);
+        let name = self.name("w");
+        let keyword = *self.one(&["", " MATERIALIZED", " NOT MATERIALIZED"]);
+        let table = Node::fixed(&format!("{name} AS{keyword} ({{}})"), vec![query]);
+        self.tables.push((name, kinds));
+        table
+    }
+
+    /// A few steps, each made of the one before it. Of numerics the digits would grow: see `known`, "scale".
+    fn recursive_table(&mut self) -> Node {
+        let kind = *self.one(&[Kind::Text, Kind::Big, Kind::Date, Kind::Timestamp, Kind::Bool]);
+        let name = self.name("w");
+        let first = self.value(kind, 1, &Scope::default());
+        let before = Scope { leaves: numbered(&name, &[Kind::Int, kind]), ..Scope::default() };
+        let next = self.value(kind, 1, &before);
+        let steps = self.between(1, 6);
+        let template = format!(
+            "{name}(c1, c2) AS (SELECT 1, {{}} UNION ALL SELECT {name}.c1 + 1, {{}} FROM {name} WHERE {name}.c1 < {steps})"
+        );
+        self.tables.push((name, vec![Kind::Int, kind]));
+        Node::fixed(&template, vec![first, next])
     }
 
     /// A SELECT or a set operation.
@@ -54,20 +85,35 @@ impl Generator {
         }
         let compares = !kinds.contains(&Kind::Interval);
         let operators: &[&str] = if compares { OPERATORS } else { &OPERATORS[..1] };
-        let operator = *self.one(operators);
-        let (left, right) = (self.select(kinds, depth - 1, around), self.select(kinds, depth - 1, around));
-        let end = self.end(30, 80);
-        Node::new(Role::Query, &format!("({{}}) {operator} ({{}}){{}}"), vec![left, right, end])
+        // INTERSECT binds tighter than the others.
+        let mut template = "({})".to_owned();
+        let mut parts = vec![self.select(kinds, depth - 1, around)];
+        for _ in 0..=usize::from(self.chance(25)) {
+            template = format!("{template} {} ({{}})", self.one(operators));
+            parts.push(self.select(kinds, depth - 1, around));
+        }
+        parts.push(self.end(30, 80));
+        Node::new(Role::Query, &format!("{template}{{}}"), parts)
     }
 
     /// ORDER BY all columns, and LIMIT only with it.
     fn end(&mut self, limited: u32, ordered: u32) -> Node {
         if self.chance(limited) {
-            let (count, skipped) = (self.between(0, 8), self.between(0, 3));
-            let offset = if self.chance(30) { format!(" OFFSET {skipped}") } else { String::new() };
-            return Node::order(self.one(DIRECTIONS).to_vec(), &format!(" LIMIT {count}{offset}"));
+            let limit = self.limit();
+            return Node::order(self.one(DIRECTIONS).to_vec(), &limit);
         }
         if self.chance(ordered) { Node::order(self.one(DIRECTIONS).to_vec(), "") } else { Node::nothing() }
+    }
+
+    fn limit(&mut self) -> String {
+        let (count, skipped) = (self.between(0, 8), self.between(0, 3));
+        match self.between(0, 9) {
+            0 => format!(" OFFSET {skipped} ROWS FETCH FIRST {count} ROWS ONLY"),
+            1 => format!(" FETCH FIRST {count} ROWS WITH TIES"),
+            2 => format!(" OFFSET {skipped}"),
+            3 | 4 => format!(" LIMIT {count} OFFSET {skipped}"),
+            _ => format!(" LIMIT {count}"),
+        }
     }
 
     /// A SELECT with columns of these types. At depth 0 it has one source and no subqueries.
@@ -79,12 +125,20 @@ impl Generator {
         } else {
             (Node::nothing(), Node::nothing(), scope)
         };
-        let distinct = Node::clause(
-            if self.chance(10) && !kinds.contains(&Kind::Interval) { "DISTINCT " } else { "" },
-            Vec::new(),
-        );
+        let compares = !kinds.contains(&Kind::Interval);
+        let first_rows = depth > 0 && compares && self.chance(5);
+        let distinct = match (first_rows, compares && self.chance(10)) {
+            (true, _) => "DISTINCT ON (1) ",
+            (false, true) => "DISTINCT ",
+            (false, false) => "",
+        };
+        let distinct = Node::clause(distinct, Vec::new());
         let items = self.items(kinds, depth, &scope);
-        let end = if depth == 2 { self.end(25, 70) } else { self.end(15, 5) };
+        let end = match depth {
+            _ if first_rows => Node::kept_order(self.one(DIRECTIONS).to_vec(), ""),
+            2 => self.end(25, 70),
+            _ => self.end(15, 5),
+        };
         let parts = vec![distinct, items, from, filter, grouping, having, end];
         Node::new(Role::Query, "SELECT {}{} FROM {}{}{}{}{}", parts)
     }
@@ -127,8 +181,12 @@ impl Generator {
             }
         }
         let sets = !keys.is_empty() && self.chance(25);
+        if sets {
+            let node = Node::value(Kind::Int, "GROUPING({})", vec![keys[0].node.clone()]);
+            leaves.push(Leaf { kind: Kind::Int, node, plain: false });
+        }
         let key = if sets { Vec::new() } else { keys.iter().map(|key| key.node.sql()).collect() };
-        let grouped = Scope { leaves, outer: scope.outer.clone(), key, rows: scope.rows };
+        let grouped = Scope { leaves, outer: scope.outer.clone(), key, rows: scope.rows, merged: None };
         let template = match (keys.is_empty(), sets) {
             (true, _) => "",
             (false, false) => " GROUP BY {}",
@@ -162,7 +220,8 @@ impl Generator {
 
     fn from(&mut self, depth: usize, around: &[Leaf]) -> (Node, Scope) {
         let first = self.source(depth);
-        let mut scope = Scope { leaves: first.leaves, outer: around.to_vec(), key: first.key, rows: first.rows };
+        let mut scope =
+            Scope { leaves: first.leaves, outer: around.to_vec(), key: first.key, rows: first.rows, merged: None };
         let mut joins = Vec::new();
         let most = if depth == 0 { usize::from(self.chance(15)) } else { self.between(0, 2) };
         for _ in 0..most {
@@ -171,6 +230,10 @@ impl Generator {
                 joins.push(join);
                 scope = joined;
             }
+        }
+        // Another table may have a column of this name.
+        if let (1, Some(merged)) = (joins.len(), scope.merged.take()) {
+            scope.leaves.push(merged);
         }
         let joins = joins.into_iter().fold(first.node, |from, join| Node::list("", vec![from, join]));
         (joins, scope)
@@ -189,22 +252,39 @@ impl Generator {
         } else {
             [scope.key.clone(), right.key].concat()
         };
+        both.merged = None;
+        if self.chance(15)
+            && let Some((name, kind)) = common_column(scope, &right.leaves)
+        {
+            both.rows = scope.rows.max(right.rows) * 3;
+            both.merged = Some(Leaf { kind, node: Node::value(kind, &name, Vec::new()), plain: false });
+            let join = *self.one(&["", " LEFT", " RIGHT", " FULL"]);
+            return (Node::clause(&format!("{join} JOIN {{}} USING ({name})"), vec![right.node]), both);
+        }
         let equal = self.equality(scope, &right.leaves);
         both.rows = if equal.is_some() { scope.rows.max(right.rows) * 3 } else { scope.rows * right.rows };
-        let Some(equal) = equal else { return (Node::clause(" CROSS JOIN {}", vec![right.node]), both) };
+        let Some(equal) = equal else { return (self.without_equality(scope, right.node, &right.leaves), both) };
         let kind = *self.one(&["", " LEFT", " LEFT", " RIGHT", " FULL"]);
         // PostgreSQL joins fully over equalities only.
         let more = if kind == " FULL" { Node::nothing() } else { self.filter(" AND {}", 25, 0, &both.alone()) };
         (Node::clause(&format!("{kind} JOIN {{}} ON {{}}{{}}"), vec![right.node, equal, more]), both)
     }
 
+    /// Every row with every other, or with those that are less or greater.
+    fn without_equality(&mut self, scope: &Scope, right: Node, leaves: &[Leaf]) -> Node {
+        let pairs = pairs(scope, leaves);
+        if pairs.is_empty() || self.chance(50) {
+            return Node::clause(" CROSS JOIN {}", vec![right]);
+        }
+        let (left, other) = *self.one(&pairs);
+        let template = *self.one(&["({} < {})", "({} >= {})", "({} <> {})"]);
+        let condition = Node::value(Kind::Bool, template, vec![left.node.clone(), other.node.clone()]);
+        let join = *self.one(&["", " LEFT", " LEFT", " RIGHT"]);
+        Node::clause(&format!("{join} JOIN {{}} ON {{}}"), vec![right, condition])
+    }
+
     fn equality(&mut self, scope: &Scope, right: &[Leaf]) -> Option<Node> {
-        let pairs: Vec<(&Leaf, &Leaf)> = scope
-            .leaves
-            .iter()
-            .flat_map(|left| right.iter().map(move |right| (left, right)))
-            .filter(|(left, right)| left.kind == right.kind && !matches!(left.kind, Kind::Bool | Kind::Float))
-            .collect();
+        let pairs = pairs(scope, right);
         if pairs.is_empty() || self.chance(10) {
             return None;
         }
@@ -251,12 +331,13 @@ impl Generator {
             0..20 => self.values(),
             20..35 if depth > 0 => self.derived(depth),
             35..70 if !self.tables.is_empty() => self.common_table(),
+            70..75 => self.series(),
             _ => self.table(),
         }
     }
 
     fn table(&mut self) -> Source {
-        let table = self.one(TABLES);
+        let table = self.one(self.sources);
         let name = self.name("t");
         let leaves = table.columns.iter().map(|(of_table, kind)| column(&name, of_table, *kind)).collect();
         let text = match table.parts {
@@ -266,6 +347,22 @@ impl Generator {
         let key = table.key.iter().map(|key| format!("{name}.{key}")).collect();
         let rows = if table.key.len() == 1 && table.parts.is_empty() { 7 } else { 40 };
         Source { node: Node::list("", vec![Node::new(Role::List(""), &text, Vec::new())]), leaves, key, rows }
+    }
+
+    /// What a function makes.
+    fn series(&mut self) -> Source {
+        let (call, kind) = *self.one(SERIES);
+        let name = self.name("s");
+        let ordinal = if self.chance(50) { " WITH ORDINALITY" } else { "" };
+        let names = if ordinal.is_empty() { "c1" } else { "c1, k" };
+        let mut leaves = vec![column(&name, "c1", kind)];
+        let mut key = Vec::new();
+        if !ordinal.is_empty() {
+            leaves.push(column(&name, "k", Kind::Big));
+            key.push(format!("{name}.k"));
+        }
+        let node = Node::fixed(&format!("{call}{ordinal} {name}({names})"), Vec::new());
+        Source { node: Node::list("", vec![node]), leaves, key, rows: 5 }
     }
 
     fn common_table(&mut self) -> Source {
@@ -316,9 +413,28 @@ fn column(table: &str, name: &str, kind: Kind) -> Leaf {
     Leaf { kind, node: Node::value(kind, &format!("{table}.{name}"), Vec::new()), plain: true }
 }
 
+/// The name of a column, without its table.
+fn own_name(leaf: &Leaf) -> Option<String> {
+    leaf.node.sql().split('.').next_back().map(str::to_owned)
+}
+
 fn same_name(left: &Leaf, right: &Leaf) -> bool {
-    let name = |leaf: &Leaf| leaf.node.sql().split('.').next_back().map(str::to_owned);
-    name(left) == name(right)
+    own_name(left) == own_name(right)
+}
+
+/// Columns of both sides that can be compared.
+fn pairs<'a>(scope: &'a Scope, right: &'a [Leaf]) -> Vec<(&'a Leaf, &'a Leaf)> {
+    let all = scope.leaves.iter().flat_map(|left| right.iter().map(move |right| (left, right)));
+    all.filter(|(left, right)| left.kind == right.kind && !matches!(left.kind, Kind::Bool | Kind::Float)).collect()
+}
+
+/// A column that both sides have, and each only once.
+fn common_column(scope: &Scope, right: &[Leaf]) -> Option<(String, Kind)> {
+    let (left, _) = pairs(scope, right).into_iter().find(|(left, right)| {
+        let times = scope.leaves.iter().filter(|leaf| same_name(leaf, left)).count();
+        same_name(left, right) && times == 1
+    })?;
+    Some((own_name(left)?, left.kind))
 }
 
 fn numbered(table: &str, kinds: &[Kind]) -> Vec<Leaf> {

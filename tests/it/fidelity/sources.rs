@@ -57,5 +57,16 @@ pub const TABLES: &[Table] = &[
         ("quantity", Numeric), ("price", Numeric), ("trade_date", Date), ("trade_hour", Int)] },
 ];
 
+/// Functions that make rows.
+pub const SERIES: &[(&str, Kind)] = &[
+    ("generate_series(1, 5)", Int),
+    ("generate_series(7, -2, -3)", Int),
+    ("generate_series(98::bigint, 101)", Big),
+    ("generate_series(TIMESTAMP '2025-05-26', TIMESTAMP '2025-05-28', INTERVAL '12 hours')", Timestamp),
+    ("unnest(ARRAY['a', 'AAPL', NULL, 'a', ''])", Text),
+    ("unnest(ARRAY[DATE '2025-05-28', NULL, DATE '2025-05-26'])", Date),
+    ("unnest(string_to_array('AAPL,NVDA,,BUY', ','))", Text),
+];
+
 /// How many columns of a list of VALUES have values besides the first, which counts the rows.
 pub const MOST_VALUES: usize = 4;

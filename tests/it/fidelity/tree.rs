@@ -18,6 +18,8 @@ pub enum Role {
     List(&'static str),
     /// The list of a SELECT.
     Items,
+    /// Stays as it is; its children may get smaller.
+    Fixed,
 }
 
 /// A part of a node's text.
@@ -63,6 +65,11 @@ impl Node {
         Self::new(Role::Clause, template, children)
     }
 
+    /// What can be neither left out nor replaced.
+    pub fn fixed(template: &str, children: Vec<Node>) -> Self {
+        Self::new(Role::Fixed, template, children)
+    }
+
     /// Nodes with something between them.
     pub fn list(between: &'static str, children: Vec<Node>) -> Self {
         Self { role: Role::List(between), parts: children.into_iter().map(Part::Child).collect() }
@@ -83,6 +90,11 @@ impl Node {
         Self { role: Role::Clause, parts: vec![Part::Order(words), Part::Child(Self::clause(limit, Vec::new()))] }
     }
 
+    /// The same where the order may not be left out: without it DISTINCT ON would keep any rows.
+    pub fn kept_order(words: Vec<&'static str>, limit: &str) -> Self {
+        Self { role: Role::Fixed, ..Self::order(words, limit) }
+    }
+
     fn children(&self) -> impl Iterator<Item = &Node> {
         self.parts.iter().filter_map(|part| match part {
             Part::Child(child) => Some(child),
@@ -96,7 +108,7 @@ impl Node {
             .find_map(|child| match child.role {
                 Role::Items => Some(child.parts.len()),
                 Role::Query => Some(child.width()),
-                Role::Value(_) | Role::Clause | Role::List(_) => None,
+                Role::Value(_) | Role::Clause | Role::List(_) | Role::Fixed => None,
             })
             .unwrap_or(0)
     }
@@ -118,7 +130,7 @@ impl Node {
         let between = match self.role {
             Role::List(between) => between,
             Role::Items => ", ",
-            Role::Value(_) | Role::Query | Role::Clause => "",
+            Role::Value(_) | Role::Query | Role::Clause | Role::Fixed => "",
         };
         for (index, part) in self.parts.iter().enumerate() {
             if index > 0 {
@@ -199,6 +211,7 @@ impl Node {
                 found
             }
             Role::Query => self.within(|role| *role == Role::Query),
+            Role::Fixed => Vec::new(),
             Role::Clause if self.parts.is_empty() => Vec::new(),
             Role::Clause => vec![Node::nothing()],
             Role::List(_) | Role::Items if self.parts.len() > 1 => (0..self.parts.len())

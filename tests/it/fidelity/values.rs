@@ -84,12 +84,25 @@ impl Generator {
                 vec![query],
             );
         }
+        if self.chance(15) {
+            return self.pair_condition(scope);
+        }
         let kind = self.compared();
         let value = self.value(kind, 1, scope);
         let query = self.select(&[kind], 0, &scope.around());
         let template =
             *self.one(&["({} IN ({}))", "({} NOT IN ({}))", "({} = ANY ({}))", "({} > ALL ({}))", "({} <= ANY ({}))"]);
         Node::value(Kind::Bool, template, vec![value, query])
+    }
+
+    /// Two values that a row of a query has, or none has.
+    fn pair_condition(&mut self, scope: &Scope) -> Node {
+        let kinds = [self.compared(), self.compared()];
+        let values = kinds.map(|kind| self.value(kind, 1, scope));
+        let query = self.select(&kinds, 0, &scope.around());
+        let template = *self.one(&["(({}, {}) IN ({}))", "(({}, {}) NOT IN ({}))"]);
+        let [first, second] = values;
+        Node::value(Kind::Bool, template, vec![first, second, query])
     }
 
     /// An aggregate over a scope whose rows are grouped, or all one group.
@@ -148,6 +161,7 @@ impl Generator {
                 "",
                 " ROWS BETWEEN 2 PRECEDING AND CURRENT ROW",
                 " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+                " ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING EXCLUDE CURRENT ROW",
                 " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
                 " ROWS UNBOUNDED PRECEDING",
             ]
