@@ -17,7 +17,8 @@
 //!    block, or opens a derived table where the order of the slots would change the rows.
 //! 7. [`guard`]`::verify` walks the final tree with other eyes and is the only way to a `VerifiedStatement`. A base table
 //!    outside its guard is an internal error, never a query.
-//! 8. [`stores`] run the pieces and stream Arrow record batches; [`engine`] watches the deadline and the cancel key.
+//! 8. [`stores`] run the pieces and stream Arrow record batches; [`engine`] watches the deadline and the cancel key. Where
+//!    a small piece is joined with a large one it runs first, and its keys go into the statement of the other.
 //! 9. [`pg`] encodes each batch as it comes and flushes it. A slow client slows its own query and nothing else.
 //!
 //! Planning, guard, route and emit are pure and synchronous; only [`stores`], [`pg`], [`live`] and [`server`] do I/O.

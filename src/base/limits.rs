@@ -47,6 +47,12 @@ limits! {
     GENERATED_ROWS = "generated_rows", 1_000_000, "they are made in memory before the query runs";
     /// Keys of Redis that a read without a key may find.
     REDIS_SCAN_KEYS = "redis_scan_keys", 10_000, "a scan asks for every key of the pattern and holds up the server";
+    /// Keys of a small side of a join that are sent to the store of the other side; 0 sends none.
+    JOIN_KEYS = "join_keys", 2_000, "a store looks for every key, and reads the whole sooner than very many of them";
+    /// Bytes of the rows in which the keys of a small side are looked for.
+    JOIN_SIDE_BYTES = "join_side_bytes", 4 * 1024 * 1024, "the other store waits until they have come, and they are kept in memory";
+    /// Bytes that the keys add to the statement of the other store.
+    JOIN_FILTER_BYTES = "join_filter_bytes", 128 * 1024, "ClickHouse reads statements of 256 KiB";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.
@@ -136,6 +142,9 @@ limits! {
     /// Rows that an embedded table keeps; the oldest go first.
     EMBEDDED_TABLE_ROWS = "embedded_table_rows", 1_000_000, "the feed runs for ever, the memory does not grow";
 }
+
+/// Limits that may be 0: what they limit is then not done at all.
+pub const MAY_BE_ZERO: &[Limit] = &[JOIN_KEYS];
 
 /// The values in force: the defaults, and what the configuration changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

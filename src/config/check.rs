@@ -119,7 +119,7 @@ impl Config {
             let key = format!("limits.{name}");
             if !limits::ALL.iter().any(|limit| limit.name == name) {
                 problems.push(Problem::new(&key, limits::UnknownLimit(name.clone()).to_string()));
-            } else if *value == 0 {
+            } else if *value == 0 && !limits::MAY_BE_ZERO.iter().any(|limit| limit.name == name) {
                 problems.push(Problem::new(&key, "a limit must be at least 1"));
             }
         }

@@ -40,6 +40,7 @@ fn all_problems_come_at_once() {
         kind = "tenant_column"
         [limits]
         sessions = 0
+        join_keys = 0
         nodes = 1
         [live]
         dead_after_seconds = 3

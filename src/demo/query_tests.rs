@@ -72,6 +72,7 @@ pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
     let now = Utc::now();
     RunContext {
         observations: None,
+        given: Arc::default(),
         tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },

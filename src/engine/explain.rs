@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::base::{SqlType, StoreKind};
 use crate::sql::{ExplainFormat, ExplainOptions};
-use crate::stores::Observed;
+use crate::stores::keys::Transfer;
+use crate::stores::{Observed, ReceivedKeys};
 
 use super::outcome::OutputColumn;
 use super::prepare::{PieceStatement, Stages};
@@ -75,6 +76,25 @@ impl Explained {
         }
     }
 
+    /// Adds the keys that a piece was given, after what its runs took.
+    pub(super) fn keys_received(&mut self, piece: usize, received: &[ReceivedKeys]) {
+        match self {
+            Self::Text(lines) => lines.extend(received.iter().map(received_line)),
+            Self::Json(document) => {
+                let Some(waits) = document["Statements"].get_mut(piece).and_then(|one| one.get_mut("Keys")) else {
+                    return;
+                };
+                for ReceivedKeys { from, column, keys } in received {
+                    let is_it =
+                        |wait: &&mut Value| wait["From Piece"] == json!(from) && wait["Column"] == json!(column);
+                    if let Some(wait) = waits.as_array_mut().and_then(|waits| waits.iter_mut().find(is_it)) {
+                        wait["Actual Keys"] = json!(keys);
+                    }
+                }
+            }
+        }
+    }
+
     /// Adds what a run gave.
     pub(super) fn measured(&mut self, run: &Measured) {
         match self {
@@ -102,6 +122,14 @@ fn times(first: Option<Duration>, all: Duration) -> String {
     format!("first rows after: {first}, all after: {:.3} ms", milliseconds(all))
 }
 
+fn received_line(received: &ReceivedKeys) -> String {
+    let ReceivedKeys { from, column, keys } = received;
+    match keys {
+        Some(keys) => format!("    {column}: {keys} keys of piece {from}"),
+        None => format!("    {column}: the keys of piece {from} were not sent"),
+    }
+}
+
 /// The one column of `EXPLAIN`, as PostgreSQL names and types it.
 pub(super) fn columns(format: ExplainFormat) -> Vec<OutputColumn> {
     let sql_type = match format {
@@ -114,22 +142,29 @@ pub(super) fn columns(format: ExplainFormat) -> Vec<OutputColumn> {
 /// The stages, with what the options ask for.
 pub(super) fn explain(
     stages: &Stages,
+    transfers: &[Transfer],
     output: &[OutputColumn],
     settings: &Settings,
     options: ExplainOptions,
 ) -> Explained {
     match options.format {
-        ExplainFormat::Text => Explained::Text(lines(stages, output, settings, options)),
-        ExplainFormat::Json => Explained::Json(document(stages, output, settings, options)),
+        ExplainFormat::Text => Explained::Text(lines(stages, transfers, output, settings, options)),
+        ExplainFormat::Json => Explained::Json(document(stages, transfers, output, settings, options)),
     }
 }
 
-fn lines(stages: &Stages, output: &[OutputColumn], settings: &Settings, options: ExplainOptions) -> Vec<String> {
+fn lines(
+    stages: &Stages,
+    transfers: &[Transfer],
+    output: &[OutputColumn],
+    settings: &Settings,
+    options: ExplainOptions,
+) -> Vec<String> {
     let mut lines = Vec::new();
     section(&mut lines, "Plan", plan_lines(&stages.plan));
     let tenant = &stages.guarded.tenant().id;
     section(&mut lines, &format!("Guarded plan (tenant {tenant})"), plan_lines(stages.guarded.plan()));
-    section(&mut lines, "Route", route_lines(stages));
+    section(&mut lines, "Route", route_lines(stages, transfers));
     for statement in &stages.statements {
         let title = format!("Statement of piece {} ({})", statement.piece.id, statement.dialect.name());
         section(&mut lines, &title, statement.verified.text().lines().map(str::to_owned).collect());
@@ -154,8 +189,9 @@ fn plan_lines(plan: &LogicalPlan) -> Vec<String> {
     plan.display_indent().to_string().lines().map(str::to_owned).collect()
 }
 
-fn route_lines(stages: &Stages) -> Vec<String> {
+fn route_lines(stages: &Stages, transfers: &[Transfer]) -> Vec<String> {
     let mut lines: Vec<String> = stages.statements.iter().map(piece_line).collect();
+    lines.extend(transfers.iter().map(transfer_line));
     match &stages.routed.local {
         Some(plan) => {
             lines.push("in process:".to_owned());
@@ -171,6 +207,10 @@ fn piece_line(statement: &PieceStatement) -> String {
     format!("piece {} → {}: {} ({})", piece.id, piece.store, tables(statement).join(", "), piece.reason)
 }
 
+fn transfer_line(Transfer { from, to, .. }: &Transfer) -> String {
+    format!("piece {} waits for keys of piece {}: {} = {}", to.piece, from.piece, to.name, from.name)
+}
+
 fn tables(statement: &PieceStatement) -> Vec<String> {
     statement.piece.requirements.iter().map(|requirement| requirement.physical.join(".")).collect()
 }
@@ -180,11 +220,17 @@ fn changed(settings: &Settings) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// As in PostgreSQL, the tree of the plan is under `Plan`, each node with `Node Type` and `Plans`.
-fn document(stages: &Stages, output: &[OutputColumn], settings: &Settings, options: ExplainOptions) -> Value {
+fn document(
+    stages: &Stages,
+    transfers: &[Transfer],
+    output: &[OutputColumn],
+    settings: &Settings,
+    options: ExplainOptions,
+) -> Value {
     let mut document = json!({
         "Plan": node(stages.guarded.plan()),
         "Tenant": stages.guarded.tenant().id.as_str(),
-        "Statements": stages.statements.iter().map(statement).collect::<Vec<_>>(),
+        "Statements": stages.statements.iter().map(|one| statement(one, transfers)).collect::<Vec<_>>(),
         "In Process": stages.routed.local.as_ref().map(node),
     });
     if options.verbose {
@@ -198,15 +244,24 @@ fn document(stages: &Stages, output: &[OutputColumn], settings: &Settings, optio
     document
 }
 
-fn statement(statement: &PieceStatement) -> Value {
-    json!({
+fn statement(statement: &PieceStatement, transfers: &[Transfer]) -> Value {
+    let mut shown = json!({
         "Piece": statement.piece.id,
         "Store": statement.piece.store.name(),
         "Dialect": statement.dialect.name(),
         "Tables": tables(statement),
         "Reason": statement.piece.reason.to_string(),
         "SQL": statement.verified.text(),
-    })
+    });
+    let waits: Vec<Value> = transfers
+        .iter()
+        .filter(|transfer| transfer.to.piece == statement.piece.id)
+        .map(|Transfer { from, to, .. }| json!({"From Piece": from.piece, "Key": from.name, "Column": to.name}))
+        .collect();
+    if !waits.is_empty() {
+        shown["Keys"] = Value::Array(waits);
+    }
+    shown
 }
 
 fn node(plan: &LogicalPlan) -> Value {

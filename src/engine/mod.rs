@@ -11,6 +11,7 @@ mod cursors;
 mod error;
 mod explain;
 mod fetch;
+mod keys;
 mod metrics;
 mod named;
 mod open_rows;

@@ -18,6 +18,7 @@ use crate::sql::{
     Announced, CopyOut, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
     SessionStatement, Statement, StatementKind, Upkeep, parameter_count, plan_query,
 };
+use crate::stores::keys::Transfer;
 use crate::stores::local::{PreparedLocal, piece_provider};
 use crate::stores::{PreparedPiece, observed};
 use crate::tenancy::Tenant;
@@ -27,6 +28,7 @@ use super::core::Engine;
 use super::cursors::work_of;
 use super::error::EngineError;
 use super::explain::{self, Explained};
+use super::keys::KeyExchange;
 use super::outcome::OutputColumn;
 use super::session::Session;
 use super::session_statements::session_columns;
@@ -116,7 +118,22 @@ pub(super) enum Rows {
     /// One store runs the whole query.
     OnePiece(Arc<dyn PreparedPiece>),
     /// This process runs it, over the rows of pieces or over rows that are here.
-    InProcess(PreparedLocal),
+    InProcess {
+        /// What runs here.
+        plan: Box<PreparedLocal>,
+        /// The keys that some pieces wait for.
+        keys: KeyExchange,
+    },
+}
+
+impl Rows {
+    /// Which keys go from one piece to another.
+    pub(super) fn transfers(&self) -> &[Transfer] {
+        match self {
+            Self::OnePiece(_) => &[],
+            Self::InProcess { plan: _, keys } => keys.transfers(),
+        }
+    }
 }
 
 /// A prepared statement with values: a portal before its first Execute.
@@ -195,7 +212,9 @@ fn write_pieces(routed: &RoutedPlan) -> Result<Vec<PieceStatement>, EngineError>
     routed.pieces.iter().map(write_piece).collect()
 }
 
-fn write_piece(piece: &Arc<Piece>) -> Result<PieceStatement, EngineError> {
+/// # Errors
+/// When its dialect cannot say it, or a table in it is not guarded.
+pub(super) fn write_piece(piece: &Arc<Piece>) -> Result<PieceStatement, EngineError> {
     let dialect = Dialect::of(piece.store);
     let emitted = emit(piece, dialect)?;
     let verified = verify(emitted.statement, &piece.requirements)?;
@@ -374,9 +393,13 @@ impl Engine {
         }
         let columns = output_columns(&planned.query, self.limits())?;
         let stages = compile_for(planned.query.plan, session.identity().tenant(), values)?;
-        let explained = session.with_settings(|settings| explain::explain(&stages, &columns, settings, options));
+        let query = self.ready(&stages, planned.is_preview);
+        // The stages of a query that cannot run can be seen all the same.
+        let transfers = query.as_ref().map_or(&[][..], |query| query.rows.transfers());
+        let explained =
+            session.with_settings(|settings| explain::explain(&stages, transfers, &columns, settings, options));
         let analyze = if options.analyze {
-            let query = self.ready(&stages, planned.is_preview)?;
+            let query = query?;
             let pieces =
                 stages.statements.iter().map(|statement| (statement.piece.id, statement.piece.store)).collect();
             Some(Box::new(Analyzed { query, pieces }))
@@ -447,14 +470,18 @@ impl Engine {
         let pieces: Vec<Arc<dyn PreparedPiece>> =
             stages.statements.iter().map(|statement| self.ready_piece(statement)).collect::<Result<_, _>>()?;
         let rows = match (&stages.routed.local, pieces.as_slice()) {
-            (Some(plan), pieces) => Rows::InProcess(self.local().prepare(plan, &|leaf| piece_rows(leaf, pieces))?),
+            (Some(plan), pieces) => {
+                let plan = self.local().prepare(plan, &|leaf| piece_rows(leaf, pieces))?;
+                let keys = KeyExchange::new(&plan, &stages.statements, pieces, self.limits())?;
+                Rows::InProcess { plan: Box::new(plan), keys }
+            }
             (None, [whole]) => Rows::OnePiece(Arc::clone(whole)),
             (None, _) => return Err(InternalError::new("a plan without a local part has not exactly one piece").into()),
         };
         Ok(QueryWork { rows, is_preview })
     }
 
-    fn ready_piece(&self, statement: &PieceStatement) -> Result<Arc<dyn PreparedPiece>, EngineError> {
+    pub(super) fn ready_piece(&self, statement: &PieceStatement) -> Result<Arc<dyn PreparedPiece>, EngineError> {
         let kind = statement.piece.store;
         let store = self.store(kind).ok_or_else(|| InternalError::new(format!("no store {kind} is configured")))?;
         let prepared = store.prepare(&statement.piece, &statement.verified, &statement.parameters)?;
@@ -465,7 +492,7 @@ impl Engine {
 /// Where the rows of a piece's leaf come from.
 fn piece_rows(leaf: &Arc<dyn TableSource>, pieces: &[Arc<dyn PreparedPiece>]) -> Option<Arc<dyn TableProvider>> {
     let piece = PieceLeaf::of(leaf)?.piece;
-    Some(piece_provider(Arc::clone(pieces.get(piece)?), leaf.schema()))
+    Some(piece_provider(piece, Arc::clone(pieces.get(piece)?), leaf.schema()))
 }
 
 impl Prepared {

@@ -61,6 +61,7 @@ impl Engine {
                     explained.measured(&measured(stream, started).await?);
                     for (piece, store) in &analyzed.pieces {
                         explained.piece_observed(*piece, *store, &observations.of(*piece));
+                        explained.keys_received(*piece, &observations.keys_of(*piece));
                     }
                 }
                 Ok(text_rows(RowsTag::Explain, &explained.columns(), &explained.rows())?)
@@ -98,6 +99,7 @@ impl Engine {
             deadline: deadline.filter(|_| !may_pause),
             cancel: cancel.clone(),
             observations,
+            given: Arc::default(),
         };
         let place = Place {
             sessions: Arc::clone(self.sessions()),
@@ -143,7 +145,13 @@ impl Engine {
     async fn open(&self, query: &QueryWork, context: &RunContext) -> Result<SendableRecordBatchStream, EngineError> {
         match &query.rows {
             Rows::OnePiece(piece) => Ok(piece.run(context).await?),
-            Rows::InProcess(plan) => Ok(self.local().run(plan, context).await?),
+            Rows::InProcess { plan, keys } if keys.transfers().is_empty() => {
+                Ok(self.local().run(plan, context).await?)
+            }
+            Rows::InProcess { plan, keys } => {
+                let given = Arc::new(self.exchange_keys(keys, context).await?);
+                Ok(self.local().run(plan, &RunContext { given, ..context.clone() }).await?)
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod conform;
 pub mod decorrelate;
 pub mod embedded;
 pub mod hub;
+pub mod keys;
 mod leaf;
 pub mod local;
 pub mod materialize;
@@ -17,6 +18,7 @@ mod observed;
 pub mod redis;
 pub mod resilience;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,7 +32,7 @@ use crate::emit::Dialect;
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 
-pub use observed::{Observations, Observed, observed};
+pub use observed::{Observations, Observed, ReceivedKeys, observed};
 
 /// What one run of a piece is given.
 #[derive(Debug, Clone)]
@@ -47,7 +49,12 @@ pub struct RunContext {
     pub cancel: CancellationToken,
     /// Where the pieces tell what they took, if somebody wants to know.
     pub observations: Option<Arc<Observations>>,
+    /// What runs in the place of pieces, by their numbers: rows that are here already, or a part of the rows.
+    pub given: Arc<GivenPieces>,
 }
+
+/// What runs in the place of pieces in one run, by their numbers.
+pub type GivenPieces = BTreeMap<usize, Arc<dyn PreparedPiece>>;
 
 /// A piece that a store is ready to run, again and again.
 #[async_trait]

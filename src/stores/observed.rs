@@ -33,10 +33,22 @@ pub struct Observed {
     pub all: Duration,
 }
 
+/// The keys of one column that a piece was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedKeys {
+    /// The piece that they are of.
+    pub from: usize,
+    /// The column that they filtered.
+    pub column: String,
+    /// How many; `None` when they were too many or could not be said, and the piece was asked for all rows.
+    pub keys: Option<usize>,
+}
+
 /// What is observed while one statement runs, by piece.
 #[derive(Debug, Default)]
 pub struct Observations {
     pieces: Mutex<BTreeMap<usize, Observed>>,
+    keys: Mutex<BTreeMap<usize, Vec<ReceivedKeys>>>,
 }
 
 impl Observations {
@@ -44,6 +56,17 @@ impl Observations {
     #[must_use]
     pub fn of(&self, piece: usize) -> Observed {
         self.pieces.lock().get(&piece).copied().unwrap_or_default()
+    }
+
+    /// The keys that a piece was given.
+    #[must_use]
+    pub fn keys_of(&self, piece: usize) -> Vec<ReceivedKeys> {
+        self.keys.lock().get(&piece).cloned().unwrap_or_default()
+    }
+
+    /// A piece was given keys.
+    pub fn received(&self, piece: usize, keys: ReceivedKeys) {
+        self.keys.lock().entry(piece).or_default().push(keys);
     }
 
     /// A piece begins to run; gives back what its earlier runs took.

@@ -51,6 +51,7 @@ async fn numbers(store: &EmbeddedStore, plan: &LogicalPlan, requirement: &Requir
     let now = Utc::now();
     let run = RunContext {
         observations: None,
+        given: Arc::default(),
         tenant: TenantId::new("acme").unwrap(),
         parameters: Arc::from([]),
         clock: RequestClock { transaction_start: now, statement_start: now },

@@ -59,6 +59,7 @@ use super::{RunContext, StoreError};
 
 use constants::HideConstants;
 use keep_order::KeepOrder;
+pub(in crate::stores) use piece::piece_of;
 pub use piece::piece_provider;
 use session::RunSession;
 use share::Shares;

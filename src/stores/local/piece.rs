@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::source_as_provider;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -19,12 +20,19 @@ use crate::base::engine_error::wrap;
 use crate::stores::conform::conform;
 use crate::stores::{PreparedPiece, RunContext};
 
-/// A leaf that runs the piece when its rows are first asked for, with the run's own values, clock and cancellation.
+/// A leaf that runs the piece of that number when its rows are first asked for, with the run's own values, clock and
+/// cancellation; or what the run has in the piece's place.
 /// The schema is the one that the plan was made with; the piece's rows are
 /// given its names, types and nullability.
 #[must_use]
-pub fn piece_provider(piece: Arc<dyn PreparedPiece>, schema: SchemaRef) -> Arc<dyn TableProvider> {
-    Arc::new(PieceProvider { rows: Arc::new(PieceRows { piece, schema }) })
+pub fn piece_provider(number: usize, piece: Arc<dyn PreparedPiece>, schema: SchemaRef) -> Arc<dyn TableProvider> {
+    Arc::new(PieceProvider { rows: Arc::new(PieceRows { number, piece, schema }) })
+}
+
+/// The number of the piece that a leaf of an optimised plan stands for, when it stands for one.
+pub(in crate::stores) fn piece_of(source: &Arc<dyn TableSource>) -> Option<usize> {
+    let provider = source_as_provider(source).ok()?;
+    provider.downcast_ref::<PieceProvider>().map(|leaf| leaf.rows.number)
 }
 
 #[derive(Debug)]
@@ -63,6 +71,7 @@ impl TableProvider for PieceProvider {
 }
 
 struct PieceRows {
+    number: usize,
     piece: Arc<dyn PreparedPiece>,
     schema: SchemaRef,
 }
@@ -79,12 +88,13 @@ impl PartitionStream for PieceRows {
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let piece = Arc::clone(&self.piece);
+        let (number, piece) = (self.number, Arc::clone(&self.piece));
         let schema = Arc::clone(&self.schema);
         let run = async move {
             let Some(run) = context.session_config().get_extension::<RunContext>() else {
                 return Err(DataFusionError::Internal("a piece runs outside a run".to_owned()));
             };
+            let piece = run.given.get(&number).unwrap_or(&piece);
             piece.run(&run).await.map_err(|error| wrap(error.report()))
         };
         let named = Arc::clone(&schema);

@@ -24,6 +24,7 @@ fn context(parameters: Vec<ScalarValue>, deadline: Option<Instant>) -> RunContex
     let now = Utc::now();
     RunContext {
         observations: None,
+        given: Arc::default(),
         tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },
@@ -179,7 +180,7 @@ async fn run_piece(piece: FakePiece, sorted: bool, run: &RunContext) -> Sendable
     }
     let piece: Arc<dyn PreparedPiece> = Arc::new(piece);
     let resolve = |source: &Arc<dyn TableSource>| {
-        PieceLeaf::of(source).map(|_| piece_provider(Arc::clone(&piece), Arc::clone(&schema)))
+        PieceLeaf::of(source).map(|_| piece_provider(0, Arc::clone(&piece), Arc::clone(&schema)))
     };
     let prepared = executor.prepare(&plan.build().unwrap(), &resolve).unwrap();
     executor.run(&prepared, run).await.unwrap()
