@@ -139,6 +139,11 @@ impl Engines {
         assert!(answer.status.success(), "{words:?}: {}", String::from_utf8_lossy(&answer.stdout));
     }
 
+    /// Runs statements in PostgreSQL, as Materialize.
+    pub fn materialize_run(&self, statements: &str) {
+        self.postgres.script(&self.materialize, statements);
+    }
+
     /// Where ClickHouse's engine listens.
     pub fn clickhouse_port(&self) -> u16 {
         self.clickhouse_port

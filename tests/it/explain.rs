@@ -83,6 +83,8 @@ async fn the_text_tells_of_every_piece() {
     let run = lines.iter().position(|line| line == "Run").expect("what the run took");
     let told = |start: &str| lines[run..].iter().any(|line| line.trim_start().starts_with(start));
     assert!(told("rows: 5, bytes in memory:"), "{lines:#?}");
-    assert!(told("piece 0 (clickhouse): rows: 10,"), "{lines:#?}");
+    // Of the ten instruments those with a position: their keys came from the other store.
+    assert!(told("piece 0 (clickhouse): rows: 5,"), "{lines:#?}");
+    assert!(told("symbol: 5 keys of piece 1"), "{lines:#?}");
     assert!(told("piece 1 (materialize): rows: 5,"), "{lines:#?}");
 }

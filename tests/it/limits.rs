@@ -60,6 +60,9 @@ fn case(name: &str) -> Case {
             sql(10, "SELECT * FROM generate_series(1, 10)", "SELECT * FROM generate_series(1, 11)", "54000")
         }
         "redis_scan_keys" => Case::Test("tests/it/engines.rs", "a_scan_of_redis_ends_at_its_limit"),
+        "join_keys" | "join_side_bytes" | "join_filter_bytes" => {
+            Case::Test("tests/it/keys.rs", "past_a_limit_the_other_side_is_read_whole")
+        }
         "parameters" => sql(
             3,
             "PREPARE p AS SELECT $1::int, $2::int, $3::int",

@@ -19,6 +19,7 @@ mod fidelity;
 mod fixture;
 mod golden;
 mod house;
+mod keys;
 mod limits;
 mod live;
 mod login;
