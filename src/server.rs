@@ -25,7 +25,7 @@ use crate::stores::local::LocalExecutor;
 use crate::stores::materialize::MaterializeStore;
 use crate::stores::redis::{RedisConnection, RedisStore, RedisTable};
 use crate::stores::resilience::ResilientStore;
-use crate::stores::{Store, StoreError};
+use crate::stores::{Store, StoreError, Trust};
 use crate::tenancy::{Authenticators, MintError, PolicyBook};
 
 /// How often every store is asked for its tables.
@@ -232,24 +232,34 @@ fn remote_store(
     let (store, connection): (Arc<dyn Store>, ConnectionSection) = match kind {
         StoreKind::ClickHouse => {
             let section = &config.stores.clickhouse;
-            (Arc::new(ClickHouseStore::new(section)?), section.connection)
+            let trust = trust(kind, section.ca_file.as_deref())?;
+            (Arc::new(ClickHouseStore::new(section, &trust)?), section.connection)
         }
         StoreKind::Materialize => {
             let section = &config.stores.materialize;
-            (Arc::new(MaterializeStore::new(section)?), section.connection)
+            let trust = trust(kind, section.ca_file.as_deref())?;
+            (Arc::new(MaterializeStore::new(section, &trust)?), section.connection)
         }
         StoreKind::Redis => {
             let section = &config.stores.redis;
-            let refused = |key: &str, error: &dyn std::error::Error| {
-                ConfigError::Problems(vec![Problem::new(key, error.to_string())])
-            };
-            let connection = RedisConnection::new(section).map_err(|error| refused("stores.redis.urls", &error))?;
+            let trust = trust(kind, section.ca_file.as_deref())?;
+            let connection =
+                RedisConnection::new(section, &trust).map_err(|error| refused("stores.redis.urls", &error))?;
             let tables = section.tables.iter().map(RedisTable::new).collect::<Result<Vec<_>, _>>();
             let tables = tables.map_err(|error| refused("stores.redis.tables", &error))?;
             (Arc::new(RedisStore::new(connection, tables, limits, Arc::clone(local))), section.connection)
         }
     };
     Ok(Arc::new(ResilientStore::new(store, connection)))
+}
+
+/// Whose certificates a store may show.
+fn trust(store: StoreKind, ca_file: Option<&Path>) -> Result<Trust, ConfigError> {
+    Trust::new(ca_file).map_err(|error| refused(&format!("stores.{store}.ca_file"), &error))
+}
+
+fn refused(key: &str, error: &dyn std::error::Error) -> ConfigError {
+    ConfigError::Problems(vec![Problem::new(key, error.to_string())])
 }
 
 /// What the side listener is given.

@@ -140,6 +140,16 @@ impl Config {
         if stores.redis.kind == StoreBackend::Remote && stores.redis.urls.is_empty() {
             problems.push(Problem::new("stores.redis.urls", "a remote store needs an address"));
         }
+        let encrypted = [
+            ("clickhouse", &stores.clickhouse.ca_file, "https://", stores.clickhouse.urls.as_slice()),
+            ("redis", &stores.redis.ca_file, "rediss://", stores.redis.urls.as_slice()),
+        ];
+        for (store, ca_file, scheme, urls) in encrypted {
+            if ca_file.is_some() && !urls.iter().any(|url| url.starts_with(scheme)) {
+                let message = format!("it is for addresses that begin with {scheme}");
+                problems.push(Problem::new(format!("stores.{store}.ca_file"), message));
+            }
+        }
         if stores.redis.topology == RedisTopology::Sentinel && stores.redis.master.is_none() {
             problems.push(Problem::new("stores.redis.master", "Sentinel needs the name of the master"));
         }

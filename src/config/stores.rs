@@ -1,5 +1,6 @@
 //! The stores' sections. What a key means to an operator stands in `config/flowforge.toml`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -45,6 +46,8 @@ pub struct ClickHouseSection {
     pub user: String,
     /// That user's password.
     pub password: Secret,
+    /// PEM file of the authorities whose certificates are trusted; `None`: those that the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// The databases whose tables are served.
     pub databases: Vec<String>,
     /// Timeouts, retries, the breaker.
@@ -58,6 +61,7 @@ impl Default for ClickHouseSection {
             urls: Vec::new(),
             user: "default".to_owned(),
             password: Secret::new(""),
+            ca_file: None,
             databases: ["flowforge", "metrics", "marts"].map(str::to_owned).to_vec(),
             connection: ConnectionSection::default(),
         }
@@ -74,6 +78,8 @@ pub struct MaterializeSection {
     pub url: Option<Secret>,
     /// The password, where the address does not hold it.
     pub password: Option<Secret>,
+    /// PEM file of the authorities whose certificates are trusted; `None`: those that the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// Timeouts, retries, the breaker.
     pub connection: ConnectionSection,
 }
@@ -105,6 +111,8 @@ pub struct RedisSection {
     pub user: Option<String>,
     /// The password.
     pub password: Option<Secret>,
+    /// PEM file of the authorities whose certificates are trusted; `None`: those that the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// The master's name, for Sentinel.
     pub master: Option<String>,
     /// What is read as tables.

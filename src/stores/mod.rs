@@ -17,6 +17,7 @@ pub mod materialize;
 mod observed;
 pub mod redis;
 pub mod resilience;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 
 pub use observed::{Observations, Observed, ReceivedKeys, observed};
+pub use trust::{InvalidAuthorities, Trust};
 
 /// What one run of a piece is given.
 #[derive(Debug, Clone)]
@@ -133,6 +135,11 @@ impl UserFacing for StoreError {
             Self::Failed(report) => report.position,
         }
     }
+}
+
+/// What a client is told of a connection that failed: of a certificate what is wrong with it, of all else nothing.
+fn failed_connection(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    trust::refusal(error).unwrap_or("The connection to the store failed; the log says how.")
 }
 
 /// An error and its causes, for the log; the outermost alone says little.

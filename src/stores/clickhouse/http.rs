@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::base::InternalError;
 use crate::config::Secret;
-use crate::stores::causes;
+use crate::stores::{Trust, causes, trust};
 
 use super::exception::Exception;
 
@@ -26,6 +26,8 @@ const ERROR_BYTES: usize = 64 * 1024;
 pub(super) enum Failure {
     /// The server was not reached; it has not begun to work.
     Unreachable(String),
+    /// The server's certificate was not accepted, for this reason.
+    Untrusted(&'static str),
     /// The connection was cut before the answer was whole.
     Cut(String),
     /// The server said why.
@@ -53,14 +55,18 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(user: String, password: Secret, connect_timeout: Duration) -> Result<Self, InternalError> {
+    pub(super) fn new(
+        user: String,
+        password: Secret,
+        trust: &Trust,
+        connect_timeout: Duration,
+    ) -> Result<Self, InternalError> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(connect_timeout));
         let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(InternalError::new)?
+            .with_tls_config(trust.client_config()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
@@ -134,6 +140,10 @@ fn form(boundary: &str, question: &Question<'_>) -> String {
 
 fn reached(error: &hyper_util::client::legacy::Error) -> Failure {
     let words = causes(error);
+    if let Some(fault) = trust::refusal(error) {
+        tracing::warn!(%words, "clickhouse's certificate is not accepted");
+        return Failure::Untrusted(fault);
+    }
     if error.is_connect() { Failure::Unreachable(words) } else { Failure::Cut(words) }
 }
 

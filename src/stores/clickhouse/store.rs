@@ -21,7 +21,7 @@ use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 use crate::stores::bounded::bounded;
 use crate::stores::conform::{conform, may_be_null};
-use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
+use crate::stores::{PreparedPiece, RunContext, Store, StoreError, Trust};
 
 use super::answer::Answer;
 use super::http::{Failure, Http, Question};
@@ -47,12 +47,12 @@ impl ClickHouseStore {
     /// A store over the configured replicas. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`InternalError`] when an address is none, or the system's certificates cannot be read.
-    pub fn new(section: &ClickHouseSection) -> Result<Self, InternalError> {
+    /// [`InternalError`] when an address is none.
+    pub fn new(section: &ClickHouseSection, trust: &Trust) -> Result<Self, InternalError> {
         let addresses: Result<Vec<Uri>, _> = section.urls.iter().map(|address| address.parse()).collect();
         let (user, password) = (section.user.clone(), section.password.clone());
         let replicas = Replicas {
-            http: Http::new(user, password, section.connection.connect_timeout())?,
+            http: Http::new(user, password, trust, section.connection.connect_timeout())?,
             addresses: addresses.map_err(InternalError::new)?,
             turn: AtomicUsize::new(0),
         };
@@ -212,7 +212,7 @@ impl Replicas {
 /// Reads are safe to repeat, and no row has been passed on.
 fn may_be_repeated(failure: &Failure) -> bool {
     match failure {
-        Failure::Unreachable(_) | Failure::Cut(_) | Failure::Garbage(_) => true,
+        Failure::Unreachable(_) | Failure::Untrusted(_) | Failure::Cut(_) | Failure::Garbage(_) => true,
         Failure::Exception(exception) => exception.is_passing(),
     }
 }
@@ -288,6 +288,7 @@ fn store_error(failure: &Failure) -> StoreError {
             tracing::warn!(%words, "clickhouse does not answer");
             unavailable("The connection to the store failed; the log says how.")
         }
+        Failure::Untrusted(fault) => unavailable(*fault),
         Failure::Exception(exception) if exception.is_refused_login() => {
             tracing::error!(text = %exception.text, "clickhouse refuses this server's login");
             unavailable("The store refuses this server's login.")

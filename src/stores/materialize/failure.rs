@@ -4,7 +4,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState as StoreState;
 
 use crate::base::{ErrorReport, InternalError, SqlState, StoreKind, UserFacing};
-use crate::stores::{StoreError, causes};
+use crate::stores::{StoreError, causes, failed_connection};
 
 /// An error of the driver or of the server.
 pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
@@ -13,7 +13,7 @@ pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
         if error.is_closed()
             || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
         {
-            return unavailable(&causes(error));
+            return unavailable(error);
         }
         return StoreError::Failed(InternalError::new(causes(error)).report());
     };
@@ -21,7 +21,7 @@ pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
     let class = state.code().get(..2).unwrap_or_default();
     let going_down = [StoreState::ADMIN_SHUTDOWN, StoreState::CRASH_SHUTDOWN, StoreState::CANNOT_CONNECT_NOW];
     if class == "08" || class == "28" || going_down.contains(state) || *state == StoreState::TOO_MANY_CONNECTIONS {
-        return unavailable(told.message());
+        return unavailable(error);
     }
     StoreError::Failed(report(state, told.message()))
 }
@@ -31,19 +31,19 @@ pub(super) fn pool_error(error: &PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) => match error.as_db_error() {
             Some(_) => store_error(error),
-            None => unavailable(&causes(error)),
+            None => unavailable(error),
         },
         PoolError::Timeout(_) | PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-            unavailable(&error.to_string())
+            unavailable(error)
         }
     }
 }
 
-fn unavailable(words: &str) -> StoreError {
-    tracing::warn!(words, "materialize does not answer");
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> StoreError {
+    tracing::warn!(words = causes(error), "materialize does not answer");
     StoreError::Unavailable {
         store: StoreKind::Materialize,
-        detail: "The connection to the store failed; the log says how.".to_owned(),
+        detail: failed_connection(error).to_owned(),
     }
 }
 

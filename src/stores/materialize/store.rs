@@ -11,7 +11,6 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, R
 use futures::stream::{self, StreamExt};
 use tokio_postgres::{CancelToken, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tokio_rustls::rustls;
 
 use crate::base::engine_error::wrap;
 use crate::base::{InternalError, StoreKind, UserFacing};
@@ -21,7 +20,7 @@ use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 use crate::stores::bounded::bounded;
 use crate::stores::conform::may_be_null;
-use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
+use crate::stores::{PreparedPiece, RunContext, Store, StoreError, Trust};
 
 use super::discovery;
 use super::encode::Parameter;
@@ -56,15 +55,16 @@ impl MaterializeStore {
     ///
     /// # Errors
     /// [`InternalError`] when the address is none.
-    pub fn new(section: &MaterializeSection) -> Result<Self, InternalError> {
-        let url = section.url.as_ref().map_or("", Secret::expose);
+    pub fn new(section: &MaterializeSection, trust: &Trust) -> Result<Self, InternalError> {
+        let url = address(section.url.as_ref().map_or("", Secret::expose));
         let mut config: tokio_postgres::Config = url.parse().map_err(InternalError::new)?;
         if let Some(password) = &section.password {
             config.password(password.expose());
         }
         let connect_timeout = section.connection.connect_timeout();
         config.connect_timeout(connect_timeout).application_name("flowforge");
-        let tls = tls();
+        // Whether it is used stands in the address (`sslmode`).
+        let tls = MakeRustlsConnect::new(trust.client_config()?);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, tls.clone(), recycling);
         let pool = Pool::builder(manager)
@@ -81,16 +81,15 @@ impl MaterializeStore {
     }
 }
 
-/// TLS against the certificates that the system trusts. Whether it is used stands in the address (`sslmode`).
-fn tls() -> MakeRustlsConnect {
-    let mut roots = rustls::RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for certificate in found.certs {
-        if let Err(error) = roots.add(certificate) {
-            tracing::debug!(%error, "a certificate of the system cannot be used");
-        }
-    }
-    MakeRustlsConnect::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+/// The address in words that the driver knows. It checks the certificate and its name wherever TLS is used, so that the
+/// modes which ask for that are its `require`.
+fn address(url: &str) -> String {
+    let Some((base, options)) = url.rsplit_once('?') else { return url.to_owned() };
+    let known = |option| match option {
+        "sslmode=verify-ca" | "sslmode=verify-full" => "sslmode=require",
+        other => other,
+    };
+    format!("{base}?{}", options.split('&').map(known).collect::<Vec<_>>().join("&"))
 }
 
 #[async_trait]
@@ -244,5 +243,23 @@ impl Drop for CancelOnDrop {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::SslMode;
+
+    use super::*;
+
+    #[test]
+    fn the_modes_that_check_certificates_ask_for_tls() {
+        let mode = |url: &str| address(url).parse::<tokio_postgres::Config>().unwrap().get_ssl_mode();
+        for strict in ["require", "verify-ca", "verify-full"] {
+            assert_eq!(mode(&format!("postgres://u@h:6875/d?connect_timeout=1&sslmode={strict}")), SslMode::Require);
+        }
+        assert_eq!(mode("postgres://u@h/d"), SslMode::Prefer);
+        assert_eq!(mode("postgres://u:sslmode=verify-ca@h/d?sslmode=disable"), SslMode::Disable);
+        assert!(address("postgres://u@h/d?sslmode=verify").parse::<tokio_postgres::Config>().is_err());
     }
 }

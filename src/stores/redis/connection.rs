@@ -1,7 +1,7 @@
 //! The connection: to one server, to a cluster, or to the master that Sentinel names. Many statements share it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use redis::aio::MultiplexedConnection;
@@ -10,12 +10,21 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, RedisResult,
-    Value, cmd,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline,
+    RedisError, RedisResult, TlsCertificates, TlsMode, Value, cmd,
 };
 use tokio::sync::Mutex;
 
 use crate::config::{RedisSection, RedisTopology};
+use crate::stores::Trust;
+
+use super::slots::{Master, masters_of};
+
+/// How often a command to a cluster goes on elsewhere: a key may have moved, and be on the move again.
+const REDIRECTIONS: u32 = 2;
+
+/// The pauses before a command goes to a cluster again that is busy with its own affairs.
+const CLUSTER_PAUSES_MS: (u64, u64) = (50, 200);
 
 /// Why the configuration cannot be connected with.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +44,14 @@ pub enum RedisConnectionError {
 pub struct RedisConnection {
     target: Target,
     config: AsyncConnectionConfig,
-    current: Mutex<Option<Shared>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Shared>,
+    /// The last attempt that failed, and when it ended.
+    failed: Option<(Instant, RedisError)>,
 }
 
 enum Target {
@@ -62,20 +78,32 @@ impl RedisConnection {
     ///
     /// # Errors
     /// [`RedisConnectionError`]
-    pub fn new(section: &RedisSection) -> Result<Self, RedisConnectionError> {
+    pub fn new(section: &RedisSection, trust: &Trust) -> Result<Self, RedisConnectionError> {
         let addresses: Vec<ConnectionInfo> =
             section.urls.iter().map(|url| address(url, section)).collect::<RedisResult<_>>()?;
+        let certificates = certificates(&addresses, trust);
         let first = addresses.first().cloned().ok_or(RedisConnectionError::NoAddress)?;
         let (connect, answer) = (section.connection.connect_timeout(), section.connection.answer_timeout());
         let target = match section.topology {
-            RedisTopology::Single => Target::Single(Client::open(first)?),
+            RedisTopology::Single => Target::Single(match certificates {
+                Some(certificates) => Client::build_with_tls(first, certificates)?,
+                None => Client::open(first)?,
+            }),
             RedisTopology::Cluster => {
-                let builder = ClusterClient::builder(addresses).connection_timeout(connect).response_timeout(answer);
-                Target::Cluster(builder.retries(0).build()?)
+                let mut builder = ClusterClient::builder(addresses)
+                    .connection_timeout(connect)
+                    .response_timeout(answer)
+                    .retries(REDIRECTIONS)
+                    .min_retry_wait(CLUSTER_PAUSES_MS.0)
+                    .max_retry_wait(CLUSTER_PAUSES_MS.1);
+                if let Some(certificates) = certificates {
+                    builder = builder.certs(certificates);
+                }
+                Target::Cluster(builder.build()?)
             }
-            RedisTopology::Sentinel => Target::Sentinel(Mutex::new(sentinel(section, addresses)?)),
+            RedisTopology::Sentinel => Target::Sentinel(Mutex::new(sentinel(section, addresses, certificates)?)),
         };
-        Ok(Self { target, config: times(connect, answer), current: Mutex::new(None) })
+        Ok(Self { target, config: times(connect, answer), state: Mutex::default() })
     }
 
     /// The connection, made anew where there is none.
@@ -83,12 +111,32 @@ impl RedisConnection {
     /// # Errors
     /// Whatever connecting says.
     pub(super) async fn get(&self) -> RedisResult<Shared> {
-        let mut current = self.current.lock().await;
-        if let Some(shared) = current.as_ref() {
+        let asked_at = Instant::now();
+        let mut state = self.state.lock().await;
+        if let Some(shared) = &state.current {
             return Ok(shared.clone());
         }
+        // Those who waited for an attempt that failed share what it met: one after the other they would wait for long.
+        if let Some((ended_at, error)) = &state.failed
+            && *ended_at >= asked_at
+        {
+            return Err(error.clone());
+        }
+        match self.connect().await {
+            Ok(made) => {
+                state.current = Some(made.clone());
+                Ok(made)
+            }
+            Err(error) => {
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> RedisResult<Shared> {
         let mark = Arc::new(());
-        let made = match &self.target {
+        Ok(match &self.target {
             Target::Single(client) => {
                 Shared::Server(client.get_multiplexed_async_connection_with_config(&self.config).await?, mark)
             }
@@ -97,22 +145,24 @@ impl RedisConnection {
                 let mut client = client.lock().await;
                 Shared::Server(client.get_async_connection_with_config(&self.config).await?, mark)
             }
-        };
-        *current = Some(made.clone());
-        Ok(made)
+        })
     }
 
     /// Gives a connection up that broke, unless another one took its place.
     pub(super) async fn give_up(&self, broken: &Shared) {
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|shared| Arc::ptr_eq(shared.mark(), broken.mark())) {
-            *current = None;
+        let mut state = self.state.lock().await;
+        if state.current.as_ref().is_some_and(|shared| Arc::ptr_eq(shared.mark(), broken.mark())) {
+            state.current = None;
         }
     }
 }
 
+/// An address with the user and password of the configuration. Those in the address of a Sentinel are the Sentinel's.
 fn address(url: &str, section: &RedisSection) -> RedisResult<ConnectionInfo> {
     let info = url.into_connection_info()?;
+    if section.topology == RedisTopology::Sentinel {
+        return Ok(info);
+    }
     let mut settings = info.redis_settings().clone();
     if let Some(user) = &section.user {
         settings = settings.set_username(user);
@@ -127,17 +177,46 @@ fn times(connect: Duration, answer: Duration) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(Some(connect)).set_response_timeout(Some(answer))
 }
 
-fn sentinel(section: &RedisSection, addresses: Vec<ConnectionInfo>) -> Result<SentinelClient, RedisConnectionError> {
-    let master = section.master.clone().ok_or(RedisConnectionError::NoMaster)?;
-    let database = addresses.first().map_or(0, |address| address.redis_settings().db());
+fn is_encrypted(address: &ConnectionInfo) -> bool {
+    matches!(address.addr(), ConnectionAddr::TcpTls { .. })
+}
+
+/// What the driver is told of the trusted authorities; nothing where it is to take the system's, or needs none.
+fn certificates(addresses: &[ConnectionInfo], trust: &Trust) -> Option<TlsCertificates> {
+    let root_cert = trust.pem().filter(|_| addresses.iter().any(is_encrypted))?.to_vec();
+    Some(TlsCertificates { client_tls: None, root_cert: Some(root_cert) })
+}
+
+fn sentinel(
+    section: &RedisSection,
+    addresses: Vec<ConnectionInfo>,
+    certificates: Option<TlsCertificates>,
+) -> Result<SentinelClient, RedisConnectionError> {
+    let name = section.master.clone().ok_or(RedisConnectionError::NoMaster)?;
+    let first = addresses.first().cloned().ok_or(RedisConnectionError::NoAddress)?;
     let nodes = addresses.into_iter().map(|address| address.addr().clone());
-    let mut builder =
-        SentinelClientBuilder::new(nodes, master, SentinelServerType::Master)?.set_client_to_redis_db(database);
+    let (own, server) = (first.redis_settings(), SentinelServerType::Master);
+    let mut builder = SentinelClientBuilder::new(nodes, name, server)?.set_client_to_redis_db(own.db());
+    if let Some(user) = own.username() {
+        builder = builder.set_client_to_sentinel_username(user);
+    }
+    if let Some(password) = own.password() {
+        builder = builder.set_client_to_sentinel_password(password);
+    }
     if let Some(user) = &section.user {
         builder = builder.set_client_to_redis_username(user);
     }
     if let Some(password) = &section.password {
         builder = builder.set_client_to_redis_password(password.expose());
+    }
+    if is_encrypted(&first) {
+        // Sentinel names the master by its address alone. Its password must not go there in the clear.
+        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
     }
     Ok(builder.build()?)
 }
@@ -172,8 +251,8 @@ impl Shared {
     /// The servers that hold the keys together.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
         let Self::Cluster(connection, _) = self else { return Ok(vec![Master::Only]) };
-        let nodes: String = cmd("CLUSTER").arg("NODES").query_async(&mut connection.clone()).await?;
-        Ok(masters_of(&nodes))
+        let slots: Value = cmd("CLUSTER").arg("SLOTS").query_async(&mut connection.clone()).await?;
+        masters_of(&slots)
     }
 
     /// Asks one of the masters.
@@ -187,49 +266,5 @@ impl Shared {
                 Ok(T::from_redis_value(value)?)
             }
         }
-    }
-}
-
-/// A server that holds keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Master {
-    /// The one that there is.
-    Only,
-    /// A master of a cluster.
-    At {
-        /// Its host.
-        host: String,
-        /// Its port.
-        port: u16,
-    },
-}
-
-/// The masters among the lines of `CLUSTER NODES`: id, `host:port@bus[,name]`, flags, …
-fn masters_of(nodes: &str) -> Vec<Master> {
-    let master = |line: &str| {
-        let mut words = line.split_whitespace().skip(1);
-        let (address, flags) = (words.next()?, words.next()?);
-        let flags: Vec<&str> = flags.split(',').collect();
-        let lives =
-            flags.contains(&"master") && !flags.iter().any(|flag| matches!(*flag, "fail" | "noaddr" | "handshake"));
-        let (host, port) = address.split('@').next()?.rsplit_once(':')?;
-        lives.then_some(Master::At { host: host.to_owned(), port: port.parse().ok()? })
-    };
-    nodes.lines().filter_map(master).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_masters_of_a_cluster_are_those_that_live() {
-        let nodes = "\
-            07c3 127.0.0.1:30004@31004,host4 slave e7d1 0 1426238317239 4 connected\n\
-            67ed 127.0.0.1:30002@31002 master - 0 1426238316232 2 connected 5461-10922\n\
-            292f 127.0.0.1:30003@31003 master,fail - 0 1426238318243 3 connected 10923-16383\n\
-            e7d1 ::1:30001@31001 myself,master - 0 0 1 connected 0-5460\n";
-        let at = |host: &str, port| Master::At { host: host.to_owned(), port };
-        assert_eq!(masters_of(nodes), [at("127.0.0.1", 30002), at("::1", 30001)]);
     }
 }

@@ -8,6 +8,7 @@ mod connection;
 mod failure;
 mod provider;
 mod row;
+mod slots;
 mod store;
 mod table;
 

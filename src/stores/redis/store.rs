@@ -17,10 +17,11 @@ use crate::route::Piece;
 use crate::stores::local::{LocalExecutor, PreparedLocal};
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
-use super::connection::{Master, RedisConnection, Shared};
-use super::failure::{is_broken, store_error};
+use super::connection::{RedisConnection, Shared};
+use super::failure::{connect_error, is_broken, store_error};
 use super::provider::RedisProvider;
 use super::row::Hash;
+use super::slots::Master;
 use super::table::RedisTable;
 
 /// Keys that one step of a scan looks at.
@@ -124,7 +125,7 @@ impl Keys {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let connection = self.connection.get().await.map_err(|error| store_error(&error))?;
+        let connection = self.connection.get().await.map_err(|error| connect_error(&error))?;
         let lookups = wanted.iter().map(|value| Cmd::hgetall(table.key_of(value)));
         let found = connection.answers(lookups).await;
         let found = self.heard(&connection, found).await?;
@@ -135,7 +136,7 @@ impl Keys {
 
     /// The values of the key that are there now.
     async fn scan(&self, table: &RedisTable) -> Result<BTreeSet<String>, StoreError> {
-        let connection = self.connection.get().await.map_err(|error| store_error(&error))?;
+        let connection = self.connection.get().await.map_err(|error| connect_error(&error))?;
         let masters = connection.masters().await;
         let mut found = BTreeSet::new();
         for master in self.heard(&connection, masters).await? {
@@ -171,7 +172,7 @@ impl Keys {
 
     /// Whether the server answers.
     async fn ping(&self) -> Result<(), StoreError> {
-        let connection = self.connection.get().await.map_err(|error| store_error(&error))?;
+        let connection = self.connection.get().await.map_err(|error| connect_error(&error))?;
         let answer = connection.ask::<String>(&Master::Only, &cmd("PING")).await;
         self.heard(&connection, answer).await.map(drop)
     }
