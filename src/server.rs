@@ -31,6 +31,9 @@ use crate::tenancy::{Authenticators, MintError, PolicyBook};
 /// How often every store is asked for its tables.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often they are asked while one of them does not answer: its tables are not known, or stale.
+const REDISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Seconds that the tokens of the greeting live.
 const GREETING_TOKEN_SECONDS: u64 = 24 * 60 * 60;
 
@@ -87,8 +90,8 @@ impl Server {
 
         let shutdown = CancellationToken::new();
         let (engine, feed) = engine(config, &limits)?;
-        engine.discover().await;
-        tokio::spawn(rediscover(engine.clone(), shutdown.clone()));
+        let down = engine.discover().await;
+        tokio::spawn(rediscover(engine.clone(), down, shutdown.clone()));
         if let Some(feed) = feed {
             tokio::spawn(feed.run(shutdown.clone()));
         }
@@ -295,11 +298,12 @@ async fn serve_live(listener: TcpListener, context: live::LiveContext, shutdown:
     }
 }
 
-async fn rediscover(engine: Engine, shutdown: CancellationToken) {
+async fn rediscover(engine: Engine, mut down: Vec<StoreKind>, shutdown: CancellationToken) {
     loop {
+        let pause = if down.is_empty() { DISCOVERY_INTERVAL } else { REDISCOVERY_INTERVAL };
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(DISCOVERY_INTERVAL) => drop(engine.discover().await),
+            () = tokio::time::sleep(pause) => down = engine.discover().await,
         }
     }
 }

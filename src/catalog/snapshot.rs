@@ -15,6 +15,8 @@ pub struct Snapshot {
     version: u64,
     tables: BTreeMap<TableName, Arc<Table>>,
     policies: Arc<PolicyBook>,
+    /// The stores whose tables nobody knows, because they never answered, and why.
+    unreached: BTreeMap<StoreKind, String>,
     system: SnapshotCache,
 }
 
@@ -22,7 +24,22 @@ impl Snapshot {
     /// A snapshot of the tables under the policies.
     pub fn new(version: u64, tables: impl IntoIterator<Item = Table>, policies: Arc<PolicyBook>) -> Self {
         let tables = tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect();
-        Self { version, tables, policies, system: SnapshotCache::default() }
+        Self { version, tables, policies, unreached: BTreeMap::new(), system: SnapshotCache::default() }
+    }
+
+    /// The same, with stores that never answered and what was wrong with each.
+    #[must_use]
+    pub fn with_unreached(mut self, unreached: BTreeMap<StoreKind, String>) -> Self {
+        self.unreached = unreached;
+        self
+    }
+
+    /// The stores that may have a table: one that has a policy and that no store is known to have. Empty when every store
+    /// has told its tables.
+    pub(super) fn may_hold(&self, name: &TableName) -> &BTreeMap<StoreKind, String> {
+        static NONE: BTreeMap<StoreKind, String> = BTreeMap::new();
+        let is_awaited = self.policies.of(name).is_some() && !self.tables.contains_key(name);
+        if is_awaited { &self.unreached } else { &NONE }
     }
 
     /// Grows with every change.

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::TableSource;
 
 use crate::base::engine_error::nearest;
-use crate::base::{SqlState, TableName, UserFacing};
+use crate::base::{SqlState, StoreKind, TableName, UserFacing};
 use crate::tenancy::{Policy, Tenant};
 
 use super::snapshot::Snapshot;
@@ -23,16 +23,40 @@ pub enum CatalogError {
         /// The most similar visible name.
         nearest: Option<String>,
     },
+    /// A table with a policy, and no store is known to have it; but not every store could be asked.
+    #[error("{} not available", named(stores))]
+    Unreached {
+        /// The stores that may have it.
+        stores: Vec<StoreKind>,
+        /// What is wrong with the first of them.
+        detail: String,
+    },
     /// No schema of that name.
     #[error("schema \"{0}\" does not exist")]
     UndefinedSchema(String),
+}
+
+fn named(stores: &[StoreKind]) -> String {
+    let names: Vec<String> = stores.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [one] => format!("store {one} is"),
+        several => format!("stores {} are", several.join(", ")),
+    }
 }
 
 impl UserFacing for CatalogError {
     fn sqlstate(&self) -> SqlState {
         match self {
             Self::UndefinedTable { .. } => SqlState::UNDEFINED_TABLE,
+            Self::Unreached { .. } => SqlState::CONNECTION_FAILURE,
             Self::UndefinedSchema(_) => SqlState::INVALID_SCHEMA_NAME,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Unreached { detail, .. } => Some(detail.clone()),
+            Self::UndefinedTable { .. } | Self::UndefinedSchema(_) => None,
         }
     }
 
@@ -41,6 +65,7 @@ impl UserFacing for CatalogError {
             Self::UndefinedTable { nearest: Some(near), .. } => {
                 Some(format!("Perhaps you meant the table \"{near}\"."))
             }
+            Self::Unreached { .. } => Some("Its tables are looked up again until it answers.".to_owned()),
             Self::UndefinedTable { nearest: None, .. } | Self::UndefinedSchema(_) => None,
         }
     }
@@ -129,13 +154,14 @@ impl TenantView {
     /// The leaf of a table by its full name.
     ///
     /// # Errors
-    /// [`CatalogError::UndefinedTable`] when there is none or it has no policy.
+    /// [`CatalogError::UndefinedTable`] when there is none or it has no policy; [`CatalogError::Unreached`] when a store may
+    /// have it that never answered.
     pub fn leaf(&self, name: &TableName) -> Result<Arc<TableLeaf>, CatalogError> {
         match self.snapshot.find(name) {
             Some((table, policy)) => {
                 Ok(Arc::new(TableLeaf { table: Arc::clone(table), policy: policy.clone(), schema: table.schema() }))
             }
-            None => Err(self.undefined(&name.to_string())),
+            None => Err(self.unreached(name).unwrap_or_else(|| self.undefined(&name.to_string()))),
         }
     }
 
@@ -150,12 +176,22 @@ impl TenantView {
     /// The leaf of a bare name: the first schema of the path that has it, as in PostgreSQL.
     ///
     /// # Errors
-    /// [`CatalogError::UndefinedTable`] when no schema of the path has it.
+    /// [`CatalogError::UndefinedTable`] when no schema of the path has it; [`CatalogError::Unreached`] when a store may have
+    /// it that never answered.
     pub fn resolve(&self, table: &str, search_path: &[String]) -> Result<Arc<TableLeaf>, CatalogError> {
         match self.matches(table, search_path).next() {
             Some(name) => self.leaf(&name),
-            None => Err(self.undefined(table)),
+            None => {
+                let unreached = search_path.iter().find_map(|schema| self.unreached(&TableName::new(schema, table)));
+                Err(unreached.unwrap_or_else(|| self.undefined(table)))
+            }
         }
+    }
+
+    fn unreached(&self, name: &TableName) -> Option<CatalogError> {
+        let stores = self.snapshot.may_hold(name);
+        let detail = stores.values().next()?.clone();
+        Some(CatalogError::Unreached { stores: stores.keys().copied().collect(), detail })
     }
 
     fn undefined(&self, name: &str) -> CatalogError {

@@ -10,7 +10,7 @@ use crate::base::StoreKind;
 use crate::base::limits::LimitSet;
 use crate::catalog::{Snapshot, TenantView};
 use crate::functions::FunctionRegistry;
-use crate::stores::Store;
+use crate::stores::{Store, StoreError};
 use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
 use crate::tenancy::{PolicyBook, Tenant};
@@ -108,6 +108,7 @@ impl Engine {
         }
         let mut tables = Vec::new();
         let mut down = Vec::new();
+        let mut unreached = BTreeMap::new();
         let asked = self.shared.stores.iter().map(async |(kind, store)| (kind, store.discover().await));
         for (kind, found) in join_all(asked).await {
             match found {
@@ -115,12 +116,18 @@ impl Engine {
                 Err(error) => {
                     tracing::warn!(store = %kind, %error, "discovery failed; the last known tables stay, marked stale");
                     down.push(*kind);
+                    let known = tables.len();
                     tables.extend(before.of_store(*kind).map(|table| table.as_stale()));
+                    if tables.len() == known
+                        && let StoreError::Unavailable { detail, .. } = error
+                    {
+                        unreached.insert(*kind, detail);
+                    }
                 }
             }
         }
         let policies = Arc::clone(&self.shared.policies);
-        let snapshot = Snapshot::new(before.version() + 1, tables, policies);
+        let snapshot = Snapshot::new(before.version() + 1, tables, policies).with_unreached(unreached);
         for table in snapshot.invisible() {
             tracing::warn!(table = %table.name, "the table has no policy, so nobody sees it");
         }
