@@ -70,6 +70,22 @@ fn all_problems_come_at_once() {
 }
 
 #[test]
+fn authorities_are_for_addresses_that_ask_for_tls() {
+    let section = |store: &str, url: &str| {
+        let text = format!("[stores.{store}]\nkind = \"remote\"\nurls = [\"{url}\"]\nca_file = \"ca.pem\"\n");
+        problems_of(&text)
+    };
+    for (store, encrypted, plain) in
+        [("clickhouse", "https://h:8443", "http://h:8123"), ("redis", "rediss://h:6379", "redis://h:6379")]
+    {
+        assert!(section(store, encrypted).is_empty());
+        let problems = section(store, plain);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with(&format!("stores.{store}.ca_file: it is for addresses")), "{problems:?}");
+    }
+}
+
+#[test]
 fn public_keys_come_from_exactly_one_place() {
     for keys in ["", "jwks_file = \"a\"\njwks_url = \"https://b\"\n", "secret = \"x\"\njwks_file = \"a\"\n"] {
         let problems = problems_of(&format!("[auth.jwt]\nalgorithm = \"RS256\"\n{keys}"));

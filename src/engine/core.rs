@@ -10,9 +10,9 @@ use crate::base::StoreKind;
 use crate::base::limits::LimitSet;
 use crate::catalog::{Snapshot, TenantView};
 use crate::functions::FunctionRegistry;
-use crate::stores::{Store, StoreError};
 use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
+use crate::stores::{Store, StoreError};
 use crate::tenancy::{PolicyBook, Tenant};
 
 use super::metrics::Metrics;

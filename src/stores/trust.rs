@@ -51,8 +51,8 @@ impl Trust {
             return Ok(Self { roots: Arc::new(of_system()), pem: None });
         };
         let pem = std::fs::read(path).map_err(|source| InvalidAuthorities::Read { path: path.to_owned(), source })?;
-        let roots = of_text(&pem)
-            .map_err(|message| InvalidAuthorities::Certificate { path: path.to_owned(), message })?;
+        let roots =
+            of_text(&pem).map_err(|message| InvalidAuthorities::Certificate { path: path.to_owned(), message })?;
         Ok(Self { roots: Arc::new(roots), pem: Some(pem) })
     }
 

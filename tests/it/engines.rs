@@ -2,43 +2,32 @@
 //!
 //! Where a program is missing the tests that need it are skipped, or fail where `FLOWFORGE_REQUIRE_ENGINES=1`.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use tokio_postgres::Client;
 use tokio_postgres::types::Timestamp;
 
 use crate::postgres::{self, Postgres};
+use crate::processes::{Encryption, Process, Redis, free_port};
 use crate::support::{self, TestServer, sqlstate, value};
 
 /// The seed of the demo's history, as the configuration has it.
 const SEED: u64 = 42;
 
-/// A process that ends when its standard input does.
-struct Guarded {
-    child: Child,
-    lifeline: Option<ChildStdin>,
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.child.wait();
-    }
-}
-
-/// All three, running. PostgreSQL is that of the tests; the others end with this.
+/// All three, running. PostgreSQL may be that of the tests; the others end with this.
 pub struct Engines {
-    clickhouse_port: u16,
-    redis_port: u16,
+    clickhouse: Front,
+    redis: Redis,
     postgres: Arc<Postgres>,
     /// The database that plays Materialize.
     materialize: String,
-    _processes: [Guarded; 2],
+    /// Where ClickHouse and Redis listen for TLS, when they do.
+    encrypted_ports: Option<(u16, u16)>,
     _folder: tempfile::TempDir,
 }
 
@@ -55,67 +44,117 @@ fn support(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(file)
 }
 
+/// The Python that has ClickHouse's engine, when Redis is there too; `None` where one is missing and need not be there.
+fn python_or_skip() -> Option<OsString> {
+    let Some(python) = std::env::var_os("FLOWFORGE_CLICKHOUSE_PYTHON") else {
+        missing("Python with chdb (FLOWFORGE_CLICKHOUSE_PYTHON)");
+        return None;
+    };
+    has_redis().then_some(python)
+}
+
+/// Whether there is a Redis to start. Where it must be there, it is.
+pub fn has_redis() -> bool {
+    let is_there = Command::new("redis-server").arg("--version").output().is_ok();
+    if !is_there {
+        missing("redis-server");
+    }
+    is_there
+}
+
 impl Engines {
     /// Starts all three with the demo's data; `None` where a program is missing and need not be there.
     pub async fn start() -> Option<Self> {
-        let Some(python) = std::env::var_os("FLOWFORGE_CLICKHOUSE_PYTHON") else {
-            missing("Python with chdb (FLOWFORGE_CLICKHOUSE_PYTHON)");
-            return None;
-        };
-        if Command::new("redis-server").arg("--version").output().is_err() {
-            missing("redis-server");
-            return None;
-        }
-        let postgres = postgres::shared().await?;
-        let folder = tempfile::tempdir().unwrap();
-        flowforge::demo::write_data(SEED, folder.path()).unwrap();
-        let (clickhouse, clickhouse_port) = start_clickhouse(Path::new(&python));
-        let (redis, redis_port) = start_redis(folder.path());
-        let materialize = format!("materialize_{}", std::process::id());
-        let processes = [clickhouse, redis];
-        let data = folder.path().to_owned();
-        let engines =
-            Self { clickhouse_port, redis_port, postgres, materialize, _processes: processes, _folder: folder };
-        engines.load(&data);
-        Some(engines)
+        let python = python_or_skip()?;
+        Some(Self::over(python, postgres::shared().await?, None))
     }
 
-    fn load(&self, data: &Path) {
-        for statement in std::fs::read_to_string(data.join("clickhouse/schema.sql")).unwrap().split(";\n") {
-            if !statement.trim().is_empty() {
-                self.clickhouse_run(statement);
-            }
+    /// The same with a PostgreSQL of their own, so that each of them may be ended and started again, or speak TLS.
+    pub async fn start_apart(encryption: Option<&Encryption>) -> Option<Self> {
+        let python = python_or_skip()?;
+        Some(Self::over(python, postgres::own(encryption).await?, encryption))
+    }
+
+    fn over(python: OsString, postgres: Arc<Postgres>, encryption: Option<&Encryption>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        flowforge::demo::write_data(SEED, data).unwrap();
+        let encrypted_ports = encryption.map(|_| (free_port(), free_port()));
+        let pair = encryption.zip(encrypted_ports);
+        let clickhouse = Front::start(python, data, pair.map(|(encryption, (port, _))| (encryption, port)));
+        let redis = Redis::start(data, &[]);
+        redis.load(&std::fs::read_to_string(data.join("redis.txt")).unwrap());
+        if let Some((encryption, (_, port))) = pair {
+            redis_speaks_tls(&redis, encryption, port);
         }
-        for file in std::fs::read_dir(data.join("clickhouse")).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "tsv") {
-                let table = path.file_stem().unwrap().to_str().unwrap();
-                let rows = std::fs::read_to_string(&path).unwrap();
-                self.clickhouse_run(&format!("INSERT INTO {table} FORMAT TabSeparated\n{rows}"));
-            }
+        let materialize = format!("materialize_{}", std::process::id());
+        postgres.script("postgres", &format!("CREATE DATABASE {materialize}"));
+        postgres.script_file(&materialize, &support("materialize_catalog.sql"));
+        postgres.script_file(&materialize, &data.join("materialize.sql"));
+        Self { clickhouse, redis, postgres, materialize, encrypted_ports, _folder: folder }
+    }
+
+    /// Ends a store as a crash would.
+    pub fn crash(&self, store: &str) {
+        match store {
+            "clickhouse" => self.clickhouse.crash(),
+            "materialize" => self.postgres.crash(),
+            "redis" => self.redis.crash(),
+            other => panic!("no store {other}"),
         }
-        let commands = std::fs::File::open(data.join("redis.txt")).unwrap();
-        let loaded =
-            Command::new("redis-cli").args(["-p", &self.redis_port.to_string()]).stdin(commands).output().unwrap();
-        assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
-        self.postgres.script("postgres", &format!("CREATE DATABASE {}", self.materialize));
-        self.postgres.script_file(&self.materialize, &support("materialize_catalog.sql"));
-        self.postgres.script_file(&self.materialize, &data.join("materialize.sql"));
+    }
+
+    /// Starts a store where it was, with the data that it had.
+    pub async fn start_again(&self, store: &str) {
+        match store {
+            "clickhouse" => self.clickhouse.start_again(),
+            "materialize" => self.postgres.start_again().await,
+            "redis" => self.redis.start_again(),
+            other => panic!("no store {other}"),
+        }
+    }
+
+    /// Connections of our servers to a store that it holds open, where it tells: in Materialize and in Redis.
+    pub async fn connections(&self, store: &str) -> usize {
+        match store {
+            "materialize" => {
+                let statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'flowforge'";
+                usize::try_from(self.materialize_counts(statement).await).unwrap()
+            }
+            // One is that of who asks.
+            "redis" => self.redis.ask(&["CLIENT", "LIST"]).lines().count().saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    /// The number that a statement of one row gives in PostgreSQL, as Materialize.
+    pub async fn materialize_counts(&self, statement: &str) -> i64 {
+        let client = self.postgres.connect("postgres", &self.materialize).await;
+        client.query_one(statement, &[]).await.unwrap().get(0)
+    }
+
+    /// Where ClickHouse and Redis listen for TLS; PostgreSQL does where it always listens.
+    pub fn encrypted_ports(&self) -> (u16, u16) {
+        self.encrypted_ports.expect("they speak TLS")
+    }
+
+    /// The database that plays Materialize.
+    pub fn materialize_database(&self) -> &str {
+        &self.materialize
     }
 
     /// What the front of ClickHouse's engine answers under a path: `/running` has the statements that run, `/kills` how
     /// often one was to be stopped.
     pub fn clickhouse_tells(&self, path: &str) -> String {
-        let url = format!("http://127.0.0.1:{}{path}", self.clickhouse_port);
+        let url = format!("http://127.0.0.1:{}{path}", self.clickhouse_port());
         ureq::get(&url).call().unwrap().into_body().read_to_string().unwrap()
     }
 
     /// Statements of ours that run in Materialize.
     pub async fn materialize_runs(&self) -> i64 {
-        let client = self.materialize().await;
         let statement =
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'flowforge'";
-        client.query_one(statement, &[]).await.unwrap().get(0)
+        self.materialize_counts(statement).await
     }
 
     /// A session in the database that plays Materialize, which may write.
@@ -125,7 +164,7 @@ impl Engines {
 
     /// Runs a statement in ClickHouse's engine.
     pub fn clickhouse_run(&self, statement: &str) {
-        let url = format!("http://127.0.0.1:{}/", self.clickhouse_port);
+        let url = format!("http://127.0.0.1:{}/", self.clickhouse_port());
         let answer = ureq::post(&url).config().http_status_as_error(false).build().send(statement).unwrap();
         let status = answer.status();
         let text = answer.into_body().read_to_string().unwrap();
@@ -134,7 +173,7 @@ impl Engines {
 
     /// Runs a command in Redis.
     pub fn redis_run(&self, words: &[String]) {
-        let port = self.redis_port.to_string();
+        let port = self.redis_port().to_string();
         let answer = Command::new("redis-cli").args(["-e", "-p", &port]).args(words).output().unwrap();
         assert!(answer.status.success(), "{words:?}: {}", String::from_utf8_lossy(&answer.stdout));
     }
@@ -146,7 +185,7 @@ impl Engines {
 
     /// Where ClickHouse's engine listens.
     pub fn clickhouse_port(&self) -> u16 {
-        self.clickhouse_port
+        self.clickhouse.port
     }
 
     /// Where PostgreSQL, as Materialize, listens.
@@ -156,7 +195,7 @@ impl Engines {
 
     /// Where Redis listens.
     pub fn redis_port(&self) -> u16 {
-        self.redis_port
+        self.redis.port()
     }
 
     /// A server of ours over them.
@@ -174,7 +213,6 @@ impl Engines {
 
     /// The keys of the configuration that name the stores, at these ports.
     pub fn addresses(&self, clickhouse: u16, materialize: u16, redis: u16) -> Vec<(String, String)> {
-        let tables = std::fs::read_to_string(support("redis_tables.toml")).unwrap();
         let database = &self.materialize;
         [
             ("clickhouse.kind", "remote".to_owned()),
@@ -183,47 +221,83 @@ impl Engines {
             ("materialize.url", format!("postgres://postgres@127.0.0.1:{materialize}/{database}")),
             ("redis.kind", "remote".to_owned()),
             ("redis.urls", format!("[\"redis://127.0.0.1:{redis}/0\"]")),
-            ("redis.tables", tables.trim().to_owned()),
+            ("redis.tables", redis_tables()),
         ]
         .map(|(key, value)| (format!("stores.{key}"), value))
         .to_vec()
     }
 }
 
-fn start_clickhouse(python: &Path) -> (Guarded, u16) {
-    let mut child = Command::new(python)
-        .arg(support("clickhouse_front.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lifeline = child.stdin.take();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let port = line.trim().rsplit(' ').next().and_then(|port| port.parse().ok());
-    (Guarded { child, lifeline }, port.unwrap_or_else(|| panic!("the front said {line:?}")))
+/// The keys of the configuration for a Redis alone, with the tables of the demo.
+pub fn redis_tables() -> String {
+    std::fs::read_to_string(support("redis_tables.toml")).unwrap().trim().to_owned()
 }
 
-/// Ends with its standard input, however the test process ends.
-const GUARDIAN: &str = r#""$@" >/dev/null & child=$!; cat >/dev/null; kill -TERM "$child"; wait "$child""#;
+/// Opens another port of Redis, for TLS.
+fn redis_speaks_tls(redis: &Redis, encryption: &Encryption, port: u16) {
+    let files = [
+        ("tls-cert-file", &encryption.certificate),
+        ("tls-key-file", &encryption.key),
+        ("tls-ca-cert-file", &encryption.authority),
+    ];
+    redis.tell(&["CONFIG", "SET", "tls-auth-clients", "no"]);
+    let mut all = vec!["CONFIG".to_owned(), "SET".to_owned(), "tls-port".to_owned(), port.to_string()];
+    all.extend(files.into_iter().flat_map(|(name, file)| [name.to_owned(), file.display().to_string()]));
+    redis.tell(&all.iter().map(String::as_str).collect::<Vec<_>>());
+}
 
-fn start_redis(folder: &Path) -> (Guarded, u16) {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let mut child = Command::new("sh")
-        .args(["-c", GUARDIAN, "sh", "redis-server", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .args(["--port", &port.to_string(), "--dir"])
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lifeline = child.stdin.take();
-    for _ in 0..200 {
-        if std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            break;
+/// The front of ClickHouse's engine.
+struct Front {
+    port: u16,
+    python: OsString,
+    /// What it is started with, but for its port.
+    options: Vec<OsString>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Front {
+    /// Starts one with the data below a folder.
+    fn start(python: OsString, data: &Path, encryption: Option<(&Encryption, u16)>) -> Self {
+        let folder = data.join("clickhouse");
+        let mut options: Vec<OsString> = vec!["--init".into(), folder.join("schema.sql").into()];
+        for file in std::fs::read_dir(&folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "tsv") {
+                let table = path.file_stem().unwrap().to_str().unwrap();
+                let rows = std::fs::read_to_string(&path).unwrap();
+                let statement = path.with_extension("sql");
+                std::fs::write(&statement, format!("INSERT INTO {table} FORMAT TabSeparated\n{rows}")).unwrap();
+                options.extend(["--init".into(), statement.into()]);
+            }
         }
-        std::thread::sleep(Duration::from_millis(25));
+        if let Some((encryption, port)) = encryption {
+            options.extend(["--tls-port".into(), port.to_string().into()]);
+            options.extend(["--certificate".into(), encryption.certificate.clone().into()]);
+            options.extend(["--key".into(), encryption.key.clone().into()]);
+        }
+        let (process, port) = run_front(&python, &options, 0);
+        Self { port, python, options, process: Mutex::new(Some(process)) }
     }
-    (Guarded { child, lifeline }, port)
+
+    fn crash(&self) {
+        self.process.lock().unwrap().take().expect("it runs").kill();
+    }
+
+    /// It listens only when the data is there again.
+    fn start_again(&self) {
+        let (process, _) = run_front(&self.python, &self.options, self.port);
+        *self.process.lock().unwrap() = Some(process);
+    }
+}
+
+fn run_front(python: &OsString, options: &[OsString], port: u16) -> (Process, u16) {
+    let mut command = Command::new(python);
+    command.arg(support("clickhouse_front.py")).args(["--port", &port.to_string()]).args(options);
+    let mut process = Process::spawn(command.stdout(Stdio::piped()));
+    let mut line = String::new();
+    BufReader::new(process.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().rsplit(' ').next().and_then(|port| port.parse().ok());
+    (process, port.unwrap_or_else(|| panic!("the front said {line:?}")))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,14 @@
-//! Stores that fail: each behind a proxy that refuses, hangs, is late, cuts or talks nonsense.
+//! Stores that fail: each behind a proxy that refuses, hangs, is late, cuts or talks nonsense; ended and started again under
+//! load; with certificates that nobody trusts; and a Redis that fails over.
 //!
 //! Whatever happens to a store, its queries fail with `08006` and its name, never with a part of the rows; those of the
 //! others go on; and it comes back without a restart.
 
+mod load;
 mod proxy;
+mod restart;
+mod tls;
+mod topologies;
 
 use std::time::Duration;
 
@@ -13,6 +18,13 @@ use tokio_postgres::Client;
 use crate::engines::Engines;
 use crate::support::{TestServer, rows, sqlstate};
 use proxy::{Mood, Proxy};
+
+/// What each store answers alone, with few rows.
+const QUERIES: [(&str, &str); 3] = [
+    ("clickhouse", "SELECT symbol, name FROM dim_instruments ORDER BY symbol"),
+    ("materialize", "SELECT symbol, net_qty FROM live_positions ORDER BY symbol"),
+    ("redis", "SELECT symbol, vwap FROM latest.vwap ORDER BY symbol"),
+];
 
 /// A store, a query that it answers alone, and one of many rows.
 struct Store {
@@ -28,23 +40,23 @@ impl Store {
     async fn all(engines: &Engines) -> [Self; 3] {
         [
             Self {
-                name: "clickhouse",
+                name: QUERIES[0].0,
                 proxy: Proxy::before(engines.clickhouse_port()).await,
-                query: "SELECT symbol, name FROM dim_instruments ORDER BY symbol",
+                query: QUERIES[0].1,
                 many: "SELECT event_time, symbol, bid, ask FROM raw_quotes",
                 cut: 100_000,
             },
             Self {
-                name: "materialize",
+                name: QUERIES[1].0,
                 proxy: Proxy::before(engines.materialize_port()).await,
-                query: "SELECT symbol, net_qty FROM live_positions ORDER BY symbol",
+                query: QUERIES[1].1,
                 many: "SELECT a.symbol, b.symbol, c.symbol FROM live_quotes a, live_quotes b, live_quotes c, live_quotes d",
                 cut: 4_000,
             },
             Self {
-                name: "redis",
+                name: QUERIES[2].0,
                 proxy: Proxy::before(engines.redis_port()).await,
-                query: "SELECT symbol, vwap FROM latest.vwap ORDER BY symbol",
+                query: QUERIES[2].1,
                 many: "SELECT * FROM latest.vwap",
                 cut: 150,
             },
@@ -61,18 +73,22 @@ async fn server_that_tries(engines: &Engines, stores: &[Store; 3], attempts: &st
     let [clickhouse, materialize, redis] = stores;
     let mut changes = engines.addresses(clickhouse.proxy.port(), materialize.proxy.port(), redis.proxy.port());
     for store in stores {
-        for (key, value) in [
-            ("connect_timeout_ms", "500"),
-            ("answer_timeout_ms", "3000"),
-            ("attempts", attempts),
-            ("breaker_failures", "3"),
-            ("breaker_pause_ms", "100"),
-        ] {
-            changes.push((format!("stores.{}.connection.{key}", store.name), value.to_owned()));
-        }
+        changes.extend(impatience(store.name, attempts));
     }
     let changes: Vec<_> = changes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     TestServer::start_with(&changes).await
+}
+
+/// The keys of the configuration that make the server give a store up soon.
+fn impatience(store: &str, attempts: &str) -> [(String, String); 5] {
+    [
+        ("connect_timeout_ms", "500"),
+        ("answer_timeout_ms", "3000"),
+        ("attempts", attempts),
+        ("breaker_failures", "3"),
+        ("breaker_pause_ms", "100"),
+    ]
+    .map(|(key, value)| (format!("stores.{store}.connection.{key}"), value.to_owned()))
 }
 
 /// The query fails as one of a store that is not there.
@@ -247,4 +263,29 @@ async fn a_refresh_waits_no_longer_than_the_session_allows() {
     assert_eq!(sqlstate(&client, "SET statement_timeout = 0").await, "00000");
     stores[0].proxy.set(Mood::Honest).await;
     assert!(!recovered(&client, &stores[0]).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_down_at_the_start_is_named_and_found_later() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    stores[2].proxy.set(Mood::Refused).await;
+    let server = server(&engines, &stores).await;
+    let client = server.connect("acme").await;
+    for query in ["SELECT * FROM latest.vwap", "SELECT * FROM position"] {
+        fails(&client, query, "redis", Mood::Refused).await;
+    }
+    // What has no policy is not there, whatever the store may hold.
+    assert_eq!(sqlstate(&client, "SELECT * FROM latest.secret").await, "42P01");
+    for other in stores.iter().take(2) {
+        assert!(!rows(&client, other.query).await.unwrap().is_empty(), "{}", other.name);
+    }
+    stores[1].proxy.set(Mood::Refused).await;
+    // A store that has told its tables is not the one that may have others.
+    fails(&client, "SELECT * FROM latest.vwap", "redis", Mood::Refused).await;
+    stores[1].proxy.set(Mood::Honest).await;
+    stores[2].proxy.set(Mood::Honest).await;
+    assert_eq!(sqlstate(&client, "SELECT catalog_refresh()").await, "00000");
+    assert!(!recovered(&client, &stores[2]).await.is_empty());
+    assert_eq!(sqlstate(&client, "SELECT * FROM latest.secret").await, "42P01");
 }

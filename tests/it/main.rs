@@ -24,6 +24,7 @@ mod limits;
 mod live;
 mod login;
 mod postgres;
+mod processes;
 mod protocol;
 mod psql;
 mod robustness;

@@ -3,10 +3,9 @@
 //! The programs are looked for in `FLOWFORGE_POSTGRES_BIN`, where Debian keeps version 15, and on the PATH. Without them a
 //! test that needs them is skipped, or fails where `FLOWFORGE_REQUIRE_ENGINES=1` says that they must be there.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use futures::SinkExt;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Column, NoTls, SimpleQueryMessage};
 
+use crate::processes::{Encryption, Process, free_port};
 use crate::support::TestServer;
 
 /// The tables that a tenant of the demo sees.
@@ -39,46 +39,48 @@ pub const TABLES: &[&str] = &[
 /// PostgreSQL refuses to run as root, so root lends it to this user: nobody.
 const NOBODY: u32 = 65534;
 
-/// Stops the server when its own standard input ends: that happens however the test process ends.
-const GUARDIAN: &str = r#""$@" & child=$!; cat >/dev/null; kill -INT "$child"; wait "$child""#;
-
 static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
 
 /// A running server; the last one who holds it stops it.
 pub struct Postgres {
     port: u16,
-    guardian: Child,
-    lifeline: Option<ChildStdin>,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.guardian.wait();
-    }
+    words: Vec<String>,
+    process: Mutex<Option<Process>>,
+    folder: tempfile::TempDir,
 }
 
 /// The server of this test process, or `None` where the programs are missing and need not be there.
 pub async fn shared() -> Option<Arc<Postgres>> {
-    let Some(programs) = programs() else {
-        assert!(
-            std::env::var_os("FLOWFORGE_REQUIRE_ENGINES").is_none_or(|value| value != "1"),
-            "PostgreSQL 15 is missing, and FLOWFORGE_REQUIRE_ENGINES=1 says that it must be there"
-        );
-        eprintln!("skipped: no PostgreSQL 15 (FLOWFORGE_POSTGRES_BIN, /usr/lib/postgresql/15/bin, PATH)");
-        return None;
-    };
+    let programs = programs_or_skip()?;
     let server = {
         let mut shared = SHARED.lock().unwrap();
         shared.upgrade().unwrap_or_else(|| {
-            let started = Arc::new(start(&programs));
+            let started = Arc::new(start(&programs, None));
             *shared = Arc::downgrade(&started);
             started
         })
     };
     server.wait_until_ready().await;
     Some(server)
+}
+
+/// A server that nobody else uses, so that it may be restarted, or speak TLS.
+pub async fn own(encryption: Option<&Encryption>) -> Option<Arc<Postgres>> {
+    let server = Arc::new(start(&programs_or_skip()?, encryption));
+    server.wait_until_ready().await;
+    Some(server)
+}
+
+fn programs_or_skip() -> Option<PathBuf> {
+    let found = programs();
+    if found.is_none() {
+        assert!(
+            std::env::var_os("FLOWFORGE_REQUIRE_ENGINES").is_none_or(|value| value != "1"),
+            "PostgreSQL 15 is missing, and FLOWFORGE_REQUIRE_ENGINES=1 says that it must be there"
+        );
+        eprintln!("skipped: no PostgreSQL 15 (FLOWFORGE_POSTGRES_BIN, /usr/lib/postgresql/15/bin, PATH)");
+    }
+    found
 }
 
 fn programs() -> Option<PathBuf> {
@@ -106,7 +108,7 @@ fn words(program: &Path) -> Vec<String> {
     ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", &program].map(str::to_owned).to_vec()
 }
 
-fn start(programs: &Path) -> Postgres {
+fn start(programs: &Path, encryption: Option<&Encryption>) -> Postgres {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
@@ -124,23 +126,35 @@ fn start(programs: &Path) -> Postgres {
         .output()
         .unwrap();
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let mut guardian = Command::new("sh")
-        .args(["-c", GUARDIAN, "sh"])
-        .args(words(&programs.join("postgres")))
-        .arg("-D")
-        .arg(&data)
-        .args(["-p", &port.to_string(), "-k", "", "-c", "listen_addresses=127.0.0.1"])
-        .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "jit=off", "-c", "timezone=UTC"])
-        .args(["-c", "max_parallel_workers_per_gather=0", "-c", "synchronize_seqscans=off"])
-        .current_dir(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lifeline = guardian.stdin.take();
-    Postgres { port, guardian, lifeline, _folder: folder }
+    let port = free_port();
+    let mut words = words(&programs.join("postgres"));
+    let data = data.display().to_string();
+    let options = ["-D", &data, "-p", &port.to_string(), "-k", "", "-c", "listen_addresses=127.0.0.1"];
+    let settings = ["fsync=off", "full_page_writes=off", "jit=off", "timezone=UTC"];
+    let plans = ["max_parallel_workers_per_gather=0", "synchronize_seqscans=off"];
+    words.extend(options.map(str::to_owned));
+    words.extend(settings.iter().chain(&plans).flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+    if let Some(encryption) = encryption {
+        let (certificate, key) = lent(encryption, folder.path());
+        let settings = ["ssl=on".to_owned(), format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")];
+        words.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+    }
+    let process = Process::guarded("INT", &words, folder.path());
+    Postgres { port, words, process: Mutex::new(Some(process)), folder }
+}
+
+/// Certificate and key where the server may read them, and nobody else the key.
+fn lent(encryption: &Encryption, folder: &Path) -> (String, String) {
+    let copy = |from: &Path, name: &str| {
+        let to = folder.join(name);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if !unprivileged() {
+            chown(&to, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        to.display().to_string()
+    };
+    (copy(&encryption.certificate, "server.crt"), copy(&encryption.key, "server.key"))
 }
 
 impl Postgres {
@@ -169,6 +183,18 @@ impl Postgres {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("PostgreSQL did not start in ten seconds");
+    }
+
+    /// Ends it without letting anything end well. Its clients are told, if they listen.
+    pub fn crash(&self) {
+        self.process.lock().unwrap().take().expect("it runs").end("QUIT");
+    }
+
+    /// Starts it where it was, and waits until it answers.
+    pub async fn start_again(&self) {
+        let process = Process::guarded("INT", &self.words, self.folder.path());
+        *self.process.lock().unwrap() = Some(process);
+        self.wait_until_ready().await;
     }
 
     /// Where it listens.

@@ -7,6 +7,7 @@ in the URL, `KILL QUERY`, exceptions before the first row as an HTTP error and l
 server of 25.11 or newer writes.
 
 Usage: clickhouse_front.py [--port 0] [--data FOLDER] [--user NAME --password WORD] [--init FILE.sql]
+                           [--tls-port PORT --certificate FILE.pem --key FILE.pem]
 It prints `listening on PORT` when it is ready, and ends when its standard input closes or on SIGTERM.
 """
 
@@ -17,6 +18,7 @@ import os
 import re
 import secrets
 import signal
+import ssl
 import sys
 import tempfile
 import threading
@@ -319,6 +321,26 @@ def form(kind, body):
     return fields
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, port, data, user):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.data = data
+        self.user = user
+
+    def encrypt(self, certificate, key):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        # Hands are shaken by the thread of the connection, so that a slow client holds nobody up.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request, client_address):
+        # A client that goes, or that does not like the certificate, is no failure of the server.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 def initialise(data, files):
     connection = chdb.connect(data)
     for file in files:
@@ -338,16 +360,21 @@ def main():
     parser.add_argument("--user", default=None)
     parser.add_argument("--password", default="")
     parser.add_argument("--init", action="append", default=[])
+    parser.add_argument("--tls-port", type=int, default=None)
+    parser.add_argument("--certificate", default=None)
+    parser.add_argument("--key", default=None)
     options = parser.parse_args()
     folder = options.data or tempfile.mkdtemp(prefix="clickhouse-front-")
     global VERSION
     keep, VERSION = initialise(folder, options.init)
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
-    server.daemon_threads = True
-    server.data = folder
-    server.user = (options.user, options.password) if options.user else None
+    user = (options.user, options.password) if options.user else None
+    server = Server(options.port, folder, user)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    if options.tls_port is not None:
+        encrypted = Server(options.tls_port, folder, user)
+        encrypted.encrypt(options.certificate, options.key)
+        threading.Thread(target=encrypted.serve_forever, daemon=True).start()
     print(f"listening on {server.server_address[1]}", flush=True)
     sys.stdin.read()
     del keep

@@ -41,10 +41,7 @@ pub(super) fn pool_error(error: &PoolError) -> StoreError {
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> StoreError {
     tracing::warn!(words = causes(error), "materialize does not answer");
-    StoreError::Unavailable {
-        store: StoreKind::Materialize,
-        detail: failed_connection(error).to_owned(),
-    }
+    StoreError::Unavailable { store: StoreKind::Materialize, detail: failed_connection(error).to_owned() }
 }
 
 fn report(state: &StoreState, words: &str) -> ErrorReport {

@@ -149,9 +149,9 @@ impl Config {
         let problem = Problem::error(ProblemCode::UnknownTable, message).port("table").actual(table);
         scope.report(match error {
             CatalogError::UndefinedTable { nearest: Some(near), .. } if near != table => problem.expected(near),
-            CatalogError::UndefinedTable { .. }
-            | CatalogError::Unreached { .. }
-            | CatalogError::UndefinedSchema(_) => problem,
+            CatalogError::UndefinedTable { .. } | CatalogError::Unreached { .. } | CatalogError::UndefinedSchema(_) => {
+                problem
+            }
         });
         None
     }
