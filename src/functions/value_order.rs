@@ -39,10 +39,16 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     ]
 }
 
-/// A float that the library sorts, and tells from others, as PostgreSQL does.
+/// A value as it is, but for a float: one that the library sorts, and tells from others, as PostgreSQL does. Of what it gives
+/// the library does not know how it is sorted.
 #[must_use]
-pub fn plain_float() -> ScalarUDF {
-    Function::strict("plain_float", first, |args| by_arrays(&args, |all| comparable(&all[0])))
+pub fn plain_key() -> ScalarUDF {
+    Function::strict("plain_key", first, |args| {
+        by_arrays(&args, |all| match all[0].data_type() {
+            float if float.is_floating() => comparable(&all[0]),
+            _ => Ok(Arc::clone(&all[0])),
+        })
+    })
 }
 
 fn first(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {

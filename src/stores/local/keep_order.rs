@@ -1,7 +1,8 @@
-//! Rows that a subquery sorts reach an aggregate that lists them, or a window that numbers them, in that order:
-//! `SELECT array_agg(x) FROM (… ORDER BY y)`.
+//! Rows that a subquery sorts reach an aggregate that lists them, a window that numbers them, or an OFFSET that leaves the
+//! first of them out, in that order: `SELECT array_agg(x) FROM (… ORDER BY y)`.
 //!
-//! The optimizer drops a sort that nothing above asks for, and both ask for the order of their own ORDER BY only.
+//! The optimizer drops a sort that nothing above asks for. Aggregates and windows ask for the order of their own ORDER BY only,
+//! and an OFFSET without LIMIT below a join asks for none (DataFusion 55.2).
 //! PostgreSQL never drops one, and tools count on it. Plans have one partition here; rows of several have no order in common.
 
 use std::fmt;
@@ -19,6 +20,7 @@ use datafusion::physical_expr_common::sort_expr::OrderingRequirements;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
@@ -52,6 +54,9 @@ impl PhysicalOptimizerRule for KeepOrder {
 fn ordered_input(node: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionPlan>> {
     if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
         return aggregate.aggr_expr().iter().any(|call| lists_rows(call)).then(|| aggregate.input());
+    }
+    if let Some(limit) = node.downcast_ref::<GlobalLimitExec>() {
+        return Some(limit.input());
     }
     let calls = match node.downcast_ref::<BoundedWindowAggExec>() {
         Some(window) => window.window_expr(),

@@ -6,7 +6,6 @@
 
 mod constants;
 mod distinct_on;
-mod float_keys;
 mod infinite;
 mod keep_order;
 mod late_projection;
@@ -14,10 +13,12 @@ mod not_in;
 mod nullable;
 mod one_row;
 mod piece;
+mod plain_keys;
 mod session;
 mod share;
 mod steps;
 mod unnest_keys;
+mod unread;
 mod window_keys;
 
 use std::fmt;
@@ -154,13 +155,14 @@ impl LocalExecutor {
     /// # Errors
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
-        let with_rows = nullable::shield(plan.clone())
+        let with_rows = unread::prune(plan.clone())
+            .and_then(nullable::shield)
             .and_then(decorrelate)
             .and_then(distinct_on::lower)
             .and_then(not_in::shield)
             .and_then(one_row::shield)
             .and_then(unnest_keys::shield)
-            .and_then(float_keys::shield)
+            .and_then(plain_keys::shield)
             .and_then(infinite::shield)
             .and_then(steps::share)
             .and_then(|plan| plan.transform_down_with_subqueries(|node| resolve_leaf(node, resolve)))

@@ -46,6 +46,21 @@ const KNOWN: &[Known] = &[
         why: "interval: not as a key of several sets of groups, nor of DISTINCT ON and of aggregates that are distinct",
     },
     Known {
+        kind: "error 0A000",
+        words: "EXCLUDE CURRENT ROW is not",
+        why: "exclusion: only for some functions, and said so",
+    },
+    Known {
+        kind: "error 42601",
+        words: "SELECT DISTINCT ON expressions must",
+        why: "keys: a query of an aggregate as a key of DISTINCT ON is not seen to be the same in ORDER BY",
+    },
+    Known {
+        kind: "error 42803",
+        words: "column \"\" must appear in the",
+        why: "having: a query as the condition of HAVING beside a list without aggregates",
+    },
+    Known {
         kind: "error 22023",
         words: "Expects PARTITION BY expression to be ordered",
         why: "all: INTERSECT ALL and EXCEPT ALL of a column that is a constant over a window",

@@ -1,0 +1,112 @@
+//! Keys that rows are sorted by, that partitions are made of, and that DISTINCT counts, where the library is wrong about them.
+//!
+//! It orders floats by their bits: -0 before 0, and a NaN by its sign. For PostgreSQL the zeros are one value, and so are the
+//! NaNs. And it takes the extremes of a growing or shrinking frame for sorted, also where NULLs stand at the wrong end, so that a
+//! sort by them is dropped (DataFusion 55.2). Stores have orders of their own, so only what runs in process is changed.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, Result};
+use datafusion::logical_expr::expr::{ScalarFunction, Sort};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, ScalarUDF};
+
+use crate::functions;
+
+/// The plan, in which such keys are calls of a function that the library knows nothing about.
+pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plain = Arc::new(functions::plain_key());
+    plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Sort(mut sort) => {
+            let changed = Keys { rows: &sort.input, plain: &plain }.in_sorts(&mut sort.expr)?;
+            Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed))
+        }
+        LogicalPlan::Window(_) | LogicalPlan::Aggregate(_) => calls(node, &plain),
+        other => Ok(Transformed::no(other)),
+    })
+    .map(|shielded| shielded.data)
+}
+
+fn calls(node: LogicalPlan, plain: &Arc<ScalarUDF>) -> Result<Transformed<LogicalPlan>> {
+    let Some(rows) = node.inputs().first().map(|input| Arc::new((*input).clone())) else {
+        return Ok(Transformed::no(node));
+    };
+    let names = NamePreserver::new(&node);
+    let keys = Keys { rows: &rows, plain };
+    let done = node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let done = expr.transform_up(|part| keys.in_call(part))?;
+        Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
+    })?;
+    if done.transformed { done.map_data(LogicalPlan::recompute_schema) } else { Ok(done) }
+}
+
+/// The keys of one node.
+struct Keys<'a> {
+    rows: &'a LogicalPlan,
+    plain: &'a Arc<ScalarUDF>,
+}
+
+impl Keys<'_> {
+    fn in_call(&self, part: Expr) -> Result<Transformed<Expr>> {
+        match part {
+            Expr::WindowFunction(mut call) => {
+                let sorted = self.in_sorts(&mut call.params.order_by)?;
+                let changed = self.in_all(&mut call.params.partition_by)? || sorted;
+                Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+            }
+            // This server's own aggregates know how floats compare.
+            Expr::AggregateFunction(mut call) if !functions::is_own_aggregate(&call.func) => {
+                let sorted = self.in_sorts(&mut call.params.order_by)?;
+                let changed = call.params.distinct && self.in_all(&mut call.params.args)?;
+                Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed || sorted))
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
+
+    fn in_sorts(&self, sorts: &mut [Sort]) -> Result<bool> {
+        let mut changed = false;
+        for sort in sorts {
+            changed |= self.in_one(&mut sort.expr)?;
+        }
+        Ok(changed)
+    }
+
+    fn in_all(&self, keys: &mut [Expr]) -> Result<bool> {
+        let mut changed = false;
+        for key in keys {
+            changed |= self.in_one(key)?;
+        }
+        Ok(changed)
+    }
+
+    fn in_one(&self, key: &mut Expr) -> Result<bool> {
+        let is_misread = key.get_type(self.rows.schema().as_ref())?.is_floating()
+            || key.column_refs().into_iter().any(|column| is_of_window(self.rows, column));
+        if is_misread {
+            let arguments = vec![std::mem::take(key)];
+            *key = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(self.plain), arguments));
+        }
+        Ok(is_misread)
+    }
+}
+
+/// Whether a column of a plan is what a window function gives.
+fn is_of_window(plan: &LogicalPlan, column: &Column) -> bool {
+    let Some(at) = plan.schema().maybe_index_of_column(column) else { return false };
+    match plan {
+        LogicalPlan::Window(window) => {
+            at >= window.input.schema().fields().len() || is_of_window(&window.input, column)
+        }
+        LogicalPlan::Projection(projection) => projection
+            .expr
+            .get(at)
+            .is_some_and(|expr| expr.column_refs().into_iter().any(|column| is_of_window(&projection.input, column))),
+        LogicalPlan::SubqueryAlias(alias) => {
+            alias.input.schema().columns().get(at).is_some_and(|column| is_of_window(&alias.input, column))
+        }
+        other => other.inputs().into_iter().any(|input| is_of_window(input, column)),
+    }
+}
