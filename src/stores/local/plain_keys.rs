@@ -53,13 +53,14 @@ impl Keys<'_> {
         match part {
             Expr::WindowFunction(mut call) => {
                 let sorted = self.in_sorts(&mut call.params.order_by)?;
-                let changed = self.in_all(&mut call.params.partition_by)? || sorted;
+                // Where NULL stands does not matter to a partition.
+                let changed = self.floats(&mut call.params.partition_by)? || sorted;
                 Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
             }
             // This server's own aggregates know how floats compare.
             Expr::AggregateFunction(mut call) if !functions::is_own_aggregate(&call.func) => {
                 let sorted = self.in_sorts(&mut call.params.order_by)?;
-                let changed = call.params.distinct && self.in_all(&mut call.params.args)?;
+                let changed = call.params.distinct && self.floats(&mut call.params.args)?;
                 Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed || sorted))
             }
             other => Ok(Transformed::no(other)),
@@ -69,27 +70,35 @@ impl Keys<'_> {
     fn in_sorts(&self, sorts: &mut [Sort]) -> Result<bool> {
         let mut changed = false;
         for sort in sorts {
-            changed |= self.in_one(&mut sort.expr)?;
+            let is_misread = self.is_float(&sort.expr)?
+                || sort.expr.column_refs().into_iter().any(|column| is_of_window(self.rows, column));
+            if is_misread {
+                self.hide(&mut sort.expr);
+            }
+            changed |= is_misread;
         }
         Ok(changed)
     }
 
-    fn in_all(&self, keys: &mut [Expr]) -> Result<bool> {
+    fn floats(&self, keys: &mut [Expr]) -> Result<bool> {
         let mut changed = false;
         for key in keys {
-            changed |= self.in_one(key)?;
+            let is_float = self.is_float(key)?;
+            if is_float {
+                self.hide(key);
+            }
+            changed |= is_float;
         }
         Ok(changed)
     }
 
-    fn in_one(&self, key: &mut Expr) -> Result<bool> {
-        let is_misread = key.get_type(self.rows.schema().as_ref())?.is_floating()
-            || key.column_refs().into_iter().any(|column| is_of_window(self.rows, column));
-        if is_misread {
-            let arguments = vec![std::mem::take(key)];
-            *key = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(self.plain), arguments));
-        }
-        Ok(is_misread)
+    fn is_float(&self, key: &Expr) -> Result<bool> {
+        Ok(key.get_type(self.rows.schema().as_ref())?.is_floating())
+    }
+
+    fn hide(&self, key: &mut Expr) {
+        let arguments = vec![std::mem::take(key)];
+        *key = Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(self.plain), arguments));
     }
 }
 

@@ -61,6 +61,11 @@ const KNOWN: &[Known] = &[
         why: "having: a query as the condition of HAVING beside a list without aggregates",
     },
     Known {
+        kind: "modifier, digits",
+        words: "",
+        why: "scale: of a query that is a value the digits of its type, and of a quotient within an expression the last ones",
+    },
+    Known {
         kind: "error 22023",
         words: "Expects PARTITION BY expression to be ordered",
         why: "all: INTERSECT ALL and EXCEPT ALL of a column that is a constant over a window",
