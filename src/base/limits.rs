@@ -53,6 +53,10 @@ limits! {
     JOIN_SIDE_BYTES = "join_side_bytes", 4 * 1024 * 1024, "the other store waits until they have come, and they are kept in memory";
     /// Bytes that the keys add to the statement of the other store.
     JOIN_FILTER_BYTES = "join_filter_bytes", 128 * 1024, "ClickHouse reads statements of 256 KiB";
+    /// Milliseconds between two lookups of a store's tables that statements ask for.
+    CATALOG_LOOKUP_PAUSE_MS = "catalog_lookup_pause_ms", 1_000, "a client whose statements meet changed tables must not make the server ask the store all the time";
+    /// Bytes of a tenant's view of one store's tables that are kept in Redis.
+    CATALOG_VIEW_BYTES = "catalog_view_bytes", 4 * 1024 * 1024, "what is kept is read whole, and whoever can write to that Redis can make it long";
     /// Tokens in a statement.
     STATEMENT_TOKENS = "statement_tokens", 2_000_000, "planning time and memory grow with the tokens";
     /// Statements in one simple query.

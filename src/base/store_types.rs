@@ -2,6 +2,7 @@
 //!
 //! A name that is not known is `None`: the caller says what then happens (discovery reads such a column as text).
 
+use super::ids::StoreKind;
 use super::types::SqlType;
 
 /// A column's type as a store tells it.
@@ -54,6 +55,17 @@ pub fn is_clickhouse(name: &str, wanted: &str) -> bool {
         Some(("Nullable" | "LowCardinality", Some(inner))) => is_clickhouse(inner, wanted),
         Some((word, None)) => word == wanted,
         Some(_) | None => false,
+    }
+}
+
+/// Whether what is text here is another type to the store, so that its statements must cast it: an enumeration, or a type
+/// without an equal in SQL.
+#[must_use]
+pub fn is_other_text(store: StoreKind, name: &str) -> bool {
+    match store {
+        StoreKind::ClickHouse => !is_clickhouse(name, "String"),
+        StoreKind::Materialize => postgresql(name).is_none(),
+        StoreKind::Redis => false,
     }
 }
 
@@ -165,6 +177,19 @@ mod tests {
         for name in ["FixedString(3)", "Enum8('String' = 1)", "UUID", "Array(String)", "string"] {
             assert!(!is_clickhouse(name, "String"), "{name}");
         }
+    }
+
+    #[test]
+    fn text_that_the_store_has_as_something_else_is_told() {
+        for name in ["String", "LowCardinality(Nullable(String))"] {
+            assert!(!is_other_text(StoreKind::ClickHouse, name), "{name}");
+        }
+        for name in ["Enum8('a' = 1)", "FixedString(3)", "IPv4", ""] {
+            assert!(is_other_text(StoreKind::ClickHouse, name), "{name}");
+        }
+        assert!(!is_other_text(StoreKind::Materialize, "character varying(3)"));
+        assert!(is_other_text(StoreKind::Materialize, "mz_timestamp"));
+        assert!(!is_other_text(StoreKind::Redis, "key"));
     }
 
     #[test]

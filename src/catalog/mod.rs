@@ -5,12 +5,14 @@
 //! Does not: connect to a store, or filter rows.
 //! Invariant: a [`TableLeaf`] is only made by a [`TenantView`], and only for a table that has a policy.
 
+pub mod guardable;
 pub mod rows;
 pub mod snapshot;
 pub mod system;
 pub mod table;
 pub mod view;
 
+pub use guardable::{Unguardable, unguardable};
 pub use rows::RowsLeaf;
 pub use snapshot::Snapshot;
 pub use table::{Column, Table};

@@ -48,6 +48,19 @@ impl Snapshot {
         self.version
     }
 
+    /// Whether these tables, and no others, are in it.
+    #[must_use]
+    pub fn is_of(&self, tables: &[Table]) -> bool {
+        let found = |table: &Table| self.tables.get(&table.name).is_some_and(|known| known.as_ref() == table);
+        self.tables.len() == tables.len() && tables.iter().all(found)
+    }
+
+    /// How many tables were not looked up at the last discovery, because their store was down.
+    #[must_use]
+    pub fn stale_count(&self, store: StoreKind) -> usize {
+        self.of_store(store).filter(|table| table.stale).count()
+    }
+
     /// Every table that has a policy, with it, in the order of the names. The others do not exist for anybody.
     pub fn visible(&self) -> impl Iterator<Item = (&Arc<Table>, &Policy)> {
         self.tables.values().filter_map(|table| Some((table, self.policies.of(&table.name)?)))

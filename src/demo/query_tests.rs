@@ -73,6 +73,7 @@ pub(super) fn context(parameters: Vec<ScalarValue>) -> RunContext {
     RunContext {
         observations: None,
         given: Arc::default(),
+        outdated: Arc::default(),
         tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },

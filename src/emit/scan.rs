@@ -72,9 +72,8 @@ pub(super) fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnS
 fn is_other(scan: &TableScan, field: &Field) -> bool {
     let Some((store, store_type)) = store_type(scan, field.name()) else { return false };
     match (store, field.data_type()) {
-        (StoreKind::ClickHouse, DataType::Utf8) => !store_types::is_clickhouse(store_type, "String"),
+        (store, DataType::Utf8) => store_types::is_other_text(store, store_type),
         (StoreKind::ClickHouse, DataType::Decimal128(..)) => store_types::is_clickhouse(store_type, "UInt64"),
-        (StoreKind::Materialize, DataType::Utf8) => store_types::postgresql(store_type).is_none(),
         _ => false,
     }
 }

@@ -19,6 +19,8 @@ mod outcome;
 mod portals;
 mod prepare;
 mod refresh;
+mod registry;
+mod replan;
 mod rows;
 mod run;
 mod session;

@@ -48,6 +48,8 @@ pub struct Prepared {
     /// The catalog that it was planned against.
     catalog_version: u64,
     declared_types: Vec<Option<SqlType>>,
+    /// It was planned for the values of one run.
+    with_values: bool,
     /// The plan holds what was true for the request that made it, such as times or the list of settings.
     one_request_only: bool,
     /// What of the settings it was planned with.
@@ -110,6 +112,8 @@ pub(super) struct QueryWork {
     pub(super) rows: Rows,
     /// Limits the run as a preview.
     pub(super) is_preview: bool,
+    /// It reads from a store whose tables can change on their own.
+    pub(super) may_be_outdated: bool,
 }
 
 /// Where a query's rows come from.
@@ -317,6 +321,7 @@ impl Engine {
             work: ready.work,
             catalog_version: view.version(),
             declared_types: declared_types.to_vec(),
+            with_values: values.is_some(),
             one_request_only: ready.one_request_only,
             environment: Environment::of(session),
         }))
@@ -348,13 +353,31 @@ impl Engine {
 
     fn prepare_again(&self, session: &Session, old: &Arc<Prepared>) -> Result<Arc<Prepared>, EngineError> {
         let new = self.prepare(session, &old.statement, &old.declared_types, None)?;
-        if new.columns != old.columns {
-            let message = "cached plan must not change result type";
-            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-                .with_hint("A table of the statement has changed. Prepare it again.")
-                .into());
+        if new.columns != old.columns || new.parameter_types != old.parameter_types {
+            return Err(changed_result().into());
         }
         Ok(new)
+    }
+
+    /// Plans a bound statement again from its text, for the tables as they are known now.
+    ///
+    /// # Errors
+    /// Whatever planning says; `0A000` where its parameters have other types now, or its columns do and the client was
+    /// told of them before.
+    pub(super) fn bind_again(
+        &self,
+        session: &Session,
+        bound: &Bound,
+        was_described: bool,
+    ) -> Result<Bound, EngineError> {
+        let old = &bound.prepared;
+        let values = old.with_values.then_some(bound.values.as_ref());
+        let prepared = self.prepare(session, &old.statement, &old.declared_types, values)?;
+        let columns = prepared.columns.clone()?;
+        if prepared.parameter_types != old.parameter_types || was_described && columns != bound.columns {
+            return Err(changed_result().into());
+        }
+        Ok(Bound { columns, prepared, values: Arc::clone(&bound.values), depth: bound.depth })
     }
 
     fn prepare_query(
@@ -478,7 +501,10 @@ impl Engine {
             (None, [whole]) => Rows::OnePiece(Arc::clone(whole)),
             (None, _) => return Err(InternalError::new("a plan without a local part has not exactly one piece").into()),
         };
-        Ok(QueryWork { rows, is_preview })
+        let stores = stages.statements.iter().map(|statement| statement.piece.store);
+        let may_be_outdated =
+            stores.filter_map(|kind| self.store(kind)).any(|store| store.has_own_catalog());
+        Ok(QueryWork { rows, is_preview, may_be_outdated })
     }
 
     pub(super) fn ready_piece(&self, statement: &PieceStatement) -> Result<Arc<dyn PreparedPiece>, EngineError> {
@@ -495,7 +521,18 @@ fn piece_rows(leaf: &Arc<dyn TableSource>, pieces: &[Arc<dyn PreparedPiece>]) ->
     Some(piece_provider(piece, Arc::clone(pieces.get(piece)?), leaf.schema()))
 }
 
+/// The report for a statement whose rows were described and are others now, in PostgreSQL's words.
+fn changed_result() -> ErrorReport {
+    ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type")
+        .with_hint("A table of the statement has changed. Prepare it again.")
+}
+
 impl Prepared {
+    /// The version of the catalog that it was planned with.
+    pub(super) fn catalog_version(&self) -> u64 {
+        self.catalog_version
+    }
+
     /// Whether it was planned for a catalog or settings that are no longer those of the session.
     fn is_outdated(&self, session: &Session) -> bool {
         self.one_request_only

@@ -46,7 +46,7 @@ impl Engine {
     /// ask at once cost the stores two discoveries. Returns the version of the catalog.
     pub async fn refresh(&self) -> u64 {
         let asked_at = self.catalog_version();
-        self.discover_unless(|version| version >= asked_at + 2).await;
+        self.registry().discover_unless(|version| version >= asked_at + 2).await;
         self.catalog_version()
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, SessionId, SqlState, TenantId, UserFacing, engine_error};
-use crate::stores::{Observations, RunContext};
+use crate::stores::{Observations, Outdated, RunContext};
 
 use super::core::Engine;
 use super::error::EngineError;
@@ -27,37 +28,33 @@ use super::session::Session;
 use super::sessions::SessionRegistry;
 
 /// What is particular to one run.
-struct How {
-    started: Instant,
+pub(super) struct How {
+    pub(super) started: Instant,
+    pub(super) cancel: CancellationToken,
+    /// Where the stores tell that the plan is not for their tables.
+    pub(super) outdated: Arc<Outdated>,
+    /// A plan for other tables is made again, so that such an end is not yet the statement's.
+    pub(super) may_plan_again: bool,
     /// The client may take some rows, and the others later.
-    may_pause: bool,
-    /// Where the pieces tell what they took.
-    observations: Option<Arc<Observations>>,
+    pub(super) may_pause: bool,
 }
 
 impl Engine {
     /// Runs a query or an `EXPLAIN` for a session.
-    pub(super) async fn run(
-        self,
-        session: &Session,
-        bound: &Bound,
-        cancel: CancellationToken,
-        may_pause: bool,
-    ) -> Result<Outcome, EngineError> {
-        let started = Instant::now();
+    pub(super) async fn run(self, session: &Session, bound: &Bound, how: How) -> Result<Outcome, EngineError> {
         match &bound.prepared.work {
             Work::Query(query) => {
                 let columns = bound.columns.clone().unwrap_or_default();
-                let how = How { started, may_pause, observations: None };
-                let stream = self.start(session, bound, query, cancel, how).await?;
+                let stream = self.start(session, bound, query, how, None).await?;
                 Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream, binary: false })
             }
             Work::Explain { explained, analyze } => {
                 let mut explained = explained.clone();
                 if let Some(analyzed) = analyze {
                     let observations = Arc::new(Observations::default());
-                    let how = How { started, may_pause: false, observations: Some(Arc::clone(&observations)) };
-                    let stream = self.start(session, bound, &analyzed.query, cancel, how).await?;
+                    let (how, started) = (How { may_pause: false, ..how }, how.started);
+                    let stream =
+                        self.start(session, bound, &analyzed.query, how, Some(Arc::clone(&observations))).await?;
                     explained.measured(&measured(stream, started).await?);
                     for (piece, store) in &analyzed.pieces {
                         explained.piece_observed(*piece, *store, &observations.of(*piece));
@@ -84,10 +81,10 @@ impl Engine {
         session: &Session,
         bound: &Bound,
         query: &QueryWork,
-        cancel: CancellationToken,
         how: How,
+        observations: Option<Arc<Observations>>,
     ) -> Result<RowStream, EngineError> {
-        let How { started, may_pause, observations } = how;
+        let How { started, cancel, outdated, may_plan_again, may_pause } = how;
         let cap = query.is_preview.then(|| Duration::from_millis(self.limits().of(limits::PREVIEW_TIMEOUT_MS) as u64));
         let deadline = earlier(session.statement_timeout(), cap).map(|timeout| started + timeout);
         let tenant = &session.identity().tenant().id;
@@ -100,6 +97,7 @@ impl Engine {
             cancel: cancel.clone(),
             observations,
             given: Arc::default(),
+            outdated: Arc::clone(&outdated),
         };
         let place = Place {
             sessions: Arc::clone(self.sessions()),
@@ -136,6 +134,8 @@ impl Engine {
             }
             Err(error) => {
                 let mut recorder = recorder;
+                // What is planned again goes on, and is counted when it ends.
+                recorder.ended = may_plan_again && !outdated.stores().is_empty();
                 recorder.end(error.sqlstate().code());
                 Err(error)
             }
@@ -143,16 +143,28 @@ impl Engine {
     }
 
     async fn open(&self, query: &QueryWork, context: &RunContext) -> Result<SendableRecordBatchStream, EngineError> {
-        match &query.rows {
-            Rows::OnePiece(piece) => Ok(piece.run(context).await?),
-            Rows::InProcess { plan, keys } if keys.transfers().is_empty() => {
-                Ok(self.local().run(plan, context).await?)
-            }
+        let rows = match &query.rows {
+            Rows::OnePiece(piece) => piece.run(context).await?,
+            Rows::InProcess { plan, keys } if keys.transfers().is_empty() => self.local().run(plan, context).await?,
             Rows::InProcess { plan, keys } => {
                 let given = Arc::new(self.exchange_keys(keys, context).await?);
-                Ok(self.local().run(plan, &RunContext { given, ..context.clone() }).await?)
+                self.local().run(plan, &RunContext { given, ..context.clone() }).await?
             }
+        };
+        if query.may_be_outdated { begun(rows).await } else { Ok(rows) }
+    }
+}
+
+/// The same rows, when the first of them are there: what a store says of its tables, it says before them.
+async fn begun(mut rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream, EngineError> {
+    let schema = rows.schema();
+    match rows.next().await {
+        Some(Err(error)) => Err(engine_error::report(&error).into()),
+        Some(Ok(first)) => {
+            let all = futures::stream::iter([Ok(first)]).chain(rows);
+            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, all)))
         }
+        None => Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::empty()))),
     }
 }
 

@@ -150,6 +150,7 @@ impl Session {
     /// A text with so many statements begins. More than one are a transaction together.
     pub fn begin_text(&mut self, statements: usize) {
         self.transaction.is_text_of_many = statements > 1;
+        self.transaction.is_text = true;
     }
 
     /// The front met an error while it ran or sent a statement: the transaction has failed.
@@ -164,6 +165,7 @@ impl Session {
     /// A text or a group of messages ends; outside of a block that ends the transaction.
     pub fn end_group(&mut self) {
         self.transaction.is_text_of_many = false;
+        self.transaction.is_text = false;
         if self.transaction.status == TransactionStatus::Idle {
             let commit = !self.transaction.group_failed;
             self.end_transaction(commit);
@@ -250,7 +252,7 @@ impl Session {
             Work::Query(_) | Work::Explain { .. } | Work::NeedsValues => {
                 self.transaction.has_read = true;
                 let cancel = self.place.begin_statement();
-                self.engine.clone().run(self, bound, cancel, may_pause).await
+                self.run_query(bound, cancel, may_pause).await
             }
         }
     }
@@ -296,7 +298,7 @@ pub(super) fn read_only(word: &str) -> ErrorReport {
 const LONG_TEXT_BYTES: usize = 512;
 
 /// Runs planning work; for a long text the runtime is told that this thread is busy, so that it moves the others.
-fn without_blocking<T>(text_bytes: usize, work: impl FnOnce() -> T) -> T {
+pub(super) fn without_blocking<T>(text_bytes: usize, work: impl FnOnce() -> T) -> T {
     let multi_threaded = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if text_bytes >= LONG_TEXT_BYTES && multi_threaded { tokio::task::block_in_place(work) } else { work() }

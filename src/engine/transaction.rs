@@ -26,6 +26,8 @@ pub(super) struct Transaction {
     open: Option<Open>,
     /// Several statements of one text are a block of their own.
     pub(super) is_text_of_many: bool,
+    /// A text runs: its statements are described when they run, and not before.
+    pub(super) is_text: bool,
     /// A statement outside of a block has failed.
     pub(super) group_failed: bool,
     /// A statement has read something: too late to choose how it is isolated.
@@ -54,6 +56,7 @@ impl Transaction {
             status: TransactionStatus::Idle,
             open: None,
             is_text_of_many: false,
+            is_text: false,
             group_failed: false,
             has_read: false,
             savepoints: Vec::new(),

@@ -15,6 +15,7 @@ mod leaf;
 pub mod local;
 pub mod materialize;
 mod observed;
+mod outdated;
 pub mod redis;
 pub mod resilience;
 mod trust;
@@ -34,6 +35,7 @@ use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 
 pub use observed::{Observations, Observed, ReceivedKeys, observed};
+pub use outdated::Outdated;
 pub use trust::{InvalidAuthorities, Trust};
 
 /// What one run of a piece is given.
@@ -53,6 +55,8 @@ pub struct RunContext {
     pub observations: Option<Arc<Observations>>,
     /// What runs in the place of pieces, by their numbers: rows that are here already, or a part of the rows.
     pub given: Arc<GivenPieces>,
+    /// Where the pieces tell that their store's tables are not those of the plan.
+    pub outdated: Arc<Outdated>,
 }
 
 /// What runs in the place of pieces in one run, by their numbers.
@@ -87,6 +91,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         parameters: &[usize],
     ) -> Result<Arc<dyn PreparedPiece>, StoreError>;
 
+    /// Whether its tables can change while this process runs.
+    fn has_own_catalog(&self) -> bool;
+
     /// The tables that it holds now.
     async fn discover(&self) -> Result<Vec<crate::catalog::Table>, StoreError>;
 
@@ -105,6 +112,12 @@ pub enum StoreError {
         /// What the connection said.
         detail: String,
     },
+    /// It says that a table or a column of the statement is not there, or has another type.
+    #[error("store {store} does not have what its statement reads")]
+    Outdated {
+        /// Which one.
+        store: StoreKind,
+    },
     /// It refused the statement, or failed while it ran.
     #[error(transparent)]
     Failed(#[from] ErrorReport),
@@ -114,24 +127,30 @@ impl UserFacing for StoreError {
     fn sqlstate(&self) -> SqlState {
         match self {
             Self::Unavailable { .. } => SqlState::CONNECTION_FAILURE,
+            Self::Outdated { .. } => SqlState::INTERNAL_ERROR,
             Self::Failed(report) => report.sqlstate,
         }
     }
     fn detail(&self) -> Option<String> {
         match self {
             Self::Unavailable { detail, .. } => Some(detail.clone()),
+            Self::Outdated { .. } => Some(
+                "A table or a column is not there, or has another type, although the store lists it; the log says which."
+                    .to_owned(),
+            ),
             Self::Failed(report) => report.detail.clone(),
         }
     }
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unavailable { .. } => None,
+            Self::Outdated { .. } => Some("If it changes just now, run the statement again.".to_owned()),
             Self::Failed(report) => report.hint.clone(),
         }
     }
     fn position(&self) -> Option<usize> {
         match self {
-            Self::Unavailable { .. } => None,
+            Self::Unavailable { .. } | Self::Outdated { .. } => None,
             Self::Failed(report) => report.position,
         }
     }

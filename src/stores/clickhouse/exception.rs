@@ -36,6 +36,14 @@ impl Exception {
         matches!(self.code, 192..=194 | 516)
     }
 
+    /// Whether a table or a column is not what the statement takes it for.
+    pub(super) fn is_outdated(&self) -> bool {
+        // THERE_IS_NO_COLUMN, NOT_FOUND_COLUMN_IN_BLOCK, NO_SUCH_COLUMN_IN_TABLE, ILLEGAL_TYPE_OF_ARGUMENT,
+        // UNKNOWN_IDENTIFIER, TYPE_MISMATCH, UNKNOWN_TABLE, UNKNOWN_DATABASE, ILLEGAL_PREWHERE, TABLE_IS_DROPPED,
+        // NO_COMMON_TYPE
+        matches!(self.code, 8 | 10 | 16 | 43 | 47 | 53 | 60 | 81 | 182 | 218 | 386)
+    }
+
     /// What a value did not fit. Only the type is read from the server's words, never the value.
     fn narrowed(&self) -> &'static str {
         let into = |name: &str| self.text.contains(&format!("into type {name}"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -101,10 +101,14 @@ impl Store for ClickHouseStore {
         }))
     }
 
+    fn has_own_catalog(&self) -> bool {
+        true
+    }
+
     async fn discover(&self) -> Result<Vec<catalog::Table>, StoreError> {
         let databases = ScalarValue::List(ScalarValue::new_list_nullable(
             &self.databases.iter().map(|name| ScalarValue::from(name.as_str())).collect::<Vec<_>>(),
-            &datafusion::arrow::datatypes::DataType::Utf8,
+            &DataType::Utf8,
         ));
         let databases = parameters::text(&databases).map_err(StoreError::Failed)?;
         let batches = self.control(discovery::STATEMENT, &[("param_databases".to_owned(), databases)]).await?;
@@ -137,10 +141,13 @@ impl PreparedPiece for ClickHousePiece {
             Ok(running) => stream::unfold(Some(running), next).left_stream(),
             Err(failure) => stream::iter([Err(failure)]).right_stream(),
         });
-        let named = Arc::clone(&schema);
-        let rows = rows.map(move |batch| match batch {
-            Ok(batch) => conform(&batch, &named),
-            Err(failure) => Err(wrap(store_error(&failure).report())),
+        let (named, outdated) = (Arc::clone(&schema), Arc::clone(&context.outdated));
+        let rows = rows.map(move |batch| {
+            let failed = |error: StoreError| wrap(outdated.note(error).report());
+            match batch {
+                Ok(batch) => same_kinds(&batch, &named).map_err(failed).and_then(|()| conform(&batch, &named)),
+                Err(failure) => Err(failed(store_error(&failure))),
+            }
         });
         Ok(bounded(Box::pin(RecordBatchStreamAdapter::new(schema, rows)), context))
     }
@@ -293,6 +300,76 @@ fn store_error(failure: &Failure) -> StoreError {
             tracing::error!(text = %exception.text, "clickhouse refuses this server's login");
             unavailable("The store refuses this server's login.")
         }
+        Failure::Exception(exception) if exception.is_outdated() => {
+            tracing::warn!(text = %exception.text, "clickhouse does not have what a statement reads");
+            StoreError::Outdated { store: StoreKind::ClickHouse }
+        }
         Failure::Exception(exception) => StoreError::Failed(exception.report()),
+    }
+}
+
+/// Whether the columns hold values of the kinds that the plan knows: a text that happens to read as a number would pass for
+/// one, and a fraction would be cut off.
+fn same_kinds(batch: &RecordBatch, schema: &SchemaRef) -> Result<(), StoreError> {
+    for (sent, wanted) in batch.schema().fields().iter().zip(schema.fields()) {
+        if !is_kind_of(sent.data_type(), wanted.data_type()) {
+            let (sent, wanted) = (sent.data_type(), wanted.data_type());
+            tracing::warn!(%sent, %wanted, "clickhouse sends a column of another type than the plan knows");
+            return Err(StoreError::Outdated { store: StoreKind::ClickHouse });
+        }
+    }
+    Ok(())
+}
+
+/// Whether values of a type can stand for those of another.
+fn is_kind_of(sent: &DataType, wanted: &DataType) -> bool {
+    let is_text = match sent {
+        DataType::Dictionary(_, values) => return is_kind_of(values, wanted),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Binary | DataType::LargeBinary => true,
+        _ => false,
+    };
+    if wanted.is_numeric() {
+        return !is_text && !(wanted.is_integer() && sent.is_floating());
+    }
+    match wanted {
+        DataType::Boolean => !is_text,
+        DataType::Utf8 => !sent.is_numeric() && !sent.is_temporal(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_another_kind_is_not_read_as_what_the_plan_knows() {
+        let decimal = || DataType::Decimal128(18, 4);
+        let dictionary =
+            |values: DataType| DataType::Dictionary(Box::new(DataType::Int32), Box::new(values));
+        for (sent, wanted) in [
+            (DataType::Utf8, DataType::Int32),
+            (dictionary(DataType::Utf8), DataType::Float64),
+            (DataType::Binary, decimal()),
+            (DataType::Float64, DataType::Int64),
+            (DataType::Utf8, DataType::Boolean),
+            (DataType::Int32, DataType::Utf8),
+            (DataType::Date32, DataType::Utf8),
+        ] {
+            assert!(!is_kind_of(&sent, &wanted), "{sent} for {wanted}");
+        }
+        for (sent, wanted) in [
+            (DataType::UInt8, DataType::Boolean),
+            (DataType::UInt64, decimal()),
+            (DataType::Float64, decimal()),
+            (DataType::Int8, DataType::Int16),
+            (DataType::UInt16, DataType::Date32),
+            (dictionary(DataType::Utf8), DataType::Utf8),
+            (DataType::Binary, DataType::Utf8),
+            (DataType::Utf8, DataType::FixedSizeBinary(16)),
+            (DataType::Null, DataType::Null),
+        ] {
+            assert!(is_kind_of(&sent, &wanted), "{sent} for {wanted}");
+        }
     }
 }

@@ -72,6 +72,10 @@ impl Store for EmbeddedStore {
         self.prepare_plan(&piece.plan, &piece.requirements)
     }
 
+    fn has_own_catalog(&self) -> bool {
+        false
+    }
+
     async fn discover(&self) -> Result<Vec<catalog::Table>, StoreError> {
         Ok(self.tables.iter().map(|table| table.definition().as_ref().clone()).collect())
     }

@@ -52,6 +52,7 @@ async fn numbers(store: &EmbeddedStore, plan: &LogicalPlan, requirement: &Requir
     let run = RunContext {
         observations: None,
         given: Arc::default(),
+        outdated: Arc::default(),
         tenant: TenantId::new("acme").unwrap(),
         parameters: Arc::from([]),
         clock: RequestClock { transaction_start: now, statement_start: now },

@@ -72,6 +72,7 @@ fn context() -> RunContext {
         cancel: CancellationToken::new(),
         observations: None,
         given: Arc::default(),
+        outdated: Arc::default(),
     }
 }
 

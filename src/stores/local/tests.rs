@@ -25,6 +25,7 @@ fn context(parameters: Vec<ScalarValue>, deadline: Option<Instant>) -> RunContex
     RunContext {
         observations: None,
         given: Arc::default(),
+        outdated: Arc::default(),
         tenant: TenantId::new("acme").unwrap(),
         parameters: parameters.into(),
         clock: RequestClock { transaction_start: now, statement_start: now },

@@ -23,7 +23,26 @@ pub(super) fn store_error(error: &tokio_postgres::Error) -> StoreError {
     if class == "08" || class == "28" || going_down.contains(state) || *state == StoreState::TOO_MANY_CONNECTIONS {
         return unavailable(error);
     }
+    if is_outdated(state, told.message()) {
+        tracing::warn!(code = state.code(), words = told.message(), "materialize does not have what a statement reads");
+        return StoreError::Outdated { store: StoreKind::Materialize };
+    }
     StoreError::Failed(report(state, told.message()))
+}
+
+/// Whether a relation or a column is not what the statement takes it for. A prepared statement whose columns have changed
+/// is told by its words: its code is that of many things.
+fn is_outdated(state: &StoreState, words: &str) -> bool {
+    let gone = [
+        StoreState::UNDEFINED_TABLE,
+        StoreState::UNDEFINED_COLUMN,
+        StoreState::UNDEFINED_OBJECT,
+        StoreState::INVALID_SCHEMA_NAME,
+        // An operator or a function that the new type of a column does not have.
+        StoreState::UNDEFINED_FUNCTION,
+        StoreState::DATATYPE_MISMATCH,
+    ];
+    gone.contains(state) || words.contains("cached plan must not change result type")
 }
 
 /// An error of the pool.
@@ -69,5 +88,22 @@ fn report(state: &StoreState, words: &str) -> ErrorReport {
             ErrorReport::new(*ours, *message)
         }
         None => InternalError::new(format!("materialize: {}: {words}", state.code())).report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_and_what_is_refused_are_told_apart() {
+        let outdated = |code: &str, words: &str| is_outdated(&StoreState::from_code(code), words);
+        for code in ["42P01", "42703", "42704", "3F000", "42883", "42804"] {
+            assert!(outdated(code, "x"), "{code}");
+        }
+        assert!(outdated("0A000", "cached plan must not change result type"));
+        for code in ["0A000", "22012", "42601", "57014", "XX000"] {
+            assert!(!outdated(code, "x"), "{code}");
+        }
     }
 }

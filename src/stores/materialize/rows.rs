@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Kind, Type};
 
 use crate::base::engine_error::wrap;
-use crate::base::{InternalError, UserFacing};
+use crate::base::{InternalError, StoreKind, UserFacing};
+use crate::stores::StoreError;
 
 use super::decode::Column;
 
@@ -34,15 +35,19 @@ impl Rows {
     /// For rows with columns of these types of the store. The bytes of one type may well pass for those of another.
     ///
     /// # Errors
-    /// [`InternalError`] when the store has other columns than the plan.
-    pub(super) fn new(schema: SchemaRef, sent: &[Type]) -> std::result::Result<Self, InternalError> {
+    /// [`StoreError::Outdated`] when the store has columns of other types than the plan.
+    pub(super) fn new(schema: SchemaRef, sent: &[Type]) -> std::result::Result<Self, StoreError> {
+        let defect = |error: InternalError| StoreError::Failed(error.report());
         if sent.len() < schema.fields().len() {
-            return Err(InternalError::new("materialize sends too few columns"));
+            return Err(defect(InternalError::new("materialize sends too few columns")));
         }
         let typed = schema.fields().iter().zip(sent);
         let columns = typed.map(|(field, sent)| match is_readable(sent, field.data_type()) {
-            true => Column::new(field.data_type()),
-            false => Err(InternalError::new(format!("materialize sends {sent} for {field}"))),
+            true => Column::new(field.data_type()).map_err(defect),
+            false => {
+                tracing::warn!(%sent, %field, "materialize sends a column of another type than the plan knows");
+                Err(StoreError::Outdated { store: StoreKind::Materialize })
+            }
         });
         let columns = columns.collect::<std::result::Result<_, _>>()?;
         Ok(Self { schema, columns })
@@ -105,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn rows(wanted: DataType, sent: Type) -> std::result::Result<Rows, InternalError> {
+    fn rows(wanted: DataType, sent: Type) -> std::result::Result<Rows, StoreError> {
         Rows::new(Arc::new(Schema::new(vec![Field::new("a", wanted, true)])), &[sent])
     }
 
@@ -120,7 +125,8 @@ mod tests {
             (DataType::Date32, Type::INT4),
             (DataType::Utf8, Type::JSONB),
         ] {
-            assert!(rows(wanted.clone(), sent.clone()).is_err(), "{sent} as {wanted}");
+            let refused = rows(wanted.clone(), sent.clone());
+            assert!(matches!(refused, Err(StoreError::Outdated { .. })), "{sent} as {wanted}");
         }
     }
 }

@@ -113,6 +113,10 @@ impl Store for MaterializeStore {
         }))
     }
 
+    fn has_own_catalog(&self) -> bool {
+        true
+    }
+
     async fn discover(&self) -> Result<Vec<catalog::Table>, StoreError> {
         let client = self.pool.get().await.map_err(|error| pool_error(&error))?;
         let rows = client.query(discovery::STATEMENT, &[]).await.map_err(|error| store_error(&error))?;
@@ -142,6 +146,17 @@ impl std::fmt::Debug for MaterializePiece {
 #[async_trait]
 impl PreparedPiece for MaterializePiece {
     async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
+        let started = self.start(context).await;
+        if matches!(started, Err(StoreError::Outdated { .. })) {
+            // What other sessions have prepared is as old.
+            self.pool.manager().statement_caches.clear();
+        }
+        started.map_err(|error| context.outdated.note(error))
+    }
+}
+
+impl MaterializePiece {
+    async fn start(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
         let values = self.values(context)?;
         let client = self.pool.get().await.map_err(|error| pool_error(&error))?;
         if client.statement_cache.size() >= PREPARED_STATEMENTS {
@@ -149,7 +164,7 @@ impl PreparedPiece for MaterializePiece {
         }
         let statement = client.prepare_cached(self.statement.text()).await.map_err(|error| store_error(&error))?;
         let sent: Vec<_> = statement.columns().iter().map(|column| column.type_().clone()).collect();
-        let columns = Rows::new(Arc::clone(&self.schema), &sent).map_err(|error| StoreError::Failed(error.report()))?;
+        let columns = Rows::new(Arc::clone(&self.schema), &sent)?;
         let mut watch =
             CancelOnDrop { token: Some(client.cancel_token()), tls: self.tls.clone(), client: Some(client) };
         let rows = watch.client().query_raw(&statement, values.iter().map(Parameter)).await;
@@ -165,9 +180,7 @@ impl PreparedPiece for MaterializePiece {
         let batches = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches);
         Ok(bounded(Box::pin(batches), context))
     }
-}
 
-impl MaterializePiece {
     /// The values in the order of the statement's own placeholders.
     fn values(&self, context: &RunContext) -> Result<Vec<ScalarValue>, StoreError> {
         let value = |number: &usize| {

@@ -73,6 +73,11 @@ impl Store for RedisStore {
         Ok(Arc::new(RedisPiece { executor: Arc::clone(&self.executor), plan }))
     }
 
+    fn has_own_catalog(&self) -> bool {
+        // What is a table stands in the configuration.
+        false
+    }
+
     async fn discover(&self) -> Result<Vec<Table>, StoreError> {
         // What is a table stands in the configuration; whether the server is there is asked all the same.
         self.ping().await?;

@@ -72,6 +72,10 @@ impl Store for ResilientStore {
         Ok(Arc::new(ResilientPiece { piece: piece.id, inner, care: Arc::clone(&self.care) }))
     }
 
+    fn has_own_catalog(&self) -> bool {
+        self.inner.has_own_catalog()
+    }
+
     async fn discover(&self) -> Result<Vec<Table>, StoreError> {
         let asked = self.care.repeated(|| self.inner.discover());
         let asked = async { self.care.in_time(asked).await? };
@@ -201,7 +205,7 @@ impl Care {
         match error {
             Some(StoreError::Unavailable { .. }) => self.breaker.failed(Instant::now()),
             // A store that refuses a statement is there.
-            Some(StoreError::Failed(_)) | None => self.breaker.succeeded(),
+            Some(StoreError::Failed(_) | StoreError::Outdated { .. }) | None => self.breaker.succeeded(),
         }
     }
 

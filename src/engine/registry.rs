@@ -1,0 +1,247 @@
+//! The schema registry at work: who asks the stores for their tables, and when.
+//!
+//! Every minute all stores are asked; on demand (`SELECT catalog_refresh()`) too. A statement that finds a table changed has
+//! its store asked at once, and all statements that find so share the answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use tokio::sync::Mutex;
+
+use crate::base::StoreKind;
+use crate::catalog::{Snapshot, Table, TenantView, unguardable};
+use crate::stores::{Store, StoreError};
+use crate::tenancy::{PolicyBook, Tenant};
+
+/// The tables of all stores, as they are known now.
+#[derive(Debug)]
+pub(super) struct Registry {
+    stores: BTreeMap<StoreKind, Arc<dyn Store>>,
+    policies: Arc<PolicyBook>,
+    known: ArcSwap<Known>,
+    /// Whoever holds it makes the next snapshot: an older one must not come after a newer one.
+    turn: Mutex<Turn>,
+    /// Between two lookups of one store that statements ask for.
+    pause: Duration,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    snapshot: Arc<Snapshot>,
+    /// When each store last told its tables.
+    told: BTreeMap<StoreKind, Instant>,
+    unreached: Unreached,
+}
+
+/// The stores whose tables are not known because they did not answer, and what was wrong with each.
+type Unreached = BTreeMap<StoreKind, String>;
+
+/// What a discovery leads to.
+struct Next {
+    tables: Vec<Table>,
+    down: Vec<StoreKind>,
+    told: BTreeMap<StoreKind, Instant>,
+    unreached: Unreached,
+}
+
+/// The last lookup of each store that a statement asked for.
+#[derive(Debug, Default)]
+struct Turn {
+    lookups: BTreeMap<StoreKind, Lookup>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lookup {
+    began: Instant,
+    /// It came to its end: whoever asked may have been cancelled meanwhile.
+    ended: bool,
+}
+
+/// What is known of a store's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Knowledge {
+    pub(super) tables: usize,
+    /// Those of an earlier discovery, because the store was down at the last one.
+    pub(super) stale: usize,
+    /// Since the store last told; `None` when it never did.
+    pub(super) age: Option<Duration>,
+}
+
+impl Turn {
+    fn note(&mut self, stores: &[StoreKind], lookup: Lookup) {
+        self.lookups.extend(stores.iter().map(|store| (*store, lookup)));
+    }
+
+    fn end(&mut self, stores: &[StoreKind]) {
+        for store in stores {
+            if let Some(lookup) = self.lookups.get_mut(store) {
+                lookup.ended = true;
+            }
+        }
+    }
+}
+
+type Found = Result<Vec<Table>, StoreError>;
+
+impl Registry {
+    /// It knows no table before the first discovery.
+    pub(super) fn new(stores: Vec<Arc<dyn Store>>, policies: Arc<PolicyBook>, pause: Duration) -> Self {
+        let snapshot = Arc::new(Snapshot::new(0, [], Arc::clone(&policies)));
+        Self {
+            stores: stores.into_iter().map(|store| (store.kind(), store)).collect(),
+            policies,
+            known: ArcSwap::from_pointee(Known { snapshot, told: BTreeMap::new(), unreached: Unreached::new() }),
+            turn: Mutex::default(),
+            pause,
+        }
+    }
+
+    /// The version of the catalog that is in force.
+    pub(super) fn version(&self) -> u64 {
+        self.known.load().snapshot.version()
+    }
+
+    pub(super) fn view(&self, tenant: &Arc<Tenant>) -> TenantView {
+        TenantView::new(Arc::clone(tenant), Arc::clone(&self.known.load().snapshot))
+    }
+
+    pub(super) fn policies(&self) -> &Arc<PolicyBook> {
+        &self.policies
+    }
+
+    pub(super) fn stores(&self) -> &BTreeMap<StoreKind, Arc<dyn Store>> {
+        &self.stores
+    }
+
+    /// What is known of the tables of a store.
+    pub(super) fn knowledge(&self, store: StoreKind) -> Knowledge {
+        let known = self.known.load();
+        Knowledge {
+            tables: known.snapshot.of_store(store).count(),
+            stale: known.snapshot.stale_count(store),
+            age: known.told.get(&store).map(Instant::elapsed),
+        }
+    }
+
+    /// Asks every store, one discovery at a time, unless the version in force when the turn comes is good enough. A store
+    /// that is down keeps its last known tables, marked stale; the names of such stores are returned.
+    pub(super) async fn discover_unless(&self, is_enough: impl FnOnce(u64) -> bool) -> Vec<StoreKind> {
+        let _turn = self.turn.lock().await;
+        let before = self.known.load_full();
+        if is_enough(before.snapshot.version()) {
+            return Vec::new();
+        }
+        let every: Vec<StoreKind> = self.stores.keys().copied().collect();
+        let found = self.ask(&every).await;
+        let next = self.put_together(&before, found);
+        let down = next.down.clone();
+        self.put_in_force(before.snapshot.version() + 1, next);
+        down
+    }
+
+    /// Asks the stores that said that their tables have changed since a version of the catalog, unless a newer version is
+    /// in force or somebody has asked since. Asked too soon after the last time, it waits: statements cannot make the
+    /// server ask a store more often than the pause allows.
+    pub(super) async fn look_again(&self, changed: &[StoreKind], planned_with: u64) {
+        let heard = Instant::now();
+        loop {
+            let mut turn = self.turn.lock().await;
+            let before = self.known.load_full();
+            let is_known = |store: &StoreKind| turn.lookups.get(store).is_some_and(|last| last.ended && last.began >= heard);
+            if before.snapshot.version() > planned_with || changed.iter().all(is_known) {
+                return;
+            }
+            if let Some(left) = self.until_next(&turn, changed) {
+                drop(turn);
+                tokio::time::sleep(left).await;
+                continue;
+            }
+            turn.note(changed, Lookup { began: Instant::now(), ended: false });
+            let found = self.ask(changed).await;
+            let next = self.put_together(&before, found);
+            // Plans stay good where nothing was found changed.
+            let is_same = before.snapshot.is_of(&next.tables) && before.unreached == next.unreached;
+            self.put_in_force(before.snapshot.version() + u64::from(!is_same), next);
+            turn.end(changed);
+            return;
+        }
+    }
+
+    /// How long it is until the stores may be asked again; `None` when they may now.
+    fn until_next(&self, turn: &Turn, stores: &[StoreKind]) -> Option<Duration> {
+        let last = stores.iter().filter_map(|store| turn.lookups.get(store)).map(|last| last.began).max()?;
+        self.pause.checked_sub(last.elapsed()).filter(|left| !left.is_zero())
+    }
+
+    async fn ask(&self, stores: &[StoreKind]) -> BTreeMap<StoreKind, Found> {
+        let asked = self.stores.iter().filter(|(kind, _)| stores.contains(kind));
+        join_all(asked.map(async |(kind, store)| (*kind, store.discover().await))).await.into_iter().collect()
+    }
+
+    /// What was found, and of the stores that did not answer or were not asked what was known before.
+    fn put_together(&self, before: &Known, mut found: BTreeMap<StoreKind, Found>) -> Next {
+        let (mut tables, mut down) = (Vec::new(), Vec::new());
+        let (mut told, mut unreached) = (before.told.clone(), before.unreached.clone());
+        for kind in self.stores.keys() {
+            let known = before.snapshot.of_store(*kind).map(AsRef::as_ref);
+            match found.remove(kind) {
+                None => tables.extend(known.cloned()),
+                Some(Ok(found)) => {
+                    told.insert(*kind, Instant::now());
+                    unreached.remove(kind);
+                    tables.extend(found.into_iter().filter(|table| self.can_be_guarded(table)));
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(store = %kind, %error, "discovery failed; the last known tables stay, marked stale");
+                    down.push(*kind);
+                    unreached.remove(kind);
+                    let stale: Vec<Table> = known.map(Table::as_stale).collect();
+                    if stale.is_empty()
+                        && let StoreError::Unavailable { detail, .. } = error
+                    {
+                        unreached.insert(*kind, detail);
+                    }
+                    tables.extend(stale);
+                }
+            }
+        }
+        Next { tables, down, told, unreached }
+    }
+
+    /// A table whose rows its policy cannot tell apart exists for nobody; the operator hears why.
+    fn can_be_guarded(&self, table: &Table) -> bool {
+        let problem = self.policies.of(&table.name).and_then(|policy| unguardable(table, policy));
+        if let Some(problem) = &problem {
+            tracing::warn!(
+                table = %problem.table,
+                column = problem.column,
+                store_type = problem.store_type,
+                "{problem}, so nobody sees the table"
+            );
+        }
+        problem.is_none()
+    }
+
+    fn put_in_force(&self, version: u64, next: Next) {
+        let before = self.known.load();
+        let Next { tables, down: _, told, unreached } = next;
+        if version == before.snapshot.version() {
+            self.known.store(Arc::new(Known { told, ..before.as_ref().clone() }));
+            return;
+        }
+        let snapshot = Snapshot::new(version, tables, Arc::clone(&self.policies)).with_unreached(unreached.clone());
+        for table in snapshot.invisible() {
+            tracing::warn!(table = %table.name, "the table has no policy, so nobody sees it");
+        }
+        self.known.store(Arc::new(Known { snapshot: Arc::new(snapshot), told, unreached }));
+    }
+
+    /// The stores that do not answer now.
+    pub(super) async fn unreachable(&self) -> Vec<StoreKind> {
+        let asked = self.stores.iter().map(async |(kind, store)| store.ping().await.is_err().then_some(*kind));
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+}
