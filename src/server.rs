@@ -14,16 +14,16 @@ use tokio_util::sync::CancellationToken;
 use crate::base::limits::LimitSet;
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
 use crate::catalog::system::started_at;
-use crate::config::{Config, ConfigError, ConnectionSection, Problem, StoreBackend};
+use crate::config::{Config, ConfigError, ConnectionSection, Problem, RedisSection, StoreBackend};
 use crate::demo;
-use crate::engine::{Engine, EngineParts};
+use crate::engine::{CatalogMemory, Engine, EngineParts};
 use crate::live;
 use crate::pg;
 use crate::stores::clickhouse::ClickHouseStore;
 use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
 use crate::stores::materialize::MaterializeStore;
-use crate::stores::redis::{RedisConnection, RedisStore, RedisTable};
+use crate::stores::redis::{RedisConnection, RedisStore, RedisTable, RedisTexts};
 use crate::stores::resilience::ResilientStore;
 use crate::stores::{Store, StoreError, Trust};
 use crate::tenancy::{Authenticators, MintError, PolicyBook};
@@ -89,7 +89,7 @@ impl Server {
         let (pg_address, http_address) = (address_of(&pg_listener)?, address_of(&http_listener)?);
 
         let shutdown = CancellationToken::new();
-        let (engine, feed) = engine(config, &limits)?;
+        let (engine, feed) = engine(config, &limits, &authenticators)?;
         let down = engine.discover().await;
         tokio::spawn(rediscover(engine.clone(), down, shutdown.clone()));
         if let Some(feed) = feed {
@@ -167,7 +167,11 @@ fn tls_settings(config: &Config) -> Result<Option<pg::TlsSettings>, StartError> 
 }
 
 /// The engine over the configured stores, and the feed that goes on filling those that are embedded.
-fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Feed>), StartError> {
+fn engine(
+    config: &Config,
+    limits: &LimitSet,
+    authenticators: &Authenticators,
+) -> Result<(Engine, Option<demo::Feed>), StartError> {
     let hub = Hub::default();
     let local = LocalExecutor::new(limits)?;
     let (mut stores, feed) = embedded_stores(config, limits, &hub, &local)?;
@@ -181,8 +185,28 @@ fn engine(config: &Config, limits: &LimitSet) -> Result<(Engine, Option<demo::Fe
         local,
         search_path: config.session.search_path.clone(),
         statement_timeout_ms: config.session.statement_timeout_ms,
+        memory: catalog_memory(config, authenticators)?,
     });
     Ok((engine, feed))
+}
+
+/// Where the tenants' views of the tables are kept: in a Redis that is somewhere else, unless the configuration says no.
+fn catalog_memory(config: &Config, authenticators: &Authenticators) -> Result<Option<CatalogMemory>, StartError> {
+    let section = &config.stores.redis;
+    if section.kind != StoreBackend::Remote || section.catalog.prefix.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(CatalogMemory {
+        texts: Arc::new(RedisTexts::new(redis_connection(section)?)),
+        prefix: section.catalog.prefix.clone(),
+        lifetime: section.catalog.lifetime(),
+        tenants: authenticators.tenants().map(Arc::clone).collect(),
+    }))
+}
+
+fn redis_connection(section: &RedisSection) -> Result<RedisConnection, ConfigError> {
+    let trust = trust(StoreKind::Redis, section.ca_file.as_deref())?;
+    RedisConnection::new(section, &trust).map_err(|error| refused("stores.redis.urls", &error))
 }
 
 type EmbeddedStores = (Vec<Arc<dyn Store>>, Option<demo::Feed>);
@@ -245,9 +269,7 @@ fn remote_store(
         }
         StoreKind::Redis => {
             let section = &config.stores.redis;
-            let trust = trust(kind, section.ca_file.as_deref())?;
-            let connection =
-                RedisConnection::new(section, &trust).map_err(|error| refused("stores.redis.urls", &error))?;
+            let connection = redis_connection(section)?;
             let tables = section.tables.iter().map(RedisTable::new).collect::<Result<Vec<_>, _>>();
             let tables = tables.map_err(|error| refused("stores.redis.tables", &error))?;
             (Arc::new(RedisStore::new(connection, tables, limits, Arc::clone(local))), section.connection)

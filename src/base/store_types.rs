@@ -14,6 +14,16 @@ pub struct StoreType {
     pub nullable: bool,
 }
 
+/// Reads a type in the words of a store.
+#[must_use]
+pub fn of_store(store: StoreKind, name: &str) -> Option<StoreType> {
+    match store {
+        StoreKind::ClickHouse => clickhouse(name),
+        StoreKind::Materialize => postgresql(name),
+        StoreKind::Redis => redis(name),
+    }
+}
+
 /// Reads a ClickHouse type, such as `LowCardinality(Nullable(String))` or `Decimal(18, 4)`.
 ///
 /// Source: ClickHouse documentation, "Data types". `UInt64` has no integer type that holds it in PostgreSQL, so it is

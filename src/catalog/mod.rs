@@ -6,6 +6,7 @@
 //! Invariant: a [`TableLeaf`] is only made by a [`TenantView`], and only for a table that has a policy.
 
 pub mod guardable;
+pub mod kept;
 pub mod rows;
 pub mod snapshot;
 pub mod system;

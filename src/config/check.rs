@@ -6,13 +6,15 @@ use crate::base::limits::{self, LimitSet};
 
 use super::error::Problem;
 use super::sections::{Config, JwtAlgorithm, JwtSection, PolicyKind, PolicySection};
-use super::stores::{ConnectionSection, RedisTopology, StoreBackend};
+use super::stores::{ConnectionSection, RedisCatalogSection, RedisSection, RedisTopology, StoreBackend};
 use super::verifier::ScramVerifier;
 
 /// A shorter secret can be guessed offline from one token.
 const SECRET_BYTES: usize = 32;
 /// A leeway is for clocks, not for late clients.
 const LEEWAY_SECONDS: u64 = 300;
+/// A view of the catalog is written again while it lives; the stores are asked every minute.
+const CATALOG_LIFETIME_SECONDS: u64 = 600;
 
 impl Config {
     /// Everything that is wrong; empty when nothing is.
@@ -153,6 +155,7 @@ impl Config {
         if stores.redis.topology == RedisTopology::Sentinel && stores.redis.master.is_none() {
             problems.push(Problem::new("stores.redis.master", "Sentinel needs the name of the master"));
         }
+        check_kept_catalog(&stores.redis, problems);
         let sections = [
             ("clickhouse", &stores.clickhouse.connection),
             ("materialize", &stores.materialize.connection),
@@ -171,6 +174,25 @@ impl Config {
             let message = "it must be more than live.heartbeat_seconds";
             problems.push(Problem::new("live.dead_after_seconds", message));
         }
+    }
+}
+
+/// What is kept must not pass for a row of a table, nor live for a moment only.
+fn check_kept_catalog(section: &RedisSection, problems: &mut Vec<Problem>) {
+    let RedisCatalogSection { prefix, lifetime_seconds } = &section.catalog;
+    if prefix.is_empty() {
+        return;
+    }
+    for table in &section.tables {
+        let begins = table.pattern.split('*').next().unwrap_or_default();
+        if begins.starts_with(prefix.as_str()) || prefix.starts_with(begins) {
+            let message = format!("keys of {} begin so too", table.table);
+            problems.push(Problem::new("stores.redis.catalog.prefix", message));
+        }
+    }
+    if *lifetime_seconds < CATALOG_LIFETIME_SECONDS {
+        let message = format!("it must be at least {CATALOG_LIFETIME_SECONDS}");
+        problems.push(Problem::new("stores.redis.catalog.lifetime_seconds", message));
     }
 }
 

@@ -96,6 +96,25 @@ fn public_keys_come_from_exactly_one_place() {
 }
 
 #[test]
+fn what_is_kept_of_the_catalog_stays_off_the_tables() {
+    let problems = |prefix: &str, pattern: &str| {
+        problems_of(&format!(
+            "[stores.redis]\ncatalog = {{ prefix = \"{prefix}\" }}\n[[stores.redis.tables]]\n\
+             table = \"latest.x\"\npattern = \"{pattern}\"\nkey = \"k\"\nfields = []\n"
+        ))
+    };
+    assert!(problems("flowforge:catalog:", "latest:vwap:*").is_empty());
+    assert!(problems("", "flowforge:*").is_empty());
+    for (prefix, pattern) in [("flowforge:catalog:", "flowforge:*"), ("a:", "a:b:*:c"), ("a:", "a:*")] {
+        let told = problems(prefix, pattern);
+        assert!(told.len() == 1 && told[0].starts_with("stores.redis.catalog.prefix: keys of latest.x"), "{told:?}");
+    }
+    let short = problems_of("[stores.redis]\ncatalog = { lifetime_seconds = 599 }\n");
+    assert!(short.len() == 1 && short[0].starts_with("stores.redis.catalog.lifetime_seconds:"), "{short:?}");
+    assert!(problems_of("[stores.redis]\ncatalog = { lifetime_seconds = 600 }\n").is_empty());
+}
+
+#[test]
 fn the_example_loads_and_its_optional_keys_load_too() {
     assert_eq!(problems_of(EXAMPLE), Vec::<String>::new());
     let all = uncommented();
@@ -128,7 +147,7 @@ fn list_keys_of(document: &str) -> Vec<String> {
 #[test]
 fn the_example_has_every_key() {
     let example: toml::Table = toml::from_str(&uncommented()).unwrap();
-    let sections: [&[&str]; 13] = [
+    let sections: [&[&str]; 14] = [
         &[],
         &["server"],
         &["tls"],
@@ -140,6 +159,7 @@ fn the_example_has_every_key() {
         &["stores", "clickhouse"],
         &["stores", "materialize"],
         &["stores", "redis"],
+        &["stores", "redis", "catalog"],
         &["demo"],
         &["log"],
     ];

@@ -20,7 +20,7 @@ pub use sections::{
     ServerSection, SessionSection, TenantSection, TlsSection, UserSection,
 };
 pub use stores::{
-    ClickHouseSection, ConnectionSection, MaterializeSection, RedisFieldSection, RedisSection, RedisTableSection,
-    RedisTopology, StoreBackend, StoresSection,
+    ClickHouseSection, ConnectionSection, MaterializeSection, RedisCatalogSection, RedisFieldSection, RedisSection,
+    RedisTableSection, RedisTopology, StoreBackend, StoresSection,
 };
 pub use verifier::{InvalidVerifier, ScramVerifier};

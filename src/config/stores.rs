@@ -117,8 +117,34 @@ pub struct RedisSection {
     pub master: Option<String>,
     /// What is read as tables.
     pub tables: Vec<RedisTableSection>,
+    /// Where the tenants' views of the catalog are kept.
+    pub catalog: RedisCatalogSection,
     /// Timeouts, retries, the breaker.
     pub connection: ConnectionSection,
+}
+
+/// The keys under which this server keeps each tenant's view of the other stores' tables.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisCatalogSection {
+    /// What the keys begin with; nothing is kept where it is empty.
+    pub prefix: String,
+    /// Seconds that a view is kept after it was last written.
+    pub lifetime_seconds: u64,
+}
+
+impl Default for RedisCatalogSection {
+    fn default() -> Self {
+        Self { prefix: "flowforge:catalog:".to_owned(), lifetime_seconds: 7 * 24 * 60 * 60 }
+    }
+}
+
+impl RedisCatalogSection {
+    /// How long a view is kept.
+    #[must_use]
+    pub const fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.lifetime_seconds)
+    }
 }
 
 /// A pattern of keys that is read as a table.

@@ -1,10 +1,9 @@
 //! What sessions share.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::base::StoreKind;
-use crate::base::limits::{self, LimitSet};
+use crate::base::limits::LimitSet;
 use crate::catalog::TenantView;
 use crate::functions::FunctionRegistry;
 use crate::stores::Store;
@@ -12,6 +11,7 @@ use crate::stores::hub::Hub;
 use crate::stores::local::LocalExecutor;
 use crate::tenancy::{PolicyBook, Tenant};
 
+use super::memory::CatalogMemory;
 use super::metrics::Metrics;
 use super::registry::Registry;
 use super::sessions::SessionRegistry;
@@ -35,6 +35,8 @@ pub struct EngineParts {
     pub search_path: Vec<String>,
     /// Milliseconds that a statement may run when the session does not say; 0 for no limit.
     pub statement_timeout_ms: u64,
+    /// Where the tenants' views of the tables are kept, if anywhere.
+    pub memory: Option<CatalogMemory>,
 }
 
 /// Everything that sessions share. Cheap to clone.
@@ -61,13 +63,12 @@ impl Engine {
     /// An engine over these stores. It knows no table before the first [`Engine::discover`].
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        let pause = Duration::from_millis(parts.limits.of(limits::CATALOG_LOOKUP_PAUSE_MS) as u64);
         Self {
             shared: Arc::new(Shared {
                 database: parts.database,
                 functions: FunctionRegistry::standard().with_limits(&parts.limits),
+                registry: Registry::new(parts.stores, parts.policies, parts.memory, &parts.limits),
                 limits: parts.limits,
-                registry: Registry::new(parts.stores, parts.policies, pause),
                 hub: parts.hub,
                 local: parts.local,
                 search_path: parts.search_path,

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod fetch;
 mod keys;
+mod memory;
 mod metrics;
 mod named;
 mod open_rows;
@@ -36,6 +37,7 @@ pub use crate::sql::{CopyFormat, CopyOptions, SessionStatement, Statement, State
 pub use crate::stores::hub;
 pub use core::{Engine, EngineParts};
 pub use error::EngineError;
+pub use memory::CatalogMemory;
 pub use metrics::Metrics;
 pub use open_rows::{OpenRows, Rereading};
 pub use outcome::{Notice, Outcome, OutputColumn, RowsTag};

@@ -11,10 +11,13 @@ use arc_swap::ArcSwap;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
-use crate::base::StoreKind;
+use crate::base::limits::{self, LimitSet};
+use crate::base::{StoreKind, TenantId};
 use crate::catalog::{Snapshot, Table, TenantView, unguardable};
 use crate::stores::{Store, StoreError};
 use crate::tenancy::{PolicyBook, Tenant};
+
+use super::memory::{CatalogMemory, Memory};
 
 /// The tables of all stores, as they are known now.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Registry {
     turn: Mutex<Turn>,
     /// Between two lookups of one store that statements ask for.
     pause: Duration,
+    /// What outlives this process.
+    memory: Option<Arc<Memory>>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,10 +39,16 @@ struct Known {
     /// When each store last told its tables.
     told: BTreeMap<StoreKind, Instant>,
     unreached: Unreached,
+    /// The tables that a tenant remembers of stores that have told nothing since the start.
+    remembered: Remembered,
+    /// The snapshots of the tenants that remember any.
+    of_tenants: BTreeMap<TenantId, Arc<Snapshot>>,
 }
 
 /// The stores whose tables are not known because they did not answer, and what was wrong with each.
 type Unreached = BTreeMap<StoreKind, String>;
+
+type Remembered = BTreeMap<TenantId, Vec<Table>>;
 
 /// What a discovery leads to.
 struct Next {
@@ -45,6 +56,7 @@ struct Next {
     down: Vec<StoreKind>,
     told: BTreeMap<StoreKind, Instant>,
     unreached: Unreached,
+    remembered: Remembered,
 }
 
 /// The last lookup of each store that a statement asked for.
@@ -88,14 +100,27 @@ type Found = Result<Vec<Table>, StoreError>;
 
 impl Registry {
     /// It knows no table before the first discovery.
-    pub(super) fn new(stores: Vec<Arc<dyn Store>>, policies: Arc<PolicyBook>, pause: Duration) -> Self {
+    pub(super) fn new(
+        stores: Vec<Arc<dyn Store>>,
+        policies: Arc<PolicyBook>,
+        memory: Option<CatalogMemory>,
+        limits: &LimitSet,
+    ) -> Self {
+        let most_bytes = limits.of(limits::CATALOG_VIEW_BYTES);
         let snapshot = Arc::new(Snapshot::new(0, [], Arc::clone(&policies)));
         Self {
             stores: stores.into_iter().map(|store| (store.kind(), store)).collect(),
-            policies,
-            known: ArcSwap::from_pointee(Known { snapshot, told: BTreeMap::new(), unreached: Unreached::new() }),
+            known: ArcSwap::from_pointee(Known {
+                snapshot,
+                told: BTreeMap::new(),
+                unreached: Unreached::new(),
+                remembered: Remembered::new(),
+                of_tenants: BTreeMap::new(),
+            }),
             turn: Mutex::default(),
-            pause,
+            pause: Duration::from_millis(limits.of(limits::CATALOG_LOOKUP_PAUSE_MS) as u64),
+            memory: memory.map(|parts| Arc::new(Memory::new(parts, &policies, most_bytes))),
+            policies,
         }
     }
 
@@ -105,7 +130,9 @@ impl Registry {
     }
 
     pub(super) fn view(&self, tenant: &Arc<Tenant>) -> TenantView {
-        TenantView::new(Arc::clone(tenant), Arc::clone(&self.known.load().snapshot))
+        let known = self.known.load();
+        let snapshot = known.of_tenants.get(&tenant.id).unwrap_or(&known.snapshot);
+        TenantView::new(Arc::clone(tenant), Arc::clone(snapshot))
     }
 
     pub(super) fn policies(&self) -> &Arc<PolicyBook> {
@@ -121,7 +148,7 @@ impl Registry {
         let known = self.known.load();
         Knowledge {
             tables: known.snapshot.of_store(store).count(),
-            stale: known.snapshot.stale_count(store),
+            stale: known.snapshot.stale_count(store) + known.most_remembered(store),
             age: known.told.get(&store).map(Instant::elapsed),
         }
     }
@@ -136,7 +163,8 @@ impl Registry {
         }
         let every: Vec<StoreKind> = self.stores.keys().copied().collect();
         let found = self.ask(&every).await;
-        let next = self.put_together(&before, found);
+        let mut next = self.put_together(&before, found);
+        self.recall(&mut next).await;
         let down = next.down.clone();
         self.put_in_force(before.snapshot.version() + 1, next);
         down
@@ -150,7 +178,8 @@ impl Registry {
         loop {
             let mut turn = self.turn.lock().await;
             let before = self.known.load_full();
-            let is_known = |store: &StoreKind| turn.lookups.get(store).is_some_and(|last| last.ended && last.began >= heard);
+            let is_known =
+                |store: &StoreKind| turn.lookups.get(store).is_some_and(|last| last.ended && last.began >= heard);
             if before.snapshot.version() > planned_with || changed.iter().all(is_known) {
                 return;
             }
@@ -163,7 +192,9 @@ impl Registry {
             let found = self.ask(changed).await;
             let next = self.put_together(&before, found);
             // Plans stay good where nothing was found changed.
-            let is_same = before.snapshot.is_of(&next.tables) && before.unreached == next.unreached;
+            let is_same = before.snapshot.is_of(&next.tables)
+                && before.unreached == next.unreached
+                && before.remembered == next.remembered;
             self.put_in_force(before.snapshot.version() + u64::from(!is_same), next);
             turn.end(changed);
             return;
@@ -208,7 +239,23 @@ impl Registry {
                 }
             }
         }
-        Next { tables, down, told, unreached }
+        let mut remembered = before.remembered.clone();
+        for view in remembered.values_mut() {
+            view.retain(|table| !told.contains_key(&table.store));
+        }
+        Next { tables, down, told, unreached, remembered }
+    }
+
+    /// Adds what the tenants last saw of stores that have told nothing since the start.
+    async fn recall(&self, next: &mut Next) {
+        let Some(memory) = &self.memory else { return };
+        for store in next.down.iter().filter(|store| !next.told.contains_key(store)) {
+            for (tenant, tables) in memory.recall(*store).await {
+                let view = next.remembered.entry(tenant).or_default();
+                view.retain(|table| table.store != *store);
+                view.extend(tables.into_iter().filter(|table| self.can_be_guarded(table)));
+            }
+        }
     }
 
     /// A table whose rows its policy cannot tell apart exists for nobody; the operator hears why.
@@ -227,21 +274,52 @@ impl Registry {
 
     fn put_in_force(&self, version: u64, next: Next) {
         let before = self.known.load();
-        let Next { tables, down: _, told, unreached } = next;
+        let Next { tables, down: _, told, unreached, remembered } = next;
         if version == before.snapshot.version() {
             self.known.store(Arc::new(Known { told, ..before.as_ref().clone() }));
             return;
         }
-        let snapshot = Snapshot::new(version, tables, Arc::clone(&self.policies)).with_unreached(unreached.clone());
+        let views = remembered.iter().filter(|(_, view)| !view.is_empty());
+        let of_tenants = views.map(|(tenant, view)| {
+            // What a store tells now counts more than what is remembered under the same name.
+            let all = view.iter().chain(&tables).cloned();
+            let mut unreached = unreached.clone();
+            unreached.retain(|store, _| view.iter().all(|table| table.store != *store));
+            (tenant.clone(), Arc::new(self.snapshot_of(version, all, unreached)))
+        });
+        let of_tenants = of_tenants.collect();
+        let snapshot = Arc::new(self.snapshot_of(version, tables, unreached.clone()));
         for table in snapshot.invisible() {
             tracing::warn!(table = %table.name, "the table has no policy, so nobody sees it");
         }
-        self.known.store(Arc::new(Known { snapshot: Arc::new(snapshot), told, unreached }));
+        self.keep(&snapshot, &told);
+        self.known.store(Arc::new(Known { snapshot, told, unreached, remembered, of_tenants }));
+    }
+
+    fn snapshot_of(&self, version: u64, tables: impl IntoIterator<Item = Table>, unreached: Unreached) -> Snapshot {
+        Snapshot::new(version, tables, Arc::clone(&self.policies)).with_unreached(unreached)
+    }
+
+    /// Keeps the views of what stores with a catalog of their own have told, while the statements go on.
+    fn keep(&self, snapshot: &Arc<Snapshot>, told: &BTreeMap<StoreKind, Instant>) {
+        let Some(memory) = &self.memory else { return };
+        let stores = self.stores.iter().filter(|(kind, store)| store.has_own_catalog() && told.contains_key(kind));
+        let stores: Vec<StoreKind> = stores.map(|(kind, _)| *kind).collect();
+        let (memory, snapshot) = (Arc::clone(memory), Arc::clone(snapshot));
+        tokio::spawn(async move { memory.keep(&snapshot, &stores).await });
     }
 
     /// The stores that do not answer now.
     pub(super) async fn unreachable(&self) -> Vec<StoreKind> {
         let asked = self.stores.iter().map(async |(kind, store)| store.ping().await.is_err().then_some(*kind));
         join_all(asked).await.into_iter().flatten().collect()
+    }
+}
+
+impl Known {
+    /// How many tables of a store the tenant remembers that remembers most.
+    fn most_remembered(&self, store: StoreKind) -> usize {
+        let count = |view: &Vec<Table>| view.iter().filter(|table| table.store == store).count();
+        self.remembered.values().map(count).max().unwrap_or_default()
     }
 }

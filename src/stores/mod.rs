@@ -101,6 +101,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
+/// Texts that outlive this process, by key: the one thing that is written, and never among what the stores serve.
+#[async_trait]
+pub trait KeptTexts: Send + Sync + std::fmt::Debug {
+    /// The text of a key; `None` where there is none, or one of more than so many bytes.
+    async fn read(&self, key: &str, most_bytes: usize) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps a text under a key for so long, whatever was there before.
+    async fn write(&self, key: &str, text: &[u8], lifetime: std::time::Duration) -> Result<(), StoreError>;
+}
+
 /// Why a store gave no rows, or stopped.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::base::TableName;
 use crate::config::{PolicyKind, PolicySection};
@@ -93,6 +94,18 @@ impl Policy {
         }
     }
 
+    /// All that it says, in words.
+    fn words(&self) -> Vec<&str> {
+        match self {
+            Self::TenantColumn { column } => vec!["tenant_column", column],
+            Self::ListAttribute { column, attribute } => vec!["list_attribute", column, attribute],
+            Self::TenantColumnAndList { tenant_column, column, attribute } => {
+                vec!["tenant_column_and_list", tenant_column, column, attribute]
+            }
+            Self::Shared => vec!["shared"],
+        }
+    }
+
     /// The policy that a section of a checked configuration describes; `None` where a field is missing.
     fn from_section(section: &PolicySection) -> Option<Self> {
         let (column, tenant_column, attribute) =
@@ -127,6 +140,25 @@ fn lists(tenant: &Tenant, attribute: &str, cell: Cell<'_>) -> Admission {
     }
 }
 
+/// Digests lists of texts, each with its length, so that no two lists read the same.
+#[derive(Default)]
+struct Digester(Sha256);
+
+impl Digester {
+    fn texts<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
+        let texts: Vec<&str> = texts.into_iter().collect();
+        self.0.update((texts.len() as u64).to_le_bytes());
+        for text in texts {
+            self.0.update((text.len() as u64).to_le_bytes());
+            self.0.update(text.as_bytes());
+        }
+    }
+
+    fn hexadecimal(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// The policies of all tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyBook {
@@ -143,6 +175,25 @@ impl PolicyBook {
     #[must_use]
     pub fn from_config(sections: &[PolicySection]) -> Self {
         Self::new(sections.iter().filter_map(|section| Some((section.table.clone(), Policy::from_section(section)?))))
+    }
+
+    /// A digest of all policies and of a tenant's id and lists, in hexadecimal digits. What was made for one tenant under
+    /// one book has a digest that nothing else has.
+    #[must_use]
+    pub fn fingerprint(&self, tenant: &Tenant) -> String {
+        let mut digest = Digester::default();
+        digest.texts([tenant.id.as_str()]);
+        for (name, values) in &tenant.attributes {
+            digest.texts(["attribute", name]);
+            digest.texts(values.iter().map(String::as_str));
+        }
+        let mut policies: Vec<(&TableName, &Policy)> = self.policies.iter().collect();
+        policies.sort_by_key(|(table, _)| *table);
+        for (table, policy) in policies {
+            digest.texts(["policy", &table.schema, &table.table]);
+            digest.texts(policy.words());
+        }
+        digest.hexadecimal()
     }
 
     /// The policy of a table, or `None`: then the table is invisible.
@@ -220,6 +271,28 @@ mod tests {
         assert_eq!(answers, [Admission::Undecidable, Admission::Undecidable, Admission::Undecidable, Admission::Yes]);
         let foreign = |column: &str| if column == "tenant_id" { Cell::Text("globex") } else { Cell::Absent };
         assert_eq!(all()[2].admits(&tenant, foreign), Admission::No);
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_one_tenant_under_one_book() {
+        let [owner, list, _, shared] = all();
+        let trades = TableName::new("marts", "trades");
+        let book = |policy: &Policy| PolicyBook::new([(trades.clone(), policy.clone())]);
+        let named = |id: &str| Tenant { id: TenantId::new(id).unwrap(), ..tenant(Some(&["AAPL"])) };
+        let fingerprints = [
+            book(&owner).fingerprint(&named("acme")),
+            book(&owner).fingerprint(&named("globex")),
+            book(&owner).fingerprint(&tenant(Some(&["TSLA"]))),
+            book(&owner).fingerprint(&tenant(Some(&["AAPL", "TSLA"]))),
+            book(&owner).fingerprint(&tenant(None)),
+            book(&list).fingerprint(&named("acme")),
+            book(&shared).fingerprint(&named("acme")),
+            PolicyBook::default().fingerprint(&named("acme")),
+            PolicyBook::new([(TableName::new("mart", "strades"), owner.clone())]).fingerprint(&named("acme")),
+        ];
+        let different: std::collections::BTreeSet<&String> = fingerprints.iter().collect();
+        assert_eq!(different.len(), fingerprints.len(), "{fingerprints:?}");
+        assert_eq!(fingerprints[0], book(&owner).fingerprint(&named("acme")));
     }
 
     #[test]

@@ -63,6 +63,10 @@ fn case(name: &str) -> Case {
         "join_keys" | "join_side_bytes" | "join_filter_bytes" => {
             Case::Test("tests/it/keys.rs", "past_a_limit_the_other_side_is_read_whole")
         }
+        "catalog_lookup_pause_ms" => Case::Test("tests/it/registry.rs", "lookups_keep_their_pause"),
+        "catalog_view_bytes" => {
+            Case::Test("src/engine/memory_tests.rs", "a_view_past_its_limit_is_neither_kept_nor_read")
+        }
         "parameters" => sql(
             3,
             "PREPARE p AS SELECT $1::int, $2::int, $3::int",

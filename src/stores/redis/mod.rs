@@ -1,7 +1,7 @@
 //! Redis: hashes as rows, by their keys.
 //!
 //! Comes in: a piece whose leaf is a pattern of keys. Goes out: the rows of the hashes, filtered in process.
-//! Does not: write, or read a key that is not the tenant's when the policy names keys.
+//! Does not: write what is served (`texts` alone writes, under keys of its own), or read a key that is not the tenant's when the policy names keys.
 //! Invariant: a field that cannot be read is an error of the row's own tenant only.
 
 mod connection;
@@ -11,7 +11,9 @@ mod row;
 mod slots;
 mod store;
 mod table;
+mod texts;
 
 pub use connection::{RedisConnection, RedisConnectionError};
 pub use store::RedisStore;
 pub use table::{InvalidRedisTable, RedisTable};
+pub use texts::RedisTexts;

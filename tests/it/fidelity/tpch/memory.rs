@@ -62,6 +62,7 @@ fn engine(config: &Config, scale: f64) -> Engine {
         local,
         search_path: vec![SCHEMA.to_owned()],
         statement_timeout_ms: 0,
+        memory: None,
     })
 }
 
