@@ -290,7 +290,7 @@ fn refused(key: &str, error: &dyn std::error::Error) -> ConfigError {
 /// What the side listener is given.
 fn live_context(config: &Config, engine: &Engine, authenticators: &Authenticators) -> live::LiveContext {
     let mut registry = Registry::default();
-    engine.metrics().register(&mut registry);
+    engine.register_metrics(&mut registry);
     let metrics = live::Metrics::register(&mut registry);
     live::LiveContext {
         authenticators: authenticators.clone(),

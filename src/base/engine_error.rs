@@ -42,6 +42,32 @@ pub fn report(error: &DataFusionError) -> ErrorReport {
     }
 }
 
+/// The code of an error, for counting it. Unlike [`report`] it logs nothing of what nobody foresaw.
+#[must_use]
+pub fn sqlstate(error: &DataFusionError) -> SqlState {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => sqlstate(inner),
+        DataFusionError::Shared(inner) => sqlstate(inner),
+        DataFusionError::External(cause) => {
+            cause.downcast_ref::<ErrorReport>().map_or(SqlState::INTERNAL_ERROR, |ours| ours.sqlstate)
+        }
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::ExternalError(cause) => {
+                cause.downcast_ref::<ErrorReport>().map_or(SqlState::INTERNAL_ERROR, |ours| ours.sqlstate)
+            }
+            ArrowError::DivideByZero => SqlState::DIVISION_BY_ZERO,
+            ArrowError::ArithmeticOverflow(_) => SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+            ArrowError::CastError(text) | ArrowError::ParseError(text) => cast_report(text).sqlstate,
+            ArrowError::InvalidArgumentError(text) | ArrowError::ComputeError(text) => execution_report(text).sqlstate,
+            ArrowError::MemoryError(_) => SqlState::OUT_OF_MEMORY,
+            _ => SqlState::INTERNAL_ERROR,
+        },
+        DataFusionError::Execution(text) => execution_report(text).sqlstate,
+        DataFusionError::ResourcesExhausted(_) => SqlState::OUT_OF_MEMORY,
+        _ => SqlState::INTERNAL_ERROR,
+    }
+}
+
 /// Wraps a report so that it survives the way through DataFusion.
 #[must_use]
 pub fn wrap(report: ErrorReport) -> DataFusionError {

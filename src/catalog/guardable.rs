@@ -82,7 +82,9 @@ mod tests {
         }
         for other in ["Enum8('acme' = 1)", "FixedString(4)", "UInt64", "IPv4", "Tuple(String, UInt8)"] {
             let told = unguardable(&table(other), &owner).expect(other).to_string();
-            let wanted = format!("the policy of marts.orders compares the column \"owner\", which is of type {other} and not text");
+            let wanted = format!(
+                "the policy of marts.orders compares the column \"owner\", which is of type {other} and not text"
+            );
             assert_eq!(told, wanted);
         }
     }

@@ -200,11 +200,8 @@ mod tests {
     fn a_document_is_read_for_its_owner_alone() {
         let (acme, globex) = (TenantId::new("acme").unwrap(), TenantId::new("globex").unwrap());
         let document = KeptTables::of(&snapshot(), StoreKind::ClickHouse).document(owner(&acme, "p1"), 7).unwrap();
-        let others = [
-            owner(&globex, "p1"),
-            owner(&acme, "p2"),
-            Owner { store: StoreKind::Materialize, ..owner(&acme, "p1") },
-        ];
+        let others =
+            [owner(&globex, "p1"), owner(&acme, "p2"), Owner { store: StoreKind::Materialize, ..owner(&acme, "p1") }];
         for other in others {
             assert!(matches!(read(&document, other), Err(Refused::Foreign)), "{other:?}");
         }

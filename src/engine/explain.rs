@@ -50,9 +50,29 @@ impl Explained {
         }
     }
 
-    /// Adds what the runs of a piece took.
-    pub(super) fn piece_observed(&mut self, piece: usize, store: StoreKind, observed: &Observed) {
-        let Observed { runs, retries, rows, bytes, first, all } = observed;
+    /// Adds with which catalog the plan was made, and whether an earlier run had it made.
+    pub(super) fn plan_reused(&mut self, catalog_version: u64, reused: bool) {
+        match self {
+            Self::Text(lines) => {
+                let made = if reused { "reused" } else { "made for this run" };
+                lines.push(format!("  plan: {made}, catalog version: {catalog_version}"));
+            }
+            Self::Json(document) => {
+                document["Plan Reused"] = json!(reused);
+                document["Catalog Version"] = json!(catalog_version);
+            }
+        }
+    }
+
+    /// Adds what the runs of a piece took, and how long ago its store told its tables.
+    pub(super) fn piece_observed(
+        &mut self,
+        piece: usize,
+        store: StoreKind,
+        observed: &Observed,
+        catalog_age: Option<Duration>,
+    ) {
+        let Observed { runs, retries, rows, bytes, first, all, statement_reused } = observed;
         match self {
             Self::Text(lines) => {
                 let title = format!("  piece {piece} ({store})");
@@ -63,9 +83,12 @@ impl Explained {
                 lines
                     .push(format!("{title}: rows: {rows}, bytes in memory: {bytes}, runs: {runs}, retries: {retries}"));
                 lines.push(format!("    {}", times(*first, *all)));
+                lines.push(format!("    {}", caches(catalog_age, *statement_reused)));
             }
             Self::Json(document) => {
                 let Some(statement) = document["Statements"].get_mut(piece) else { return };
+                statement["Catalog Age"] = json!(catalog_age.map(milliseconds));
+                statement["Store Statement Reused"] = json!(statement_reused);
                 statement["Actual Rows"] = json!(rows);
                 statement["Bytes in Memory"] = json!(bytes);
                 statement["Actual Loops"] = json!(runs);
@@ -115,6 +138,19 @@ impl Explained {
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
+}
+
+/// What was known before the run: the tables, and in a store that prepares statements this one.
+fn caches(catalog_age: Option<Duration>, statement_reused: Option<bool>) -> String {
+    let tables = match catalog_age {
+        Some(age) => format!("tables told {:.3} s ago", age.as_secs_f64()),
+        None => "tables known from an earlier run of the server".to_owned(),
+    };
+    match statement_reused {
+        Some(true) => format!("{tables}, statement of the store: reused"),
+        Some(false) => format!("{tables}, statement of the store: prepared for this run"),
+        None => tables,
+    }
 }
 
 fn times(first: Option<Duration>, all: Duration) -> String {

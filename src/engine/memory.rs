@@ -53,8 +53,7 @@ struct Written {
 
 impl Memory {
     pub(super) fn new(parts: CatalogMemory, policies: &PolicyBook, most_bytes: usize) -> Self {
-        let owners =
-            parts.tenants.iter().map(|tenant| (tenant.id.clone(), policies.fingerprint(tenant))).collect();
+        let owners = parts.tenants.iter().map(|tenant| (tenant.id.clone(), policies.fingerprint(tenant))).collect();
         Self { parts, owners, most_bytes, written: Mutex::default() }
     }
 
@@ -74,7 +73,9 @@ impl Memory {
             for owner in self.owners(store) {
                 match self.parts.texts.read(&self.key(owner), self.most_bytes).await {
                     Ok(None) => {}
-                    Ok(Some(document)) => drop(self.view(&document, owner).map(|view| views.insert(owner.tenant.clone(), view))),
+                    Ok(Some(document)) => {
+                        drop(self.view(&document, owner).map(|view| views.insert(owner.tenant.clone(), view)))
+                    }
                     Err(error) => return tracing::warn!(%store, %error, "what was kept of the catalog cannot be read"),
                 }
             }
@@ -114,12 +115,7 @@ impl Memory {
         }
     }
 
-    async fn keep_store(
-        &self,
-        snapshot: &Snapshot,
-        store: StoreKind,
-        written: &mut Written,
-    ) -> Result<(), StoreError> {
+    async fn keep_store(&self, snapshot: &Snapshot, store: StoreKind, written: &mut Written) -> Result<(), StoreError> {
         let tables = KeptTables::of(snapshot, store);
         let Ok(digest) = serde_json::to_vec(&tables).map(|text| Sha256::digest(text).to_vec()) else { return Ok(()) };
         let is_fresh = |(before, at): &(Vec<u8>, Instant)| *before == digest && at.elapsed() < self.parts.lifetime / 4;

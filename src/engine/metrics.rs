@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::stores::StoreMetrics;
+
 /// How a statement ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Ending {
@@ -24,6 +26,10 @@ pub struct Metrics {
     pub rows: Counter,
     /// Seconds from the start of a statement to its last row.
     pub statement_seconds: Histogram,
+    /// Statements that were planned again because a table had changed since they were planned.
+    pub replans: Counter,
+    /// What is counted about the stores.
+    pub stores: StoreMetrics,
 }
 
 impl Default for Metrics {
@@ -34,6 +40,8 @@ impl Default for Metrics {
             rows: Counter::default(),
             // 100 µs to 52 s.
             statement_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 20)),
+            replans: Counter::default(),
+            stores: StoreMetrics::default(),
         }
     }
 }
@@ -49,6 +57,9 @@ impl Metrics {
             "Seconds from the start of a statement to its last row",
             self.statement_seconds.clone(),
         );
+        let replans = "Statements planned again because a table had changed";
+        registry.register("flowforge_replans", replans, self.replans.clone());
+        self.stores.register(registry);
     }
 
     /// A statement ended.

@@ -30,6 +30,7 @@ mod sessions;
 mod settings;
 mod shared_settings;
 mod statements;
+mod store_states;
 mod transaction;
 
 pub use crate::catalog::system::type_oid;

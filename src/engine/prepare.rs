@@ -1,6 +1,7 @@
 //! Statement → plan → guard → route → emit → verify → stores: the way of a query, once for many runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::DataType;
@@ -50,6 +51,8 @@ pub struct Prepared {
     declared_types: Vec<Option<SqlType>>,
     /// It was planned for the values of one run.
     with_values: bool,
+    /// A run of it has begun.
+    has_run: AtomicBool,
     /// The plan holds what was true for the request that made it, such as times or the list of settings.
     one_request_only: bool,
     /// What of the settings it was planned with.
@@ -322,6 +325,7 @@ impl Engine {
             catalog_version: view.version(),
             declared_types: declared_types.to_vec(),
             with_values: values.is_some(),
+            has_run: AtomicBool::new(false),
             one_request_only: ready.one_request_only,
             environment: Environment::of(session),
         }))
@@ -502,8 +506,7 @@ impl Engine {
             (None, _) => return Err(InternalError::new("a plan without a local part has not exactly one piece").into()),
         };
         let stores = stages.statements.iter().map(|statement| statement.piece.store);
-        let may_be_outdated =
-            stores.filter_map(|kind| self.store(kind)).any(|store| store.has_own_catalog());
+        let may_be_outdated = stores.filter_map(|kind| self.store(kind)).any(|store| store.has_own_catalog());
         Ok(QueryWork { rows, is_preview, may_be_outdated })
     }
 
@@ -511,7 +514,7 @@ impl Engine {
         let kind = statement.piece.store;
         let store = self.store(kind).ok_or_else(|| InternalError::new(format!("no store {kind} is configured")))?;
         let prepared = store.prepare(&statement.piece, &statement.verified, &statement.parameters)?;
-        Ok(observed(statement.piece.id, prepared))
+        Ok(observed(statement.piece.id, kind, prepared, &self.metrics().stores))
     }
 }
 
@@ -531,6 +534,11 @@ impl Prepared {
     /// The version of the catalog that it was planned with.
     pub(super) fn catalog_version(&self) -> u64 {
         self.catalog_version
+    }
+
+    /// A run of it begins; tells whether one did before.
+    pub(super) fn begin_run(&self) -> bool {
+        self.has_run.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it was planned for a catalog or settings that are no longer those of the session.

@@ -32,13 +32,8 @@ impl Session {
         may_pause: bool,
     ) -> Result<Outcome, EngineError> {
         let (started, outdated) = (Instant::now(), Arc::new(Outdated::default()));
-        let how = |may_plan_again, outdated| How {
-            started,
-            cancel: cancel.clone(),
-            outdated,
-            may_plan_again,
-            may_pause,
-        };
+        let how =
+            |may_plan_again, outdated| How { started, cancel: cancel.clone(), outdated, may_plan_again, may_pause };
         let ran = self.engine.clone().run(self, bound, how(true, Arc::clone(&outdated))).await;
         let changed = outdated.stores();
         if ran.is_ok() || changed.is_empty() {
@@ -51,6 +46,7 @@ impl Session {
             () = until(deadline) => return Err(timed_out().into()),
             () = self.look_again(&changed, bound) => {}
         }
+        self.engine.metrics().replans.inc();
         let again = without_blocking(bound.prepared.statement.text.len(), || {
             // A text is described by its run; whatever was bound or prepared may have been described before.
             let was_described = !self.transaction.is_text || bound.depth > 0;

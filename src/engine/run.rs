@@ -56,8 +56,10 @@ impl Engine {
                     let stream =
                         self.start(session, bound, &analyzed.query, how, Some(Arc::clone(&observations))).await?;
                     explained.measured(&measured(stream, started).await?);
+                    explained.plan_reused(bound.prepared.catalog_version(), bound.prepared.begin_run());
                     for (piece, store) in &analyzed.pieces {
-                        explained.piece_observed(*piece, *store, &observations.of(*piece));
+                        let age = self.registry().knowledge(*store).age;
+                        explained.piece_observed(*piece, *store, &observations.of(*piece), age);
                         explained.keys_received(*piece, &observations.keys_of(*piece));
                     }
                 }

@@ -14,6 +14,7 @@ pub mod keys;
 mod leaf;
 pub mod local;
 pub mod materialize;
+mod metrics;
 mod observed;
 mod outdated;
 pub mod redis;
@@ -34,8 +35,10 @@ use crate::emit::Dialect;
 use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 
+pub use metrics::{StoreLabel, StoreMetrics};
 pub use observed::{Observations, Observed, ReceivedKeys, observed};
 pub use outdated::Outdated;
+pub use resilience::{BreakerState, Condition};
 pub use trust::{InvalidAuthorities, Trust};
 
 /// What one run of a piece is given.
@@ -93,6 +96,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Whether its tables can change while this process runs.
     fn has_own_catalog(&self) -> bool;
+
+    /// How the connection to it is; `None` for one in this process.
+    fn condition(&self) -> Option<Condition> {
+        None
+    }
 
     /// The tables that it holds now.
     async fn discover(&self) -> Result<Vec<crate::catalog::Table>, StoreError>;

@@ -1,4 +1,4 @@
-//! What the pieces of one statement took, for `EXPLAIN ANALYZE`.
+//! What the pieces of statements took: of all of them for `/metrics`, of one statement for `EXPLAIN ANALYZE`.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -14,6 +14,9 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 
+use crate::base::{StoreKind, UserFacing, engine_error};
+
+use super::metrics::{OneStore, StoreMetrics};
 use super::{PreparedPiece, RunContext, StoreError};
 
 /// What the runs of one piece took.
@@ -31,6 +34,8 @@ pub struct Observed {
     pub first: Option<Duration>,
     /// Until the last of them came, over all runs.
     pub all: Duration,
+    /// Whether the store had the statement prepared from an earlier run; `None` where it prepares none.
+    pub statement_reused: Option<bool>,
 }
 
 /// The keys of one column that a piece was given.
@@ -84,42 +89,106 @@ impl Observations {
         self.change(piece, |observed| observed.retries += 1);
     }
 
+    /// The store has the statement prepared, from an earlier run or since now.
+    pub(super) fn prepared(&self, piece: usize, reused: bool) {
+        self.change(piece, |observed| observed.statement_reused = Some(reused));
+    }
+
     fn change(&self, piece: usize, change: impl FnOnce(&mut Observed)) {
         change(self.pieces.lock().entry(piece).or_default());
     }
 }
 
-/// A piece whose runs are observed where somebody wants to know.
+/// A piece whose runs are counted, and observed where somebody wants to know.
 #[must_use]
-pub fn observed(piece: usize, inner: Arc<dyn PreparedPiece>) -> Arc<dyn PreparedPiece> {
-    Arc::new(ObservedPiece { piece, inner })
+pub fn observed(
+    piece: usize,
+    store: StoreKind,
+    inner: Arc<dyn PreparedPiece>,
+    metrics: &StoreMetrics,
+) -> Arc<dyn PreparedPiece> {
+    Arc::new(ObservedPiece { piece, inner, counters: metrics.of(store) })
 }
 
 #[derive(Debug)]
 struct ObservedPiece {
     piece: usize,
     inner: Arc<dyn PreparedPiece>,
+    counters: OneStore,
 }
 
 #[async_trait]
 impl PreparedPiece for ObservedPiece {
     async fn run(&self, context: &RunContext) -> Result<SendableRecordBatchStream, StoreError> {
-        let Some(observations) = &context.observations else { return self.inner.run(context).await };
         let started = Instant::now();
-        let before = observations.began(self.piece);
-        let rows = self.inner.run(context).await?;
-        let observations = Arc::clone(observations);
-        Ok(Box::pin(ObservedRows { rows, piece: self.piece, started, before, observations }))
+        let observations = context.observations.as_ref().map(|observations| Told {
+            before: observations.began(self.piece),
+            piece: self.piece,
+            observations: Arc::clone(observations),
+        });
+        self.counters.asked();
+        let ran = self.inner.run(context).await;
+        let rows = ran.inspect_err(|error| {
+            self.counters.failed(error.sqlstate());
+            self.counters.ended_after(started.elapsed());
+        })?;
+        let counters = self.counters.clone();
+        Ok(Box::pin(ObservedRows { rows, started, has_rows: false, counters, observations }))
+    }
+}
+
+/// Where one statement hears of the runs of a piece.
+struct Told {
+    piece: usize,
+    /// What earlier runs took.
+    before: Duration,
+    observations: Arc<Observations>,
+}
+
+impl Told {
+    fn came(&self, elapsed: Duration, batch: Option<&RecordBatch>) {
+        self.observations.change(self.piece, |observed| {
+            observed.all = self.before + elapsed;
+            if let Some(batch) = batch {
+                observed.first.get_or_insert(elapsed);
+                observed.rows += batch.num_rows();
+                observed.bytes += batch.get_array_memory_size();
+            }
+        });
     }
 }
 
 struct ObservedRows {
     rows: SendableRecordBatchStream,
-    piece: usize,
     started: Instant,
-    /// What earlier runs took.
-    before: Duration,
-    observations: Arc<Observations>,
+    has_rows: bool,
+    counters: OneStore,
+    observations: Option<Told>,
+}
+
+impl ObservedRows {
+    fn saw(&mut self, next: Option<&EngineResult<RecordBatch>>) {
+        let elapsed = self.started.elapsed();
+        match next {
+            Some(Ok(batch)) => {
+                if !std::mem::replace(&mut self.has_rows, true) {
+                    self.counters.first_row_after(elapsed);
+                }
+                self.counters.came(batch.num_rows(), batch.get_array_memory_size());
+            }
+            Some(Err(error)) => self.counters.failed(engine_error::sqlstate(error)),
+            None => {}
+        }
+        if let Some(told) = &self.observations {
+            told.came(elapsed, next.and_then(|next| next.as_ref().ok()));
+        }
+    }
+}
+
+impl Drop for ObservedRows {
+    fn drop(&mut self) {
+        self.counters.ended_after(self.started.elapsed());
+    }
 }
 
 impl Stream for ObservedRows {
@@ -128,15 +197,7 @@ impl Stream for ObservedRows {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = self.rows.poll_next_unpin(context);
         if let Poll::Ready(next) = &polled {
-            let (elapsed, before) = (self.started.elapsed(), self.before);
-            self.observations.change(self.piece, |observed| {
-                observed.all = before + elapsed;
-                if let Some(Ok(batch)) = next {
-                    observed.first.get_or_insert(elapsed);
-                    observed.rows += batch.num_rows();
-                    observed.bytes += batch.get_array_memory_size();
-                }
-            });
+            self.saw(next.as_ref());
         }
         polled
     }

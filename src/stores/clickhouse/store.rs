@@ -345,8 +345,7 @@ mod tests {
     #[test]
     fn a_column_of_another_kind_is_not_read_as_what_the_plan_knows() {
         let decimal = || DataType::Decimal128(18, 4);
-        let dictionary =
-            |values: DataType| DataType::Dictionary(Box::new(DataType::Int32), Box::new(values));
+        let dictionary = |values: DataType| DataType::Dictionary(Box::new(DataType::Int32), Box::new(values));
         for (sent, wanted) in [
             (DataType::Utf8, DataType::Int32),
             (dictionary(DataType::Utf8), DataType::Float64),

@@ -105,6 +105,7 @@ impl Store for MaterializeStore {
         parameters: &[usize],
     ) -> Result<Arc<dyn PreparedPiece>, StoreError> {
         Ok(Arc::new(MaterializePiece {
+            piece: piece.id,
             pool: self.pool.clone(),
             tls: self.tls.clone(),
             statement: statement.clone(),
@@ -130,6 +131,7 @@ impl Store for MaterializeStore {
 }
 
 struct MaterializePiece {
+    piece: usize,
     pool: Pool,
     tls: MakeRustlsConnect,
     statement: VerifiedStatement,
@@ -162,7 +164,11 @@ impl MaterializePiece {
         if client.statement_cache.size() >= PREPARED_STATEMENTS {
             client.statement_cache.clear();
         }
+        let prepared_before = client.statement_cache.size();
         let statement = client.prepare_cached(self.statement.text()).await.map_err(|error| store_error(&error))?;
+        if let Some(observations) = &context.observations {
+            observations.prepared(self.piece, client.statement_cache.size() == prepared_before);
+        }
         let sent: Vec<_> = statement.columns().iter().map(|column| column.type_().clone()).collect();
         let columns = Rows::new(Arc::clone(&self.schema), &sent)?;
         let mut watch =

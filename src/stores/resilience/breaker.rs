@@ -4,6 +4,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+/// Whether a store is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// It is trusted.
+    Closed,
+    /// It failed several times in a row; statements fail at once.
+    Open,
+    /// The pause is over; the next statement tries.
+    HalfOpen,
+}
+
 /// Opens after so many failures in a row. After a pause it lets one statement through; that one decides.
 #[derive(Debug)]
 pub(super) struct Breaker {
@@ -41,6 +52,15 @@ impl Breaker {
         }
     }
 
+    /// Whether the store is asked now.
+    pub(super) fn state(&self, now: Instant) -> BreakerState {
+        match self.state.lock().closed_until {
+            None => BreakerState::Closed,
+            Some(until) if now < until => BreakerState::Open,
+            Some(_) => BreakerState::HalfOpen,
+        }
+    }
+
     /// The store answered.
     pub(super) fn succeeded(&self) {
         *self.state.lock() = State::default();
@@ -72,7 +92,10 @@ mod tests {
         breaker.failed(start);
         breaker.failed(start);
         assert_eq!(breaker.admit(start), Ok(()), "a success in between counts");
+        assert_eq!(breaker.state(start), BreakerState::Closed);
         breaker.failed(start);
+        assert_eq!(breaker.state(start), BreakerState::Open);
+        assert_eq!(breaker.state(start + PAUSE), BreakerState::HalfOpen);
         assert_eq!(breaker.admit(start + Duration::from_millis(500)), Err(Duration::from_millis(1500)));
 
         let later = start + PAUSE;

@@ -8,4 +8,5 @@
 mod breaker;
 mod store;
 
-pub use store::ResilientStore;
+pub use breaker::BreakerState;
+pub use store::{Condition, ResilientStore};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use crate::guard::VerifiedStatement;
 use crate::route::Piece;
 use crate::stores::{PreparedPiece, RunContext, Store, StoreError};
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, BreakerState};
 
 /// The first pause before another attempt; it doubles, and half of it is chance.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -39,7 +40,21 @@ struct Care {
     store: StoreKind,
     breaker: Breaker,
     places: Arc<Semaphore>,
+    retries: AtomicU64,
     settings: ConnectionSection,
+}
+
+/// How the connection to a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// Whether the store is asked.
+    pub breaker: BreakerState,
+    /// Statements that run there now.
+    pub running: usize,
+    /// Statements that may run there at once.
+    pub places: usize,
+    /// How often it was asked again since the start.
+    pub retries: u64,
 }
 
 impl ResilientStore {
@@ -50,6 +65,7 @@ impl ResilientStore {
             store: inner.kind(),
             breaker: Breaker::new(settings.breaker_failures, settings.breaker_pause()),
             places: Arc::new(Semaphore::new(settings.concurrent_queries)),
+            retries: AtomicU64::new(0),
             settings,
         };
         Self { inner, care: Arc::new(care) }
@@ -74,6 +90,16 @@ impl Store for ResilientStore {
 
     fn has_own_catalog(&self) -> bool {
         self.inner.has_own_catalog()
+    }
+
+    fn condition(&self) -> Option<Condition> {
+        let Care { breaker, places, retries, settings, store: _ } = self.care.as_ref();
+        Some(Condition {
+            breaker: breaker.state(Instant::now()),
+            running: settings.concurrent_queries.saturating_sub(places.available_permits()),
+            places: settings.concurrent_queries,
+            retries: retries.load(Ordering::Relaxed),
+        })
     }
 
     async fn discover(&self) -> Result<Vec<Table>, StoreError> {
@@ -113,6 +139,7 @@ impl PreparedPiece for ResilientPiece {
                 return Err(error);
             }
             tracing::info!(store = %self.care.store, %error, "the statement is tried again");
+            self.care.retried();
             if let Some(observations) = &context.observations {
                 observations.retried(self.piece);
             }
@@ -188,10 +215,14 @@ impl Care {
         let mut attempts = Attempts::of(&self.settings);
         loop {
             match once().await {
-                Err(error) if attempts.another_after(&error).await => {}
+                Err(error) if attempts.another_after(&error).await => self.retried(),
                 done => return done,
             }
         }
+    }
+
+    fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells the breaker how it went.
