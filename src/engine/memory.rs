@@ -74,7 +74,9 @@ impl Memory {
                 match self.parts.texts.read(&self.key(owner), self.most_bytes).await {
                     Ok(None) => {}
                     Ok(Some(document)) => {
-                        drop(self.view(&document, owner).map(|view| views.insert(owner.tenant.clone(), view)))
+                        if let Some(view) = self.view(&document, owner) {
+                            views.insert(owner.tenant.clone(), view);
+                        }
                     }
                     Err(error) => return tracing::warn!(%store, %error, "what was kept of the catalog cannot be read"),
                 }

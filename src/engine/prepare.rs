@@ -1,5 +1,6 @@
 //! Statement → plan → guard → route → emit → verify → stores: the way of a query, once for many runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -115,8 +116,8 @@ pub(super) struct QueryWork {
     pub(super) rows: Rows,
     /// Limits the run as a preview.
     pub(super) is_preview: bool,
-    /// It reads from a store whose tables can change on their own.
-    pub(super) may_be_outdated: bool,
+    /// The stores that it reads from whose tables can change on their own.
+    pub(super) changing_stores: Vec<StoreKind>,
 }
 
 /// Where a query's rows come from.
@@ -505,9 +506,10 @@ impl Engine {
             (None, [whole]) => Rows::OnePiece(Arc::clone(whole)),
             (None, _) => return Err(InternalError::new("a plan without a local part has not exactly one piece").into()),
         };
-        let stores = stages.statements.iter().map(|statement| statement.piece.store);
-        let may_be_outdated = stores.filter_map(|kind| self.store(kind)).any(|store| store.has_own_catalog());
-        Ok(QueryWork { rows, is_preview, may_be_outdated })
+        let stores: BTreeSet<StoreKind> = stages.statements.iter().map(|statement| statement.piece.store).collect();
+        let changes = |kind: &StoreKind| self.store(*kind).is_some_and(|store| store.has_own_catalog());
+        let changing_stores = stores.into_iter().filter(changes).collect();
+        Ok(QueryWork { rows, is_preview, changing_stores })
     }
 
     pub(super) fn ready_piece(&self, statement: &PieceStatement) -> Result<Arc<dyn PreparedPiece>, EngineError> {
@@ -531,6 +533,15 @@ fn changed_result() -> ErrorReport {
 }
 
 impl Prepared {
+    /// The stores that its query reads from whose tables can change on their own.
+    pub(super) fn changing_stores(&self) -> &[StoreKind] {
+        match &self.work {
+            Work::Query(query) => &query.changing_stores,
+            Work::Explain { analyze: Some(analyzed), .. } => &analyzed.query.changing_stores,
+            _ => &[],
+        }
+    }
+
     /// The version of the catalog that it was planned with.
     pub(super) fn catalog_version(&self) -> u64 {
         self.catalog_version

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::base::StoreKind;
 use crate::stores::Outdated;
 
 use super::error::EngineError;
@@ -35,8 +34,7 @@ impl Session {
         let how =
             |may_plan_again, outdated| How { started, cancel: cancel.clone(), outdated, may_plan_again, may_pause };
         let ran = self.engine.clone().run(self, bound, how(true, Arc::clone(&outdated))).await;
-        let changed = outdated.stores();
-        if ran.is_ok() || changed.is_empty() {
+        if ran.is_ok() || outdated.stores().is_empty() {
             return ran;
         }
         let deadline = self.statement_timeout().map(|timeout| started + timeout);
@@ -44,7 +42,7 @@ impl Session {
             biased;
             () = cancel.cancelled() => return Err(canceled_by_user().into()),
             () = until(deadline) => return Err(timed_out().into()),
-            () = self.look_again(&changed, bound) => {}
+            () = self.look_again(bound) => {}
         }
         self.engine.metrics().replans.inc();
         let again = without_blocking(bound.prepared.statement.text.len(), || {
@@ -55,11 +53,13 @@ impl Session {
         Box::pin(self.engine.clone().run(self, &again, how(false, Arc::default()))).await
     }
 
-    async fn look_again(&self, changed: &[StoreKind], bound: &Bound) {
-        tracing::info!(?changed, "tables have changed since a statement was planned; it is planned again");
-        let looking = self.engine.registry().look_again(changed, bound.prepared.catalog_version());
+    /// Has all stores of the statement asked: what changed in one of them may have changed in the others too.
+    async fn look_again(&self, bound: &Bound) {
+        let stores = bound.prepared.changing_stores();
+        tracing::info!(?stores, "a table has changed since a statement was planned; it is planned again");
+        let looking = self.engine.registry().look_again(stores, bound.prepared.catalog_version());
         if tokio::time::timeout(PATIENCE, looking).await.is_err() {
-            tracing::warn!(?changed, "the stores were not asked for their tables in time");
+            tracing::warn!(?stores, "the stores were not asked for their tables in time");
         }
     }
 }

@@ -153,7 +153,7 @@ impl Engine {
                 self.local().run(plan, &RunContext { given, ..context.clone() }).await?
             }
         };
-        if query.may_be_outdated { begun(rows).await } else { Ok(rows) }
+        if query.changing_stores.is_empty() { Ok(rows) } else { begun(rows).await }
     }
 }
 

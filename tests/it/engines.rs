@@ -162,6 +162,16 @@ impl Engines {
         self.postgres.connect("postgres", &self.materialize).await
     }
 
+    /// What Redis answers to a command, as `redis-cli` shows it.
+    pub fn redis(&self, command: &[&str]) -> String {
+        self.redis.ask(command).trim().to_owned()
+    }
+
+    /// The keys of a pattern.
+    pub fn redis_keys(&self, pattern: &str) -> Vec<String> {
+        self.redis(&["KEYS", pattern]).lines().filter(|key| !key.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Runs a statement in ClickHouse's engine.
     pub fn clickhouse_run(&self, statement: &str) {
         let url = format!("http://127.0.0.1:{}/", self.clickhouse_port());

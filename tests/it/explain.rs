@@ -64,6 +64,12 @@ async fn analyze_measures_and_verbose_names_the_columns() {
         assert_eq!((statement["Actual Loops"].as_u64(), statement["Retries"].as_u64()), (Some(1), Some(0)));
         assert!(statement["Execution Time"].as_f64() <= document["Execution Time"].as_f64(), "{document}");
     }
+    assert_eq!(document["Plan Reused"], false);
+    assert!(document["Catalog Version"].as_u64().is_some_and(|version| version > 0));
+    for statement in statements {
+        assert!(statement["Catalog Age"].as_f64().is_some_and(|age| age > 0.0), "{statement}");
+        assert!(statement["Store Statement Reused"].is_null(), "tables in memory prepare none");
+    }
     assert!(!kinds(&document["In Process"]).is_empty());
 }
 

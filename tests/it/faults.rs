@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 
 use crate::engines::Engines;
 use crate::support::{TestServer, rows, sqlstate};
-use proxy::{Mood, Proxy};
+pub use proxy::{Mood, Proxy};
 
 /// What each store answers alone, with few rows.
 const QUERIES: [(&str, &str); 3] = [

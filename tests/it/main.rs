@@ -27,6 +27,7 @@ mod postgres;
 mod processes;
 mod protocol;
 mod psql;
+mod registry;
 mod robustness;
 mod routing;
 mod sessions;

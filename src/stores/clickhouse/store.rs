@@ -329,7 +329,8 @@ fn is_kind_of(sent: &DataType, wanted: &DataType) -> bool {
         _ => false,
     };
     if wanted.is_numeric() {
-        return !is_text && !(wanted.is_integer() && sent.is_floating());
+        let is_cut = wanted.is_integer() && sent.is_floating();
+        return !is_text && !is_cut;
     }
     match wanted {
         DataType::Boolean => !is_text,
