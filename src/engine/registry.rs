@@ -148,7 +148,7 @@ impl Registry {
         let known = self.known.load();
         Knowledge {
             tables: known.snapshot.of_store(store).count(),
-            stale: known.snapshot.stale_count(store) + known.most_remembered(store),
+            stale: known.snapshot.stale_count(store) + most_remembered(&known.remembered, store),
             age: known.told.get(&store).map(Instant::elapsed),
         }
     }
@@ -246,13 +246,15 @@ impl Registry {
         Next { tables, down, told, unreached, remembered }
     }
 
-    /// Adds what the tenants last saw of stores that have told nothing since the start.
+    /// Adds what the tenants last saw of stores that have told nothing since the start. Once read, it stays.
     async fn recall(&self, next: &mut Next) {
         let Some(memory) = &self.memory else { return };
-        for store in next.down.iter().filter(|store| !next.told.contains_key(store)) {
+        let is_unknown =
+            |store: &&StoreKind| !next.told.contains_key(store) && most_remembered(&next.remembered, **store) == 0;
+        let unknown: Vec<StoreKind> = next.down.iter().filter(is_unknown).copied().collect();
+        for store in &unknown {
             for (tenant, tables) in memory.recall(*store).await {
                 let view = next.remembered.entry(tenant).or_default();
-                view.retain(|table| table.store != *store);
                 view.extend(tables.into_iter().filter(|table| self.can_be_guarded(table)));
             }
         }
@@ -316,10 +318,8 @@ impl Registry {
     }
 }
 
-impl Known {
-    /// How many tables of a store the tenant remembers that remembers most.
-    fn most_remembered(&self, store: StoreKind) -> usize {
-        let count = |view: &Vec<Table>| view.iter().filter(|table| table.store == store).count();
-        self.remembered.values().map(count).max().unwrap_or_default()
-    }
+/// How many tables of a store the tenant remembers that remembers most.
+fn most_remembered(remembered: &Remembered, store: StoreKind) -> usize {
+    let count = |view: &Vec<Table>| view.iter().filter(|table| table.store == store).count();
+    remembered.values().map(count).max().unwrap_or_default()
 }
