@@ -249,8 +249,10 @@ impl Registry {
     /// Adds what the tenants last saw of stores that have told nothing since the start. Once read, it stays.
     async fn recall(&self, next: &mut Next) {
         let Some(memory) = &self.memory else { return };
-        let is_unknown =
-            |store: &&StoreKind| !next.told.contains_key(store) && most_remembered(&next.remembered, **store) == 0;
+        let is_kept = |store: &StoreKind| self.stores.get(store).is_some_and(|store| store.has_own_catalog());
+        let is_unknown = |store: &&StoreKind| {
+            is_kept(store) && !next.told.contains_key(store) && most_remembered(&next.remembered, **store) == 0
+        };
         let unknown: Vec<StoreKind> = next.down.iter().filter(is_unknown).copied().collect();
         for store in &unknown {
             for (tenant, tables) in memory.recall(*store).await {

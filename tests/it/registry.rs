@@ -167,7 +167,7 @@ impl Bench {
         let engine = Engine::new(EngineParts {
             database: "flowforge".to_owned(),
             stores: vec![Arc::new(Fake { state: Arc::clone(&state) })],
-            policies: Arc::new(PolicyBook::new([(TableName::new("marts", "t"), Policy::Shared)])),
+            policies: Arc::new(PolicyBook::new(["t", "u"].map(|name| (TableName::new("marts", name), Policy::Shared)))),
             hub: Hub::default(),
             local: LocalExecutor::new(&limits).unwrap(),
             limits,
@@ -375,6 +375,13 @@ async fn an_engine_that_starts_while_its_store_is_down_shows_what_it_had() {
     assert_eq!(seen("acme"), [table(&[N]).as_stale()]);
     // Nobody kept a view for the other tenant, and it is given nobody else's.
     assert!(seen("globex").is_empty());
+    // For who remembers nothing the store may have any table, and for who remembers some it has those.
+    let missing = |id: &str, name: &str| {
+        after.engine.view(&tenant(id)).leaf(&TableName::new("marts", name)).unwrap_err().sqlstate()
+    };
+    assert_eq!(missing("globex", "t"), SqlState::CONNECTION_FAILURE);
+    assert_eq!(missing("globex", "u"), SqlState::CONNECTION_FAILURE);
+    assert_eq!(missing("acme", "u"), SqlState::UNDEFINED_TABLE);
     // It stays while the store is down, and goes when the store tells again.
     assert_eq!(after.engine.discover().await, [StoreKind::ClickHouse]);
     assert_eq!(seen("acme"), [table(&[N]).as_stale()]);
@@ -382,6 +389,7 @@ async fn an_engine_that_starts_while_its_store_is_down_shows_what_it_had() {
     assert!(after.engine.discover().await.is_empty());
     assert_eq!(seen("acme"), [table(&[N, M])]);
     assert_eq!(seen("globex"), [table(&[N, M])]);
+    assert_eq!(missing("globex", "u"), SqlState::UNDEFINED_TABLE);
 }
 
 const CHANGING: &str =
@@ -426,6 +434,19 @@ async fn a_table_of_a_real_store_may_change() {
     }
     make(&engines, "'seven' AS n", "'seven'::text AS n");
     assert_eq!(value(&client, joined).await, "seven");
+
+    // The keys of one store go to the other; what either of them refuses on the way is planned again.
+    for (of_clickhouse, of_materialize, then) in
+        [("'seven' AS n", "'seven'::text AS n", "00000"), ("'7' AS n", "7::int AS n", "42883")]
+    {
+        make(&engines, "toInt32(7) AS n", "7::int AS n");
+        assert_eq!(sqlstate(&client, "SELECT catalog_refresh()").await, "00000");
+        let explained = rows(&client, &format!("EXPLAIN {joined}")).await.unwrap();
+        let mut lines = explained.iter().flatten().flatten();
+        assert!(lines.any(|line| line.contains("waits for keys")), "{explained:?}");
+        make(&engines, of_clickhouse, of_materialize);
+        assert_eq!(sqlstate(&client, joined).await, then, "{of_clickhouse}");
+    }
 
     // A column and a table that are gone.
     make(&engines, "1 AS m", "1 AS m");
