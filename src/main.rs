@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use flowforge::base::{TenantId, UserName};
 use flowforge::config::{Config, Override};
 use flowforge::demo;
-use flowforge::server::{Server, greeting};
+use flowforge::server::{self, Server, greeting};
 use flowforge::tenancy::{Authenticators, ScramVerifier};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -147,7 +147,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::HashPassword => print_line(&ScramVerifier::generate(&read_password()?).map_err(text)?.to_string()),
         Command::DemoData { seed, folder } => demo::write_data(seed, &folder).map_err(text),
         Command::CheckConfig { file } => {
-            Config::load(Some(&file), &with_environment(Vec::new())).map_err(text)?;
+            let config = Config::load(Some(&file), &with_environment(Vec::new())).map_err(text)?;
+            server::check(&config).map_err(text)?;
             print_line(&format!("{}: no problem found", file.display()))
         }
     }

@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::base::limits::LimitSet;
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
+use crate::catalog::Table;
 use crate::catalog::system::started_at;
 use crate::config::{Config, ConfigError, ConnectionSection, Problem, RedisSection, StoreBackend};
 use crate::demo;
-use crate::engine::{CatalogMemory, Engine, EngineParts};
+use crate::engine::{CatalogMemory, Engine, EngineParts, check_logical_tables};
 use crate::live;
 use crate::pg;
 use crate::stores::clickhouse::ClickHouseStore;
@@ -80,6 +81,7 @@ impl Server {
     /// [`StartError`]: an address in use, a certificate that cannot be used, stores that cannot be filled.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         started_at();
+        check(config)?;
         let limits = config.limit_set();
         let authenticators = Authenticators::new(config)?;
         let tls = tls_settings(config)?;
@@ -183,6 +185,7 @@ fn engine(
         policies: Arc::new(PolicyBook::from_config(&config.policies)),
         hub,
         local,
+        logical_tables: config.logical_tables.clone(),
         search_path: config.session.search_path.clone(),
         statement_timeout_ms: config.session.statement_timeout_ms,
         memory: catalog_memory(config, authenticators)?,
@@ -207,6 +210,33 @@ fn catalog_memory(config: &Config, authenticators: &Authenticators) -> Result<Op
 fn redis_connection(section: &RedisSection) -> Result<RedisConnection, ConfigError> {
     let trust = trust(StoreKind::Redis, section.ca_file.as_deref())?;
     RedisConnection::new(section, &trust).map_err(|error| refused("stores.redis.urls", &error))
+}
+
+/// What a configuration must be beyond its own sections: expressions that fit the tables. Those of stores that would have to
+/// be asked are looked at when they are discovered.
+///
+/// # Errors
+/// [`ConfigError::Problems`] with every problem.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    let limits = config.limit_set();
+    let policies = Arc::new(PolicyBook::from_config(&config.policies));
+    let problems = check_logical_tables(&config.logical_tables, known_tables(config, &limits), policies, &limits);
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError::Problems(problems)) }
+}
+
+/// The tables that are known before any store is asked.
+fn known_tables(config: &Config, limits: &LimitSet) -> Vec<Table> {
+    let is_embedded = |table: &Table| backend(config, table.store) == StoreBackend::Embedded;
+    // A declaration that cannot be is told when the stores are filled.
+    let embedded = demo::DemoTables::empty(limits).ok();
+    let embedded = embedded.iter().flat_map(demo::DemoTables::all).map(|table| table.definition().as_ref().clone());
+    let mut tables: Vec<Table> = embedded.filter(is_embedded).collect();
+    if config.stores.redis.kind == StoreBackend::Remote {
+        // So is a pattern of keys, when the store is made.
+        let read = config.stores.redis.tables.iter().filter_map(|section| RedisTable::new(section).ok());
+        tables.extend(read.map(|table| table.definition().clone()));
+    }
+    tables
 }
 
 type EmbeddedStores = (Vec<Arc<dyn Store>>, Option<demo::Feed>);

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod engine_error;
 pub mod error;
+pub mod freshness;
 pub mod ids;
 pub mod infinite;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod types;
 
 pub use clock::RequestClock;
 pub use error::{ErrorReport, InternalError, UserFacing};
+pub use freshness::Freshness;
 pub use ids::{SessionId, StoreKind, TableName, TenantId, UserName};
 pub use infinite::Infinity;
 pub use nesting::nesting_depth;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::{StoreKind, TableName};
 use crate::tenancy::{Policy, PolicyBook};
 
+use super::logical::{self, LogicalTable};
 use super::system::SnapshotCache;
 use super::table::Table;
 
@@ -14,6 +15,9 @@ use super::table::Table;
 pub struct Snapshot {
     version: u64,
     tables: BTreeMap<TableName, Arc<Table>>,
+    logical: BTreeMap<TableName, Arc<LogicalTable>>,
+    /// The logical tables that have no placement now, each with the tables that would be one.
+    unplaced: BTreeMap<TableName, Vec<TableName>>,
     policies: Arc<PolicyBook>,
     /// The stores whose tables nobody knows, because they never answered, and why.
     unreached: BTreeMap<StoreKind, String>,
@@ -24,7 +28,15 @@ impl Snapshot {
     /// A snapshot of the tables under the policies.
     pub fn new(version: u64, tables: impl IntoIterator<Item = Table>, policies: Arc<PolicyBook>) -> Self {
         let tables = tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect();
-        Self { version, tables, policies, unreached: BTreeMap::new(), system: SnapshotCache::default() }
+        Self {
+            version,
+            tables,
+            logical: BTreeMap::new(),
+            unplaced: BTreeMap::new(),
+            policies,
+            unreached: BTreeMap::new(),
+            system: SnapshotCache::default(),
+        }
     }
 
     /// The same, with stores that never answered and what was wrong with each.
@@ -34,12 +46,34 @@ impl Snapshot {
         self
     }
 
-    /// The stores that may have a table: one that has a policy and that no store is known to have. Empty when every store
-    /// has told its tables.
+    /// The stores that may have a table: one that has a policy and that no store is known to have, or a logical table without
+    /// a placement that would have one there. Empty when every store has told its tables.
     pub(super) fn may_hold(&self, name: &TableName) -> &BTreeMap<StoreKind, String> {
         static NONE: BTreeMap<StoreKind, String> = BTreeMap::new();
-        let is_awaited = self.policies.of(name).is_some() && !self.tables.contains_key(name);
+        let is_awaited = match self.unplaced.get(name) {
+            Some(placements) => placements.iter().any(|table| self.is_awaited(table)),
+            None => self.is_awaited(name),
+        };
         if is_awaited { &self.unreached } else { &NONE }
+    }
+
+    fn is_awaited(&self, table: &TableName) -> bool {
+        self.policies.of(table).is_some() && !self.tables.contains_key(table)
+    }
+
+    /// The same with logical tables over its own. What of them has no visible placement is left out, and so is one that
+    /// has the name of a physical table.
+    #[must_use]
+    pub fn with_logical(self, tables: impl IntoIterator<Item = LogicalTable>) -> Self {
+        let logical = logical::seen_tables(tables, &self.tables, |name| self.find(name).is_some());
+        Self { logical, system: SnapshotCache::default(), ..self }
+    }
+
+    /// The same with the names of logical tables that have no placement now, each with the tables that would be one.
+    #[must_use]
+    pub fn with_unplaced(mut self, unplaced: BTreeMap<TableName, Vec<TableName>>) -> Self {
+        self.unplaced = unplaced;
+        self
     }
 
     /// Grows with every change.
@@ -64,6 +98,23 @@ impl Snapshot {
     /// Every table that has a policy, with it, in the order of the names. The others do not exist for anybody.
     pub fn visible(&self) -> impl Iterator<Item = (&Arc<Table>, &Policy)> {
         self.tables.values().filter_map(|table| Some((table, self.policies.of(&table.name)?)))
+    }
+
+    /// The logical tables, in the order of their names, with nothing but what is visible of them.
+    pub fn logical(&self) -> impl Iterator<Item = &Arc<LogicalTable>> {
+        self.logical.values()
+    }
+
+    /// One logical table.
+    #[must_use]
+    pub fn find_logical(&self, name: &TableName) -> Option<&Arc<LogicalTable>> {
+        self.logical.get(name)
+    }
+
+    /// Whether a store has a table of that name, seen or not.
+    #[must_use]
+    pub fn is_physical(&self, name: &TableName) -> bool {
+        self.tables.contains_key(name)
     }
 
     /// What the system tables keep of this snapshot.

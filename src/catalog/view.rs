@@ -9,8 +9,9 @@ use crate::base::engine_error::nearest;
 use crate::base::{SqlState, StoreKind, TableName, UserFacing};
 use crate::tenancy::{Policy, Tenant};
 
+use super::logical::LogicalLeaf;
 use super::snapshot::Snapshot;
-use super::table::Table;
+use super::table::{Column, Table};
 
 /// Why a name is no table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +108,51 @@ impl TableSource for TableLeaf {
     }
 }
 
+/// What a name in FROM means.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Relation {
+    /// A table of a store.
+    Table(Arc<TableLeaf>),
+    /// A name for rows of several tables.
+    Logical(Arc<LogicalLeaf>),
+}
+
+impl Relation {
+    /// Its full name.
+    #[must_use]
+    pub fn name(&self) -> &TableName {
+        match self {
+            Self::Table(leaf) => &leaf.table().name,
+            Self::Logical(leaf) => &leaf.table().name,
+        }
+    }
+
+    /// Its columns in their order.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        match self {
+            Self::Table(leaf) => &leaf.table().columns,
+            Self::Logical(leaf) => &leaf.table().columns,
+        }
+    }
+
+    /// The leaf of a plan for it.
+    #[must_use]
+    pub fn into_source(self) -> Arc<dyn TableSource> {
+        match self {
+            Self::Table(leaf) => leaf,
+            Self::Logical(leaf) => leaf,
+        }
+    }
+
+    /// The relation behind a plan's table source, when it is one.
+    #[must_use]
+    pub fn name_of(source: &Arc<dyn TableSource>) -> Option<&TableName> {
+        let table = TableLeaf::of(source).map(|leaf| &leaf.table().name);
+        table.or_else(|| LogicalLeaf::of(source).map(|leaf| &leaf.table().name))
+    }
+}
+
 /// What one tenant may see of a snapshot.
 #[derive(Debug, Clone)]
 pub struct TenantView {
@@ -143,10 +189,11 @@ impl TenantView {
         self.snapshot.visible().map(|(table, _)| table)
     }
 
-    /// The schemas that hold a visible table, each once, in order.
+    /// The schemas that hold a visible table or logical table, each once, in order.
     #[must_use]
     pub fn schemas(&self) -> Vec<&str> {
-        let mut schemas: Vec<&str> = self.tables().map(|table| table.name.schema.as_str()).collect();
+        let mut schemas: Vec<&str> = self.names().map(|name| name.schema.as_str()).collect();
+        schemas.sort_unstable();
         schemas.dedup();
         schemas
     }
@@ -165,22 +212,39 @@ impl TenantView {
         }
     }
 
+    /// What a full name means.
+    ///
+    /// # Errors
+    /// [`CatalogError::UndefinedTable`] when there is nothing of that name, or nothing that this tenant may know of;
+    /// [`CatalogError::Unreached`] when a store may have it, or all its placements, that never answered.
+    pub fn find(&self, name: &TableName) -> Result<Relation, CatalogError> {
+        match self.snapshot.find_logical(name) {
+            Some(table) => {
+                // A placement whose table this tenant may not see has no leaf, so that the whole is refused, not served.
+                let leaves = table.placements.iter().map(|placement| self.leaf(&placement.table));
+                let leaves = leaves.collect::<Result<Vec<_>, _>>().map_err(|_| self.undefined(&name.to_string()))?;
+                Ok(Relation::Logical(Arc::new(LogicalLeaf::new(Arc::clone(table), leaves))))
+            }
+            None => self.leaf(name).map(Relation::Table),
+        }
+    }
+
     /// The schemas of the path that hold a visible table of that name, in the order of the path.
     pub fn matches<'a>(&'a self, table: &'a str, search_path: &'a [String]) -> impl Iterator<Item = TableName> + 'a {
         search_path
             .iter()
             .map(move |schema| TableName::new(schema, table))
-            .filter(|name| self.snapshot.find(name).is_some())
+            .filter(|name| self.snapshot.find(name).is_some() || self.snapshot.find_logical(name).is_some())
     }
 
-    /// The leaf of a bare name: the first schema of the path that has it, as in PostgreSQL.
+    /// What a bare name means: in the first schema of the path that has it, as in PostgreSQL.
     ///
     /// # Errors
     /// [`CatalogError::UndefinedTable`] when no schema of the path has it; [`CatalogError::Unreached`] when a store may have
     /// it that never answered.
-    pub fn resolve(&self, table: &str, search_path: &[String]) -> Result<Arc<TableLeaf>, CatalogError> {
+    pub fn resolve(&self, table: &str, search_path: &[String]) -> Result<Relation, CatalogError> {
         match self.matches(table, search_path).next() {
-            Some(name) => self.leaf(&name),
+            Some(name) => self.find(&name),
             None => {
                 let unreached = search_path.iter().find_map(|schema| self.unreached(&TableName::new(schema, table)));
                 Err(unreached.unwrap_or_else(|| self.undefined(table)))
@@ -194,9 +258,14 @@ impl TenantView {
         Some(CatalogError::Unreached { stores: stores.keys().copied().collect(), detail })
     }
 
+    /// The names of all that can stand in FROM.
+    fn names(&self) -> impl Iterator<Item = &TableName> {
+        self.tables().map(|table| &table.name).chain(self.snapshot.logical().map(|table| &table.name))
+    }
+
     fn undefined(&self, name: &str) -> CatalogError {
-        let full: Vec<String> = self.tables().map(|table| table.name.to_string()).collect();
-        let bare = self.tables().map(|table| table.name.table.as_str());
+        let full: Vec<String> = self.names().map(ToString::to_string).collect();
+        let bare = self.names().map(|name| name.table.as_str());
         let near = nearest(name, full.iter().map(String::as_str).chain(bare)).map(str::to_owned);
         CatalogError::UndefinedTable { name: name.to_owned(), nearest: near }
     }

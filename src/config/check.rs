@@ -26,6 +26,7 @@ impl Config {
         self.check_jwt(&mut problems);
         self.check_tenants(&mut problems);
         self.check_policies(&mut problems);
+        self.check_logical_tables(&mut problems);
         self.check_limits(&mut problems);
         self.check_live(&mut problems);
         self.check_stores(&mut problems);

@@ -175,6 +175,7 @@ fn the_example_has_every_key() {
     let lists = [
         ("tenants", example.get("tenants")),
         ("policies", example.get("policies")),
+        ("logical_tables", example.get("logical_tables")),
         ("auth.users", example.get("auth").and_then(|auth| auth.get("users"))),
     ];
     for (name, list) in lists {

@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod load;
+mod logical;
 mod secret;
 mod sections;
 mod stores;
@@ -14,6 +15,7 @@ mod verifier;
 
 pub use error::{ConfigError, Problem};
 pub use load::Override;
+pub use logical::{LogicalTableSection, PlacementSection};
 pub use secret::Secret;
 pub use sections::{
     AuthSection, Config, DemoSection, JwtAlgorithm, JwtSection, LiveSection, LogSection, PolicyKind, PolicySection,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::base::{TableName, TenantId, UserName};
 
+use super::logical::LogicalTableSection;
 use super::secret::Secret;
 use super::stores::StoresSection;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub tenants: Vec<TenantSection>,
     /// `[[policies]]`
     pub policies: Vec<PolicySection>,
+    /// `[[logical_tables]]`
+    pub logical_tables: Vec<LogicalTableSection>,
     /// `[session]`
     pub session: SessionSection,
     /// `[limits]`: name and value, see [`crate::base::limits`].

@@ -5,6 +5,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::logical_plan::Distinct;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
 
+use crate::functions::is_unread;
 use crate::route::filters_first;
 
 use super::dialect::Dialect;
@@ -96,6 +97,10 @@ fn expressions(dialect: Dialect, plan: &LogicalPlan) -> bool {
     let is_list = dialect == Dialect::ClickHouse && matches!(plan, LogicalPlan::Projection(_));
     // The closure never fails.
     drop(plan.apply_expressions(|expr| {
+        // What nobody reads is not written.
+        if is_unread(expr) {
+            return Ok(TreeNodeRecursion::Continue);
+        }
         // A join's keys read one side each; either side that can say one will do.
         said = schemas.iter().any(|schema| {
             let scope = Scope { schema, columns: None, outer: None };

@@ -13,7 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
 
 use crate::base::limits::LimitSet;
-use crate::base::{ErrorReport, InternalError, RequestClock, SqlState, SqlType, StoreKind, UserFacing};
+use crate::base::{ErrorReport, Freshness, InternalError, RequestClock, SqlState, SqlType, StoreKind, UserFacing};
 use crate::catalog::{RowsLeaf, TenantView};
 use crate::sql::TableFunctions;
 use crate::workflow::{CompiledWorkflow, WorkflowContext, WorkflowFunctions};
@@ -24,6 +24,8 @@ use super::prepare::{PieceStatement, Stages, compile};
 pub(super) struct WorkflowCalls<'a> {
     functions: WorkflowFunctions<'a>,
     view: &'a TenantView,
+    /// What the session wants of logical tables.
+    freshness: Option<Freshness>,
     previewed: AtomicBool,
     reads_clock: AtomicBool,
 }
@@ -32,11 +34,12 @@ impl<'a> WorkflowCalls<'a> {
     pub(super) fn new(
         view: &'a TenantView,
         search_path: &'a [String],
+        freshness: Option<Freshness>,
         limits: &'a LimitSet,
         clock: RequestClock,
     ) -> Self {
         let functions = WorkflowFunctions::new(WorkflowContext { view, search_path, clock, limits });
-        Self { functions, view, previewed: AtomicBool::new(false), reads_clock: AtomicBool::new(false) }
+        Self { functions, view, freshness, previewed: AtomicBool::new(false), reads_clock: AtomicBool::new(false) }
     }
 
     /// Whether the statement called `workflow_preview`.
@@ -63,7 +66,7 @@ impl<'a> WorkflowCalls<'a> {
         let (graph, target) = (arguments.text(0)?, arguments.text(1)?);
         let compiled = self.functions.compile(&graph, &target).map_err(|error| error.report())?;
         let compiled = self.noted(compiled);
-        let stages = compile(compiled.plan.clone(), self.view.tenant()).map_err(|error| error.report())?;
+        let stages = compile(compiled.plan.clone(), self.view.tenant(), self.freshness).map_err(|error| error.report())?;
         let rows = segment_rows(&segments(&compiled, &stages, self.view))?;
         let scan = TableScanBuilder::new(TableReference::bare("workflow_compile"), Arc::new(RowsLeaf::new(rows)));
         scan.build().map(LogicalPlan::TableScan).map_err(|error| InternalError::new(error).report())
@@ -164,7 +167,7 @@ struct Segment {
 }
 
 fn segments(compiled: &CompiledWorkflow, stages: &Stages, view: &TenantView) -> Vec<Segment> {
-    let stores = stores_of_nodes(compiled, view);
+    let stores = stores_of_nodes(compiled, stages, view);
     let mut segments: Vec<Segment> =
         stages.statements.iter().map(|statement| segment_of(statement, compiled, &stores, stages)).collect();
     if let Some(local) = &stages.routed.local {
@@ -206,12 +209,18 @@ fn segment_of(
 }
 
 /// The stores below each source node. A node that is no source counts for the segment of the whole.
-fn stores_of_nodes(compiled: &CompiledWorkflow, view: &TenantView) -> BTreeMap<String, BTreeSet<StoreKind>> {
+fn stores_of_nodes(
+    compiled: &CompiledWorkflow,
+    stages: &Stages,
+    view: &TenantView,
+) -> BTreeMap<String, BTreeSet<StoreKind>> {
     let mut stores: BTreeMap<String, BTreeSet<StoreKind>> = BTreeMap::new();
     for source in &compiled.sources {
-        if let Ok(leaf) = view.leaf(&source.table) {
-            stores.entry(source.node_id.clone()).or_default().insert(leaf.table().store);
-        }
+        // A logical table that is read twice may be served by two stores: then no segment has the node alone.
+        let placements = stages.choices.iter().filter(|choice| choice.table == source.table);
+        let tables = placements.map(|choice| &choice.placement).chain(std::iter::once(&source.table));
+        let found = tables.filter_map(|table| view.leaf(table).ok()).map(|leaf| leaf.table().store);
+        stores.entry(source.node_id.clone()).or_default().extend(found);
     }
     stores
 }

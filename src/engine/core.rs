@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::StoreKind;
 use crate::base::limits::LimitSet;
 use crate::catalog::TenantView;
+use crate::config::LogicalTableSection;
 use crate::functions::FunctionRegistry;
 use crate::stores::Store;
 use crate::stores::hub::Hub;
@@ -27,6 +28,8 @@ pub struct EngineParts {
     pub stores: Vec<Arc<dyn Store>>,
     /// The policies of the tables.
     pub policies: Arc<PolicyBook>,
+    /// Names for rows of several tables.
+    pub logical_tables: Vec<LogicalTableSection>,
     /// What the pipeline broadcasts.
     pub hub: Hub,
     /// What runs plans in process.
@@ -67,7 +70,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 database: parts.database,
                 functions: FunctionRegistry::standard().with_limits(&parts.limits),
-                registry: Registry::new(parts.stores, parts.policies, parts.memory, &parts.limits),
+                registry: Registry::new(parts.stores, parts.policies, parts.logical_tables, parts.memory, &parts.limits),
                 limits: parts.limits,
                 hub: parts.hub,
                 local: parts.local,

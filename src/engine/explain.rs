@@ -6,6 +6,7 @@ use datafusion::logical_expr::LogicalPlan;
 use serde_json::{Value, json};
 
 use crate::base::{SqlType, StoreKind};
+use crate::route::Choice;
 use crate::sql::{ExplainFormat, ExplainOptions};
 use crate::stores::keys::Transfer;
 use crate::stores::{Observed, ReceivedKeys};
@@ -198,6 +199,9 @@ fn lines(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     section(&mut lines, "Plan", plan_lines(&stages.plan));
+    if !stages.choices.is_empty() {
+        section(&mut lines, "Placements", stages.choices.iter().map(choice_line).collect());
+    }
     let tenant = &stages.guarded.tenant().id;
     section(&mut lines, &format!("Guarded plan (tenant {tenant})"), plan_lines(stages.guarded.plan()));
     section(&mut lines, "Route", route_lines(stages, transfers));
@@ -223,6 +227,10 @@ fn section(lines: &mut Vec<String>, title: &str, body: Vec<String>) {
 
 fn plan_lines(plan: &LogicalPlan) -> Vec<String> {
     plan.display_indent().to_string().lines().map(str::to_owned).collect()
+}
+
+fn choice_line(choice: &Choice) -> String {
+    format!("{} → {} ({}): {}", choice.table, choice.placement, choice.freshness, choice.reason)
 }
 
 fn route_lines(stages: &Stages, transfers: &[Transfer]) -> Vec<String> {
@@ -269,6 +277,9 @@ fn document(
         "Statements": stages.statements.iter().map(|one| statement(one, transfers)).collect::<Vec<_>>(),
         "In Process": stages.routed.local.as_ref().map(node),
     });
+    if !stages.choices.is_empty() {
+        document["Placements"] = stages.choices.iter().map(choice).collect();
+    }
     if options.verbose {
         let column = |column: &OutputColumn| json!({"Name": column.name, "Type": column.sql_type.name()});
         document["Output"] = output.iter().map(column).collect();
@@ -278,6 +289,15 @@ fn document(
         document["Settings"] = Value::Object(pairs.collect());
     }
     document
+}
+
+fn choice(choice: &Choice) -> Value {
+    json!({
+        "Table": choice.table.to_string(),
+        "Placement": choice.placement.to_string(),
+        "Freshness": choice.freshness.name(),
+        "Reason": choice.reason,
+    })
 }
 
 fn statement(statement: &PieceStatement, transfers: &[Transfer]) -> Value {

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod fetch;
 mod keys;
+mod logical;
 mod memory;
 mod metrics;
 mod named;
@@ -38,6 +39,7 @@ pub use crate::sql::{CopyFormat, CopyOptions, SessionStatement, Statement, State
 pub use crate::stores::hub;
 pub use core::{Engine, EngineParts};
 pub use error::EngineError;
+pub use logical::check_logical_tables;
 pub use memory::CatalogMemory;
 pub use metrics::Metrics;
 pub use open_rows::{OpenRows, Rereading};

@@ -12,10 +12,11 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use crate::base::limits::{self, LimitSet};
-use crate::base::{ErrorReport, InternalError, SqlState, SqlType, StoreKind, infinite};
+use crate::base::{ErrorReport, Freshness, InternalError, SqlState, SqlType, StoreKind, infinite};
 use crate::emit::{Dialect, EmitError, Emitter, emit};
+use crate::functions::is_unread;
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
-use crate::route::{Capability, Piece, PieceLeaf, RoutedPlan, route};
+use crate::route::{Capability, Choice, Piece, PieceLeaf, PlacedPlan, RoutedPlan, place_logical_tables, route};
 use crate::sql::{
     Announced, CopyOut, Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, PlanContext, PlannedQuery, Query,
     SessionStatement, Statement, StatementKind, Upkeep, parameter_count, plan_query,
@@ -65,11 +66,16 @@ pub struct Prepared {
 struct Environment {
     search_path: Vec<String>,
     time_zone: Tz,
+    freshness: Option<Freshness>,
 }
 
 impl Environment {
     fn of(session: &Session) -> Self {
-        session.with_settings(|settings| Self { search_path: settings.search_path(), time_zone: settings.time_zone() })
+        session.with_settings(|settings| Self {
+            search_path: settings.search_path(),
+            time_zone: settings.time_zone(),
+            freshness: settings.freshness(),
+        })
     }
 }
 
@@ -177,6 +183,8 @@ impl Bound {
 #[derive(Debug)]
 pub(super) struct Stages {
     pub(super) plan: LogicalPlan,
+    /// What serves the logical tables of the plan.
+    pub(super) choices: Vec<Choice>,
     pub(super) guarded: GuardedPlan,
     pub(super) routed: RoutedPlan,
     pub(super) statements: Vec<PieceStatement>,
@@ -191,17 +199,27 @@ pub(super) struct PieceStatement {
     pub(super) parameters: Vec<usize>,
 }
 
-/// A plan's way through guard, route, emit and verify. Pure: the same plan gives the same stages.
+/// A plan's way through placement, guard, route, emit and verify. Pure: the same plan gives the same stages.
 ///
 /// # Errors
 /// Whatever a stage says.
-pub(super) fn compile(plan: LogicalPlan, tenant: &Arc<Tenant>) -> Result<Stages, EngineError> {
-    compile_within(plan, tenant, &Emitter)
+pub(super) fn compile(
+    plan: LogicalPlan,
+    tenant: &Arc<Tenant>,
+    freshness: Option<Freshness>,
+) -> Result<Stages, EngineError> {
+    compile_within(plan, tenant, freshness, &Emitter)
 }
 
 /// As [`compile`], for stores that can do so much.
-fn compile_within(plan: LogicalPlan, tenant: &Arc<Tenant>, capability: &dyn Capability) -> Result<Stages, EngineError> {
-    let guarded = guard::apply(plan.clone(), tenant)?;
+fn compile_within(
+    plan: LogicalPlan,
+    tenant: &Arc<Tenant>,
+    freshness: Option<Freshness>,
+    capability: &dyn Capability,
+) -> Result<Stages, EngineError> {
+    let PlacedPlan { plan: placed, choices } = place_logical_tables(plan.clone(), freshness)?;
+    let guarded = guard::apply(placed, tenant)?;
     let routed = route(guarded.clone(), capability)?;
     let (routed, statements) = match write_pieces(&routed) {
         Ok(statements) => (routed, statements),
@@ -213,7 +231,7 @@ fn compile_within(plan: LogicalPlan, tenant: &Arc<Tenant>, capability: &dyn Capa
         }
         Err(error) => return Err(error),
     };
-    Ok(Stages { plan, guarded, routed, statements })
+    Ok(Stages { plan, choices, guarded, routed, statements })
 }
 
 fn write_pieces(routed: &RoutedPlan) -> Result<Vec<PieceStatement>, EngineError> {
@@ -265,17 +283,27 @@ impl FiniteOnly<'_> {
 
     fn is_infinite(&self, part: &Expr) -> bool {
         let Expr::Placeholder(placeholder) = part else { return false };
+        if is_unread(part) {
+            return false;
+        }
         let number = placeholder.id.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
         let value = number.and_then(|number| self.0.get(number.checked_sub(1)?));
         value.is_none_or(infinite::is_infinite)
     }
 }
 
-/// As [`compile`], for the values of one run where they are known.
-fn compile_for(plan: LogicalPlan, tenant: &Arc<Tenant>, values: Option<&[ScalarValue]>) -> Result<Stages, EngineError> {
+/// As [`compile`], for a session and the values of one run where they are known.
+fn compile_for(
+    plan: LogicalPlan,
+    session: &Session,
+    values: Option<&[ScalarValue]>,
+) -> Result<Stages, EngineError> {
+    let (tenant, freshness) = (session.identity().tenant(), Environment::of(session).freshness);
     match values {
-        Some(values) if values.iter().any(infinite::is_infinite) => compile_within(plan, tenant, &FiniteOnly(values)),
-        Some(_) | None => compile(plan, tenant),
+        Some(values) if values.iter().any(infinite::is_infinite) => {
+            compile_within(plan, tenant, freshness, &FiniteOnly(values))
+        }
+        Some(_) | None => compile(plan, tenant, freshness),
     }
 }
 
@@ -397,7 +425,7 @@ impl Engine {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
         let columns = output_columns(&planned.query, self.limits())?;
-        let stages = compile_for(planned.query.plan, session.identity().tenant(), values)?;
+        let stages = compile_for(planned.query.plan, session, values)?;
         let work = self.ready(&stages, planned.is_preview)?;
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
@@ -420,7 +448,7 @@ impl Engine {
             return Ok(Ready::needs_values(planned.query.parameter_types));
         }
         let columns = output_columns(&planned.query, self.limits())?;
-        let stages = compile_for(planned.query.plan, session.identity().tenant(), values)?;
+        let stages = compile_for(planned.query.plan, session, values)?;
         let query = self.ready(&stages, planned.is_preview);
         // The stages of a query that cannot run can be seen all the same.
         let transfers = query.as_ref().map_or(&[][..], |query| query.rows.transfers());
@@ -471,8 +499,8 @@ impl Engine {
         values: Option<&[ScalarValue]>,
     ) -> Result<Planned, EngineError> {
         let view = session.view();
-        let Environment { search_path, time_zone } = Environment::of(session);
-        let calls = WorkflowCalls::new(&view, &search_path, self.limits(), session.clock());
+        let Environment { search_path, time_zone, freshness } = Environment::of(session);
+        let calls = WorkflowCalls::new(&view, &search_path, freshness, self.limits(), session.clock());
         let settings = PlannedSettings::new(&session.settings);
         let context = PlanContext {
             view: &view,

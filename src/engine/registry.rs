@@ -14,9 +14,12 @@ use tokio::sync::Mutex;
 use crate::base::limits::{self, LimitSet};
 use crate::base::{StoreKind, TenantId};
 use crate::catalog::{Snapshot, Table, TenantView, unguardable};
+use crate::config::LogicalTableSection;
+use crate::functions::FunctionRegistry;
 use crate::stores::{Store, StoreError};
 use crate::tenancy::{PolicyBook, Tenant};
 
+use super::logical;
 use super::memory::{CatalogMemory, Memory};
 
 /// The tables of all stores, as they are known now.
@@ -24,6 +27,9 @@ use super::memory::{CatalogMemory, Memory};
 pub(super) struct Registry {
     stores: BTreeMap<StoreKind, Arc<dyn Store>>,
     policies: Arc<PolicyBook>,
+    logical_tables: Vec<LogicalTableSection>,
+    functions: FunctionRegistry,
+    limits: LimitSet,
     known: ArcSwap<Known>,
     /// Whoever holds it makes the next snapshot: an older one must not come after a newer one.
     turn: Mutex<Turn>,
@@ -103,6 +109,7 @@ impl Registry {
     pub(super) fn new(
         stores: Vec<Arc<dyn Store>>,
         policies: Arc<PolicyBook>,
+        logical_tables: Vec<LogicalTableSection>,
         memory: Option<CatalogMemory>,
         limits: &LimitSet,
     ) -> Self {
@@ -121,6 +128,9 @@ impl Registry {
             pause: Duration::from_millis(limits.of(limits::CATALOG_LOOKUP_PAUSE_MS) as u64),
             memory: memory.map(|parts| Arc::new(Memory::new(parts, &policies, most_bytes))),
             policies,
+            logical_tables,
+            functions: FunctionRegistry::standard().with_limits(limits),
+            limits: limits.clone(),
         }
     }
 
@@ -301,7 +311,27 @@ impl Registry {
     }
 
     fn snapshot_of(&self, version: u64, tables: impl IntoIterator<Item = Table>, unreached: Unreached) -> Snapshot {
-        Snapshot::new(version, tables, Arc::clone(&self.policies)).with_unreached(unreached)
+        let physical = Snapshot::new(version, tables, Arc::clone(&self.policies)).with_unreached(unreached);
+        self.with_logical_tables(physical)
+    }
+
+    /// The snapshot with the logical tables over its own. One that no longer fits is not there.
+    fn with_logical_tables(&self, physical: Snapshot) -> Snapshot {
+        let physical = Arc::new(physical);
+        let defined = match logical::define(&self.logical_tables, &physical, &self.functions, &self.limits) {
+            Ok(defined) => defined,
+            Err(error) => {
+                tracing::warn!(%error, "there are no logical tables");
+                logical::Defined::default()
+            }
+        };
+        for problem in &defined.problems {
+            tracing::warn!(%problem, "the logical table does not fit, so it is not there");
+        }
+        for (table, placement) in &defined.absent {
+            tracing::warn!(%table, %placement, "the placement has no table that somebody sees, so it serves nothing");
+        }
+        Arc::unwrap_or_clone(physical).with_logical(defined.tables).with_unplaced(defined.unplaced)
     }
 
     /// Keeps the views of what stores with a catalog of their own have told, while the statements go on.

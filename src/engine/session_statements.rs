@@ -261,7 +261,7 @@ impl Session {
         let path = self.with_settings(super::settings::Settings::search_path);
         for table in tables {
             let found = match table.split_once('.') {
-                Some((schema, name)) => view.leaf(&TableName::new(schema, name)).map(drop),
+                Some((schema, name)) => view.find(&TableName::new(schema, name)).map(drop),
                 None => view.resolve(table, &path).map(drop),
             };
             found.map_err(|error| error.report())?;

@@ -23,6 +23,16 @@ pub fn unread(field: &FieldRef) -> Expr {
     Expr::Placeholder(Placeholder::new_with_field(format!("{UNREAD}{}", field.name()), Some(Arc::clone(field))))
 }
 
+/// Whether an expression is one that nobody may read, under whatever name.
+#[must_use]
+pub fn is_unread(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_unread(&alias.expr),
+        Expr::Placeholder(placeholder) => placeholder.id.starts_with(UNREAD),
+        _ => false,
+    }
+}
+
 /// Puts values for the parameters and for the clock's functions into a plan. The schema stays the same.
 ///
 /// # Errors

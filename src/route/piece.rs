@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
-use crate::base::{SqlState, StoreKind, UserFacing};
+use crate::base::{SqlState, StoreKind, TableName, UserFacing};
 use crate::guard::Requirement;
 
 /// What a store's dialect can say. The emitter answers; the router asks.
@@ -73,6 +73,14 @@ pub enum RouteError {
     /// The plan holds something that no store and no process runs.
     #[error("{0} is not supported")]
     Unsupported(String),
+    /// A query uses columns of a logical table that no placement has together.
+    #[error("no placement of {table} has all columns that the query uses")]
+    NoPlacement {
+        /// The logical table.
+        table: TableName,
+        /// What each placement lacks.
+        lacks: String,
+    },
     /// A defect: the plan is not what the guard hands out.
     #[error(transparent)]
     Internal(#[from] crate::base::InternalError),
@@ -81,13 +89,22 @@ pub enum RouteError {
 impl UserFacing for RouteError {
     fn sqlstate(&self) -> SqlState {
         match self {
-            Self::Unsupported(_) => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::Unsupported(_) | Self::NoPlacement { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::Internal(error) => error.sqlstate(),
+        }
+    }
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::NoPlacement { lacks, .. } => Some(format!("{lacks}.")),
+            Self::Unsupported(_) | Self::Internal(_) => None,
         }
     }
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unsupported(_) => None,
+            Self::NoPlacement { .. } => {
+                Some("Name the columns that you need instead of *, or read those of each placement on their own.".to_owned())
+            }
             Self::Internal(error) => error.hint(),
         }
     }

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan, TableScan}
 use sqlparser::ast::{self, ArrayElemTypeDef, DataType, SelectItem, SetExpr};
 
 use crate::base::{SqlType, TextType};
-use crate::catalog::{RowsLeaf, TableLeaf};
+use crate::catalog::{Relation, RowsLeaf};
 
 use super::record_types::has_records;
 use super::type_of::type_of;
@@ -185,7 +185,7 @@ fn of_cast(data_type: &DataType) -> Announced {
 fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Announced {
     match plan {
         // The rows of a function are computed, those of a catalog have types that are not seen in their values.
-        LogicalPlan::TableScan(scan) if TableLeaf::of(&scan.source).is_none() => of_rows(scan, index),
+        LogicalPlan::TableScan(scan) if Relation::name_of(&scan.source).is_none() => of_rows(scan, index),
         LogicalPlan::TableScan(_) => {
             let field = plan.schema().fields().get(index);
             let modifier = field

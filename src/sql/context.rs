@@ -12,7 +12,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState, TableName, UserFacing};
 use crate::catalog::system::{PG_CATALOG, System, SystemContext, is_system_function, is_system_table};
-use crate::catalog::{RowsLeaf, TableLeaf};
+use crate::catalog::{Relation, RowsLeaf};
 use crate::functions::{FunctionKind, FunctionRow, find, type_name, unknown_function};
 
 use super::normalise::{internal_name, shown};
@@ -110,15 +110,15 @@ impl<'a> Provider<'a> {
         found.map_err(|error| error.report())
     }
 
-    fn leaf(&self, name: &TableReference) -> Result<Arc<TableLeaf>, ErrorReport> {
+    fn relation(&self, name: &TableReference) -> Result<Relation, ErrorReport> {
         let view = self.context.view;
         match name {
             TableReference::Bare { table } => match view.resolve(table, self.context.search_path) {
-                Ok(leaf) => Ok(leaf),
+                Ok(relation) => Ok(relation),
                 Err(error) => self.by_pattern(table).ok_or_else(|| error.report()),
             },
             TableReference::Partial { schema, table } => {
-                view.leaf(&TableName::new(schema.as_ref(), table.as_ref())).map_err(|error| error.report())
+                view.find(&TableName::new(schema.as_ref(), table.as_ref())).map_err(|error| error.report())
             }
             TableReference::Full { catalog, schema, table } => {
                 if catalog.as_ref() != self.context.database {
@@ -127,16 +127,16 @@ impl<'a> Provider<'a> {
                         format!("cross-database references are not implemented: \"{catalog}.{schema}.{table}\""),
                     ));
                 }
-                view.leaf(&TableName::new(schema.as_ref(), table.as_ref())).map_err(|error| error.report())
+                view.find(&TableName::new(schema.as_ref(), table.as_ref())).map_err(|error| error.report())
             }
         }
     }
 
     /// `"latest:vwap:*"` is the table whose keys have that pattern.
-    fn by_pattern(&self, pattern: &str) -> Option<Arc<TableLeaf>> {
+    fn by_pattern(&self, pattern: &str) -> Option<Relation> {
         let table =
             self.context.view.tables().find(|table| matches!(table.physical.as_slice(), [one] if one == pattern))?;
-        self.context.view.leaf(&table.name).ok()
+        self.context.view.leaf(&table.name).ok().map(Relation::Table)
     }
 }
 
@@ -145,10 +145,7 @@ impl ContextProvider for Provider<'_> {
         if let Some(leaf) = self.system_leaf(&name).map_err(wrap)? {
             return Ok(leaf);
         }
-        match self.leaf(&name) {
-            Ok(leaf) => Ok(leaf),
-            Err(report) => Err(wrap(report)),
-        }
+        self.relation(&name).map(Relation::into_source).map_err(wrap)
     }
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>, DataFusionError> {

@@ -119,6 +119,17 @@ pub fn plan_query(query: &Query, context: &PlanContext<'_>) -> Result<PlannedQue
     Ok(PlannedQuery { plan, output_names, announced, parameter_types, needs_values: false })
 }
 
+/// Plans a query as [`plan_query`] does, without what the row description asks for: numbers keep their type.
+pub(super) fn plan_values(query: &Query, context: &PlanContext<'_>) -> Result<LogicalPlan, SqlError> {
+    expansion::check(query.tree(), context.limits)?;
+    let provider = Provider::new(context);
+    let findings = check::check(query, &provider, context)?;
+    let mut normal = query.tree().clone();
+    normalise::query(&mut normal, context, &findings)?;
+    let planned = typed_plan(normal, &provider, context).map_err(|error| errors::report(&error, query.tree()))?;
+    Ok(planned.0)
+}
+
 /// A `character(n)` is kept without the blanks at its end, and shown with them.
 fn as_shown(
     plan: LogicalPlan,

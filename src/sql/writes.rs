@@ -38,7 +38,7 @@ impl Write {
         let is_there = match parts.as_slice() {
             [table] => view.resolve(table, search_path).is_ok() || is_system_table(PG_CATALOG, table),
             [schema, table] | [_, schema, table] => {
-                view.leaf(&TableName::new(schema, table)).is_ok() || is_system_table(schema, table)
+                view.find(&TableName::new(schema, table)).is_ok() || is_system_table(schema, table)
             }
             _ => true,
         };

@@ -31,7 +31,6 @@ pub use columns::{ColumnInfo, Columns};
 pub use compile::{CompiledWorkflow, Page, compile, compile_graph, compile_page};
 pub use functions::WorkflowFunctions;
 pub use graph::{Graph, GraphNode, GraphProblem, Input};
-pub use nodes::Freshness;
 pub use problem::{Problem, ProblemCode, Severity, WorkflowError};
 pub use resolve::{SourceIntent, WorkflowContext};
 pub use schema::{SchemaRow, schema};

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::base::engine_error::nearest;
 use crate::base::limits::{self, Limit, LimitSet};
-use crate::base::{InternalError, RequestClock, TableName};
+use crate::base::{Freshness, InternalError, RequestClock, TableName};
 use crate::catalog::TenantView;
 
 use super::columns::Columns;
 use super::graph::{Graph, GraphNode, Input};
-use super::nodes::{self, Freshness, Node, NodeType, Ports, Role};
+use super::nodes::{self, Node, NodeType, Ports, Role};
 use super::problem::{Problem, ProblemCode};
 use super::relation::Relation;
 

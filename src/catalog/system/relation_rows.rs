@@ -129,7 +129,7 @@ fn views(relations: &Relations, definition: &'static Definition) -> Result<Arc<R
 
 /// Who the table is, and no counts: the stores do not tell them.
 fn table_statistics(relations: &Relations, definition: &'static Definition) -> Result<Arc<RowsLeaf>, InternalError> {
-    Rows::new(definition, relations.tables().len())
+    Rows::new(definition, relations.tables().count())
         .oid("relid", relations.tables().map(|relation| relation.oid))
         .text("schemaname", relations.tables().map(|relation| relation.schema))
         .text("relname", relations.tables().map(|relation| relation.name))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::base::{SqlType, TableName};
-use crate::catalog::{Snapshot, Table};
+use crate::catalog::{Column, LogicalTable, Snapshot, Table};
 
 use super::definition::{self, Definition};
 use super::fixed;
@@ -51,6 +51,38 @@ pub(super) struct Relation<'a> {
 enum Columns<'a> {
     System(&'static Definition),
     Table(&'a Table),
+    Logical(&'a LogicalTable),
+}
+
+/// What a snapshot has under a name.
+#[derive(Debug)]
+enum Own {
+    Table(Arc<Table>),
+    Logical(Arc<LogicalTable>),
+}
+
+impl Own {
+    fn name(&self) -> &TableName {
+        match self {
+            Self::Table(table) => &table.name,
+            Self::Logical(table) => &table.name,
+        }
+    }
+
+    /// `pg_class.relkind`. A logical table is made of others, as a view is.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "r",
+            Self::Logical(_) => "v",
+        }
+    }
+
+    fn columns(&self) -> Columns<'_> {
+        match self {
+            Self::Table(table) => Columns::Table(table),
+            Self::Logical(table) => Columns::Logical(table),
+        }
+    }
 }
 
 impl<'a> Relation<'a> {
@@ -59,6 +91,7 @@ impl<'a> Relation<'a> {
         match self.columns {
             Columns::System(definition) => definition.columns.len(),
             Columns::Table(table) => table.columns.len(),
+            Columns::Logical(table) => table.columns.len(),
         }
     }
 
@@ -72,22 +105,28 @@ impl<'a> Relation<'a> {
                 not_null: column.not_null,
                 dimensions: i16::from(matches!(column.sql_type, SqlType::Array(_))),
             })),
-            Columns::Table(table) => Box::new(table.columns.iter().map(|column| ColumnInfo {
-                name: &column.name,
-                type_oid: column.sql_type.oid(),
-                type_modifier: column.sql_type.type_modifier(),
-                not_null: !column.nullable,
-                dimensions: i16::from(matches!(column.sql_type, SqlType::Array(_))),
-            })),
+            Columns::Table(table) => Box::new(table.columns.iter().map(|column| described(column, !column.nullable))),
+            // As in PostgreSQL, nothing is said of the NULLs of a view's columns.
+            Columns::Logical(table) => Box::new(table.columns.iter().map(|column| described(column, false))),
         }
     }
 
-    /// The snapshot's table behind it; `None` for a system table.
+    /// The snapshot's table behind it; `None` for a system table and for a view.
     pub(super) fn table(&self) -> Option<&'a Table> {
         match self.columns {
-            Columns::System(_) => None,
+            Columns::System(_) | Columns::Logical(_) => None,
             Columns::Table(table) => Some(table),
         }
+    }
+}
+
+fn described(column: &Column, not_null: bool) -> ColumnInfo<'_> {
+    ColumnInfo {
+        name: &column.name,
+        type_oid: column.sql_type.oid(),
+        type_modifier: column.sql_type.type_modifier(),
+        not_null,
+        dimensions: i16::from(matches!(column.sql_type, SqlType::Array(_))),
     }
 }
 
@@ -95,47 +134,52 @@ impl<'a> Relation<'a> {
 /// where two names have the same hash.
 #[derive(Debug)]
 pub(super) struct Relations {
-    tables: Vec<(u32, Arc<Table>)>,
+    own: Vec<(u32, Own)>,
     namespaces: BTreeMap<String, u32>,
     by_oid: HashMap<u32, usize>,
     by_name: HashMap<TableName, usize>,
 }
 
 impl Relations {
-    /// The relations of a snapshot: only tables that have a policy.
+    /// The relations of a snapshot: only tables that have a policy, and what of logical tables is over such.
     pub(super) fn new(snapshot: &Snapshot) -> Self {
         let mut taken = HashSet::new();
-        let tables: Vec<(u32, Arc<Table>)> = snapshot
-            .visible()
-            .map(|(table, _)| {
-                (fresh_oid(&mut taken, &["table", &table.name.schema, &table.name.table]), Arc::clone(table))
+        let tables = snapshot.visible().map(|(table, _)| Own::Table(Arc::clone(table)));
+        let mut found: Vec<Own> =
+            tables.chain(snapshot.logical().map(|table| Own::Logical(Arc::clone(table)))).collect();
+        found.sort_by(|left, right| left.name().cmp(right.name()));
+        let own: Vec<(u32, Own)> = found
+            .into_iter()
+            .map(|relation| {
+                let name = relation.name();
+                (fresh_oid(&mut taken, &["table", &name.schema, &name.table]), relation)
             })
             .collect();
         let mut namespaces = BTreeMap::new();
-        for (_, table) in &tables {
-            if !namespaces.contains_key(&table.name.schema) {
-                let oid = fresh_oid(&mut taken, &["schema", &table.name.schema]);
-                namespaces.insert(table.name.schema.clone(), oid);
+        for name in own.iter().map(|(_, relation)| relation.name()) {
+            if !namespaces.contains_key(&name.schema) {
+                let oid = fresh_oid(&mut taken, &["schema", &name.schema]);
+                namespaces.insert(name.schema.clone(), oid);
             }
         }
-        let by_oid = tables.iter().enumerate().map(|(index, (oid, _))| (*oid, index)).collect();
-        let by_name = tables.iter().enumerate().map(|(index, (_, table))| (table.name.clone(), index)).collect();
-        Self { tables, namespaces, by_oid, by_name }
+        let by_oid = own.iter().enumerate().map(|(index, (oid, _))| (*oid, index)).collect();
+        let by_name = own.iter().enumerate().map(|(index, (_, relation))| (relation.name().clone(), index)).collect();
+        Self { own, namespaces, by_oid, by_name }
     }
 
     /// Every relation: the system's, then the snapshot's in the order of their names.
     pub(super) fn iter(&self) -> impl Iterator<Item = Relation<'_>> {
-        system_relations().chain((0..self.tables.len()).map(|index| self.table_at(index)))
+        system_relations().chain((0..self.own.len()).map(|index| self.own_at(index)))
     }
 
     /// How many relations there are.
     pub(super) fn len(&self) -> usize {
-        definition::all().len() + self.tables.len()
+        definition::all().len() + self.own.len()
     }
 
     /// The snapshot's tables alone.
-    pub(super) fn tables(&self) -> impl ExactSizeIterator<Item = Relation<'_>> {
-        (0..self.tables.len()).map(|index| self.table_at(index))
+    pub(super) fn tables(&self) -> impl Iterator<Item = Relation<'_>> {
+        (0..self.own.len()).map(|index| self.own_at(index)).filter(|relation| relation.table().is_some())
     }
 
     /// The schemas with their OIDs: the system's, then the snapshot's in order.
@@ -157,7 +201,7 @@ impl Relations {
     /// A relation by its OID.
     pub(super) fn by_oid(&self, oid: u32) -> Option<Relation<'_>> {
         if let Some(index) = self.by_oid.get(&oid) {
-            return Some(self.table_at(*index));
+            return Some(self.own_at(*index));
         }
         definition::all().iter().find(|definition| definition.oid == oid).map(system_relation)
     }
@@ -167,7 +211,7 @@ impl Relations {
         if let Some(definition) = definition::find(schema, name) {
             return Some(system_relation(definition));
         }
-        self.by_name.get(&TableName::new(schema, name)).map(|index| self.table_at(*index))
+        self.by_name.get(&TableName::new(schema, name)).map(|index| self.own_at(*index))
     }
 
     /// A relation by its bare name: the first schema of the path that has it, `pg_catalog` before all others.
@@ -177,15 +221,16 @@ impl Relations {
         implied.into_iter().chain(search_path.iter().map(String::as_str)).find_map(|schema| self.by_name(schema, name))
     }
 
-    fn table_at(&self, index: usize) -> Relation<'_> {
-        let (oid, table) = &self.tables[index];
+    fn own_at(&self, index: usize) -> Relation<'_> {
+        let (oid, own) = &self.own[index];
+        let name = own.name();
         Relation {
             oid: *oid,
-            namespace: self.namespaces.get(&table.name.schema).copied().unwrap_or_default(),
-            schema: &table.name.schema,
-            name: &table.name.table,
-            kind: "r",
-            columns: Columns::Table(table),
+            namespace: self.namespaces.get(&name.schema).copied().unwrap_or_default(),
+            schema: &name.schema,
+            name: &name.table,
+            kind: own.kind(),
+            columns: own.columns(),
         }
     }
 }

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::UInt32Type;
 
 use crate::base::{SqlType, StoreKind, TableName, TenantId};
+use crate::catalog::logical::tests as logical;
 use crate::catalog::{Column, Snapshot, Table, TenantView};
 use crate::tenancy::{Policy, PolicyBook, Tenant};
 
@@ -145,4 +146,40 @@ fn a_bare_name_is_looked_up_in_pg_catalog_first() {
     assert_eq!(find("fct_trades"), Some("marts"));
     assert_eq!(find("secret"), None);
     assert_eq!(find("columns"), None);
+}
+
+#[test]
+fn logical_tables_are_views_with_the_columns_that_are_seen() {
+    let cases: [(&[&str], Option<&[&str]>); 3] = [
+        (&["live.positions", "latest.position"], Some(&["symbol", "quantity", "note"])),
+        (&["latest.position"], Some(&["symbol", "quantity"])),
+        (&[], None),
+    ];
+    for (visible, expected) in cases {
+        let snapshot = logical::snapshot(visible, vec![logical::positions()]);
+        let tenant = Tenant { id: TenantId::new("acme").unwrap(), attributes: std::collections::BTreeMap::new() };
+        let view = TenantView::new(Arc::new(tenant), Arc::new(snapshot));
+        let context = SystemContext {
+            user: "acme".into(),
+            database: "flowforge".into(),
+            search_path: vec!["app".into()],
+            settings: std::sync::Arc::new(super::NoSettings),
+            session_id: 7,
+        };
+        let system = System::new(view, context);
+        let relation = system.relations().by_name("app", "positions");
+        let columns = relation.map(|relation| relation.columns().map(|column| column.name).collect::<Vec<_>>());
+        assert_eq!(columns.as_deref(), expected, "{visible:?}");
+        let is_view = |batch: &RecordBatch, name: &str| texts(batch, name).contains(&"positions".to_owned());
+        assert_eq!(is_view(&rows(&system, "pg_views"), "viewname"), expected.is_some(), "{visible:?}");
+        let tables = rows(&system, "pg_tables");
+        let schemas = texts(&tables, "schemaname");
+        assert!(!schemas.contains(&"app".to_owned()), "{visible:?}: {schemas:?}");
+        let listed = system.table("information_schema", "tables").unwrap().unwrap().rows().clone();
+        let kinds = texts(&listed, "table_name").into_iter().zip(texts(&listed, "table_type"));
+        let kinds: Vec<String> = kinds.filter(|(name, _)| name == "positions").map(|(_, kind)| kind).collect();
+        let (own, physical) = (expected.is_some(), visible.contains(&"live.positions"));
+        let wanted = [(own, "VIEW"), (physical, "BASE TABLE")].into_iter().filter(|(there, _)| *there);
+        assert_eq!(kinds, wanted.map(|(_, kind)| kind).collect::<Vec<_>>(), "{visible:?}");
+    }
 }

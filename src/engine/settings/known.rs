@@ -71,7 +71,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("default_transaction_isolation", "read committed", Kind::OneOf(ISOLATION)),
     reported("default_transaction_read_only", "on", Kind::Bool),
     setting("extra_float_digits", "1", Kind::Integer(1, 3)),
-    setting("flowforge.freshness", "", Kind::OneOf(&["", "realtime", "point", "analytical"])),
+    setting("flowforge.freshness", "auto", Kind::OneOf(&["auto", "realtime", "point", "analytical"])),
     setting("geqo", "on", Kind::Bool),
     setting("idle_in_transaction_session_timeout", "0", Kind::Milliseconds),
     setting("idle_session_timeout", "0", Kind::Milliseconds),

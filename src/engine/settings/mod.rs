@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::base::{ErrorReport, SqlState};
+use crate::base::{ErrorReport, Freshness, SqlState};
 use crate::catalog::DEFAULT_SEARCH_PATH;
 use crate::catalog::system::unrecognized_setting;
 
@@ -220,6 +220,12 @@ impl Settings {
         self.now.current.get("timezone").and_then(|name| parse_time_zone(name)).unwrap_or(Tz::UTC)
     }
 
+    /// The placements that logical tables are to be served from; `None` when the query decides.
+    #[must_use]
+    pub fn freshness(&self) -> Option<Freshness> {
+        self.now.current.get("flowforge.freshness").and_then(|name| Freshness::of_name(name))
+    }
+
     /// A timeout, if it is set.
     #[must_use]
     pub fn timeout(&self, name: &str) -> Option<Duration> {
@@ -306,6 +312,20 @@ mod tests {
         // What transactions to come would like to be changes nothing, as on a hot standby.
         assert!(settings().set("default_transaction_read_only", Some("off"), false).is_ok());
         assert_eq!(settings().set("server_version", Some("9"), false).unwrap_err().sqlstate.code(), "55P02");
+    }
+
+    #[test]
+    fn freshness_is_one_of_its_values() {
+        let mut settings = settings();
+        assert_eq!((settings.get("flowforge.freshness").unwrap(), settings.freshness()), ("auto", None));
+        for freshness in Freshness::ALL {
+            settings.set("flowforge.freshness", Some(&freshness.name().to_uppercase()), false).unwrap();
+            assert_eq!(settings.freshness(), Some(freshness));
+        }
+        let error = settings.set("flowforge.freshness", Some("soon"), false).unwrap_err();
+        assert_eq!(error.sqlstate, SqlState::INVALID_PARAMETER_VALUE);
+        settings.set("flowforge.freshness", None, false).unwrap();
+        assert_eq!(settings.freshness(), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sqlparser::ast::{
 
 use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState, SqlType, engine_error};
-use crate::catalog::TableLeaf;
+use crate::catalog::Relation;
 use crate::catalog::system::{PG_CATALOG, is_system_table};
 use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::{folded, is_reserved};
@@ -286,8 +286,8 @@ impl Checker<'_> {
                 return Err(unexpected(&ident.value, begin(name)));
             }
             let source = self.source(&names).map_err(|report| at(report, begin(name)))?;
-            if let Some(leaf) = TableLeaf::of(&source) {
-                table.relation = Some((Some(leaf.table().name.schema.clone()), last.clone()));
+            if let Some(name) = Relation::name_of(&source) {
+                table.relation = Some((Some(name.schema.clone()), last.clone()));
             }
             for field in source.schema().fields() {
                 let data_type = SqlType::from_arrow(field.data_type()).map_or(Type::ANY, |known| Type::of(&known));

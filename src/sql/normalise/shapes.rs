@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 
 use crate::base::TableName;
-use crate::catalog::TableLeaf;
+use crate::catalog::Relation;
 use crate::catalog::system::{PG_CATALOG, system_columns};
 use crate::sql::plan::PlanContext;
 use crate::sql::shorthand::JOIN_ALIAS;
@@ -157,8 +157,8 @@ impl<'a> Shapes<'a> {
                     return columns.clone();
                 }
                 self.system(&parts).or_else(|| {
-                    let leaf = self.leaf(&parts)?;
-                    Some(leaf.table().columns.iter().map(|column| column.name.clone()).collect())
+                    let relation = self.relation(&parts)?;
+                    Some(relation.columns().iter().map(|column| column.name.clone()).collect())
                 })
             }
             _ => None,
@@ -175,12 +175,12 @@ impl<'a> Shapes<'a> {
         Some(columns?.map(str::to_owned).collect())
     }
 
-    fn leaf(&self, parts: &[String]) -> Option<std::sync::Arc<TableLeaf>> {
+    fn relation(&self, parts: &[String]) -> Option<Relation> {
         let context = self.context?;
         let view = context.view;
         match parts {
             [table] => view.resolve(table, context.search_path).ok(),
-            [schema, table] | [_, schema, table] => view.leaf(&TableName::new(schema, table)).ok(),
+            [schema, table] | [_, schema, table] => view.find(&TableName::new(schema, table)).ok(),
             _ => None,
         }
     }

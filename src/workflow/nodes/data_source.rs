@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::TableSource;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::base::engine_error::nearest;
-use crate::base::{CanvasType, StoreKind, TableName, UserFacing};
-use crate::catalog::{CatalogError, TableLeaf};
+use crate::base::{CanvasType, Freshness, StoreKind, TableName, UserFacing};
+use crate::catalog::{CatalogError, Relation as Named};
 
 use super::Node;
 use super::config;
@@ -18,18 +17,6 @@ use crate::workflow::relation::Relation;
 use crate::workflow::resolve::{Resolution, Scope};
 
 pub(super) const KEYS: &[&str] = &["table", "source", "freshness", "columns"];
-
-/// What a source asks of the router: intent, not a destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Freshness {
-    /// The live state.
-    Realtime,
-    /// One row by its key.
-    Point,
-    /// Much history.
-    Analytical,
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -68,34 +55,34 @@ impl Node for Config {
             scope.report(problem.port("table"));
             return Resolution::unknown();
         };
-        let Some(leaf) = self.leaf(table, scope) else { return Resolution::unknown() };
+        let Some(found) = self.find(table, scope) else { return Resolution::unknown() };
         let before = scope.errors();
-        let all = columns_of(&leaf);
-        let Some(chosen) = self.choose(&all, scope) else { return whole_table(all, leaf, self.freshness, scope) };
+        let all = columns_of(&found);
+        let Some(chosen) = self.choose(&all, scope) else { return whole_table(all, found, self.freshness, scope) };
         let columns: Columns = chosen.iter().map(|place| all[*place].clone()).collect();
         if scope.errors() > before {
             return Resolution::failed(&columns);
         }
-        scope.source(leaf.table().name.clone(), self.freshness);
+        scope.source(found.name().clone(), self.freshness);
         Resolution::rows(columns, move |_| {
             let chosen = chosen.into_iter().map(|place| (place, Arc::clone(&all[place].name)));
-            scan(leaf)?.select(chosen)
+            scan(found)?.select(chosen)
         })
     }
 }
 
-fn whole_table(all: Columns, leaf: Arc<TableLeaf>, freshness: Option<Freshness>, scope: &mut Scope<'_>) -> Resolution {
-    scope.source(leaf.table().name.clone(), freshness);
-    Resolution::rows(all, move |_| scan(leaf))
+fn whole_table(all: Columns, found: Named, freshness: Option<Freshness>, scope: &mut Scope<'_>) -> Resolution {
+    scope.source(found.name().clone(), freshness);
+    Resolution::rows(all, move |_| scan(found))
 }
 
-fn scan(leaf: Arc<TableLeaf>) -> Result<Relation, crate::base::InternalError> {
-    let name = leaf.table().name.clone();
-    Relation::scan(&name, leaf as Arc<dyn TableSource>)
+fn scan(found: Named) -> Result<Relation, crate::base::InternalError> {
+    let name = found.name().clone();
+    Relation::scan(&name, found.into_source())
 }
 
-fn columns_of(leaf: &TableLeaf) -> Columns {
-    let columns = leaf.table().columns.iter().map(|column| ColumnInfo {
+fn columns_of(found: &Named) -> Columns {
+    let columns = found.columns().iter().map(|column| ColumnInfo {
         name: column.name.as_str().into(),
         sql_type: column.sql_type.clone(),
         nullable: column.nullable,
@@ -103,9 +90,17 @@ fn columns_of(leaf: &TableLeaf) -> Columns {
     columns.collect()
 }
 
+/// Whether the rows are in the store, or may be served from it.
+fn is_in(found: &Named, store: StoreKind) -> bool {
+    match found {
+        Named::Table(leaf) => leaf.table().store == store,
+        Named::Logical(leaf) => leaf.is_in(store),
+    }
+}
+
 impl Config {
     /// The table that the name means, given the search path and the store.
-    fn leaf(&self, table: &str, scope: &mut Scope<'_>) -> Option<Arc<TableLeaf>> {
+    fn find(&self, table: &str, scope: &mut Scope<'_>) -> Option<Named> {
         let view = scope.context.view;
         let candidates = self.candidates(table, scope);
         if self.source.is_none() && candidates.len() > 1 && !table.contains('.') {
@@ -116,8 +111,8 @@ impl Config {
                 .report(problem.port("table").expected("a name with its schema, or a source").actual(names.join(", ")));
             return None;
         }
-        match candidates.first().map(|name| view.leaf(name)) {
-            Some(Ok(leaf)) => Some(leaf),
+        match candidates.first().map(|name| view.find(name)) {
+            Some(Ok(found)) => Some(self.narrowed(found)),
             Some(Err(error)) => self.unknown(table, &error, scope),
             None => {
                 let error = view.resolve(table, &[]).err()?;
@@ -126,11 +121,22 @@ impl Config {
         }
     }
 
+    /// A logical table with what the node says of its placements.
+    fn narrowed(&self, found: Named) -> Named {
+        match (found, self.source) {
+            (Named::Logical(leaf), source) => {
+                let leaf = leaf.with_freshness(self.freshness);
+                Named::Logical(Arc::new(source.map_or_else(|| leaf.clone(), |store| leaf.within(store))))
+            }
+            (table @ Named::Table(_), _) => table,
+        }
+    }
+
     fn candidates(&self, table: &str, scope: &Scope<'_>) -> Vec<TableName> {
         let view = scope.context.view;
         let in_source = |name: &TableName| match self.source {
             None => true,
-            Some(source) => view.leaf(name).is_ok_and(|leaf| leaf.table().store == source),
+            Some(source) => view.find(name).is_ok_and(|found| is_in(&found, source)),
         };
         let mut names: Vec<TableName> = view.matches(table, scope.context.search_path).collect();
         names.dedup();
@@ -141,7 +147,7 @@ impl Config {
         names
     }
 
-    fn unknown(&self, table: &str, error: &CatalogError, scope: &mut Scope<'_>) -> Option<Arc<TableLeaf>> {
+    fn unknown(&self, table: &str, error: &CatalogError, scope: &mut Scope<'_>) -> Option<Named> {
         let message = match self.source {
             Some(source) => format!("relation \"{table}\" does not exist in {source}"),
             None => error.message(),
@@ -187,7 +193,7 @@ impl Config {
 fn written_in_full(table: &str, scope: &Scope<'_>) -> Vec<TableName> {
     let view = scope.context.view;
     if let Ok(name) = TableName::parse(table)
-        && view.leaf(&name).is_ok()
+        && view.find(&name).is_ok()
     {
         return vec![name];
     }

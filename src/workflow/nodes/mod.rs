@@ -25,7 +25,6 @@ use super::columns::Columns;
 use super::resolve::{Resolution, Scope};
 
 pub(super) use config::integer;
-pub use data_source::Freshness;
 
 /// A node whose configuration was read.
 pub(super) trait Node {

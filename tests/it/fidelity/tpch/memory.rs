@@ -60,6 +60,7 @@ fn engine(config: &Config, scale: f64) -> Engine {
         policies: Arc::new(PolicyBook::new(policies)),
         hub: Hub::default(),
         local,
+        logical_tables: Vec::new(),
         search_path: vec![SCHEMA.to_owned()],
         statement_timeout_ms: 0,
         memory: None,
