@@ -10,6 +10,8 @@
 //!    its name is `42P01`. A workflow graph is planned by [`workflow`] over the same view. Both make a DataFusion
 //!    `LogicalPlan` whose leaves are `catalog::TableLeaf`s, which hold no data. Functions come from one table,
 //!    [`functions`].
+//!    A logical table is a leaf as well until `route::place_logical_tables` puts the physical table in its place that the
+//!    query is best served by.
 //! 4. [`guard`]`::apply` puts the tenant's row filter on every leaf and is the only way to a `GuardedPlan`.
 //! 5. [`route`] takes nothing else. It finds the largest subtrees that one store can run whole; what is left runs in
 //!    process.

@@ -16,7 +16,8 @@ const QUERIES: usize = 160;
 const SIDES: [(&str, [&str; 5]); 2] =
     [("acme", ["AAPL", "AMZN", "GOOGL", "MSFT", "NVDA"]), ("globex", ["BAC", "GS", "JPM", "META", "TSLA"])];
 /// Tables with a column `symbol`, and whether they have a column `tenant_id`.
-const TABLES: [(&str, bool); 9] = [
+const TABLES: [(&str, bool); 10] = [
+    ("flowforge.positions", false),
     ("live_positions", true),
     ("live_pnl", true),
     ("rpt_daily_pnl", true),

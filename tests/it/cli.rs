@@ -93,6 +93,32 @@ fn the_shipped_configuration_passes_and_a_broken_one_tells_every_problem() {
 }
 
 #[test]
+fn expressions_of_placements_are_checked_against_the_tables_that_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("placements.toml");
+    let check = |expression: &str| {
+        let configuration = format!(
+            "[[policies]]\ntable = \"latest.position\"\nkind = \"shared\"\n\n[[logical_tables]]\nname = \"p\"\n\
+             columns = [\"quantity\"]\n\n[[logical_tables.placements]]\nfreshness = \"point\"\n\
+             table = \"latest.position\"\ncolumns = {{ quantity = \"{expression}\" }}\n"
+        );
+        std::fs::write(&file, configuration).unwrap();
+        flowforge(&["check-config", file.to_str().unwrap()]).output().unwrap()
+    };
+    let good = check("quantity * 2");
+    assert!(good.status.success(), "{}", text(&good.stderr));
+    for (expression, message) in [
+        ("quantty", "logical_tables[0].placements[0].columns.quantity: column \"quantty\" does not exist"),
+        ("quantity *", "logical_tables[0].placements[0].columns.quantity: syntax error"),
+        ("sum(quantity)", "logical_tables[0].placements[0].columns.quantity: it must be an expression over one row"),
+    ] {
+        let bad = check(expression);
+        assert!(!bad.status.success(), "{expression}");
+        assert!(text(&bad.stderr).contains(message), "{expression}: {}", text(&bad.stderr));
+    }
+}
+
+#[test]
 fn a_token_needs_a_known_tenant_and_a_shared_secret() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("flowforge.toml");

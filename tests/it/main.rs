@@ -22,6 +22,7 @@ mod house;
 mod keys;
 mod limits;
 mod live;
+mod logical;
 mod login;
 mod postgres;
 mod processes;

@@ -36,6 +36,16 @@ pub const TABLES: &[&str] = &[
     "latest.volatility",
 ];
 
+/// The logical tables that it sees, each as a view over the table of a placement.
+const VIEWS: &[(&str, &str)] = &[
+    (
+        "flowforge.positions",
+        "SELECT symbol, net_qty AS quantity, last_update AS updated_at FROM materialize.live_positions",
+    ),
+    ("flowforge.trades", "SELECT * FROM flowforge.raw_trades"),
+    ("flowforge.instruments", "SELECT * FROM marts.dim_instruments"),
+];
+
 /// PostgreSQL refuses to run as root, so root lends it to this user: nobody.
 const NOBODY: u32 = 65534;
 
@@ -231,6 +241,9 @@ impl Postgres {
         let (ours, theirs) = (server.connect(user).await, self.connect(user, database).await);
         for table in TABLES {
             mirror_table(&ours, &theirs, table).await;
+        }
+        for (view, query) in VIEWS {
+            theirs.batch_execute(&format!("CREATE VIEW {view} AS {query}")).await.unwrap();
         }
         let path = "flowforge, metrics, marts, materialize, latest, workflows";
         let settings = format!(

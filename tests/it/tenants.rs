@@ -45,6 +45,44 @@ async fn each_tenant_sees_its_own_symbols_in_every_table() {
     }
 }
 
+/// Logical tables, and whether their rows are those of the tenant's symbols.
+const LOGICAL_TABLES: &[(&str, bool)] = &[("positions", true), ("flowforge.trades", true), ("instruments", false)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_tenant_sees_its_own_symbols_through_every_placement() {
+    let server = TestServer::start().await;
+    for (user, own, foreign) in [("acme", ACME, "TSLA"), ("acme_viewer", ACME, "GS"), ("globex", GLOBEX, "AAPL")] {
+        let client = server.connect(user).await;
+        for freshness in ["auto", "realtime", "point", "analytical"] {
+            client.batch_execute(&format!("SET flowforge.freshness = '{freshness}'")).await.unwrap();
+            for (table, is_own) in LOGICAL_TABLES {
+                let found = rows(&client, &format!("SELECT DISTINCT symbol FROM {table}")).await.unwrap();
+                let found: BTreeSet<String> = found.into_iter().filter_map(|mut row| row.remove(0)).collect();
+                if *is_own {
+                    let own: BTreeSet<String> = own.iter().map(|symbol| (*symbol).to_owned()).collect();
+                    assert_eq!(found, own, "{user} in {table}, {freshness}");
+                } else {
+                    assert_eq!(found.len(), 10, "{user} in {table}, {freshness}");
+                }
+            }
+            for sql in [
+                format!("SELECT count(*) FROM positions WHERE symbol = '{foreign}'"),
+                format!("SELECT count(*) FROM positions WHERE symbol IN ('{foreign}', 'nobody')"),
+                format!("SELECT count(*) FROM trades WHERE symbol = '{foreign}' OR symbol = '{foreign}' AND true"),
+                format!(
+                    "SELECT count(p.quantity) FROM instruments i LEFT JOIN positions p ON p.symbol = i.symbol AND p.symbol = '{foreign}'"
+                ),
+                format!(
+                    "SELECT count(*) FROM instruments i WHERE i.symbol = '{foreign}' AND EXISTS (SELECT 1 FROM positions p WHERE p.symbol = i.symbol)"
+                ),
+                format!("SELECT count(*) FROM positions p JOIN positions q ON q.symbol <> p.symbol WHERE q.symbol = '{foreign}'"),
+            ] {
+                assert_eq!(value(&client, &sql).await, "0", "{user}, {freshness}: {sql}");
+            }
+        }
+    }
+}
+
 /// Ways around a filter that was put in the wrong place. Each must give `f`, `0`, or no row of the other tenant.
 const ATTEMPTS: &[&str] = &[
     "SELECT count(*) FROM raw_trades WHERE symbol = 'TSLA'",
@@ -57,6 +95,8 @@ const ATTEMPTS: &[&str] = &[
     "SELECT count(*) FROM (SELECT tenant_id FROM fct_trades UNION ALL SELECT tenant_id FROM live_positions) u WHERE tenant_id <> 'acme'",
     "SELECT coalesce(max((SELECT max(t.price) FROM raw_trades t WHERE t.symbol = d.symbol)), 0)::int FROM dim_instruments d WHERE d.symbol = 'TSLA'",
     "SELECT count(*) FROM live_pnl WHERE tenant_id = 'globex'",
+    "SELECT count(*) FROM positions WHERE symbol = 'TSLA' OR quantity IS NULL AND symbol = 'TSLA'",
+    "SELECT count(*) FROM (SELECT symbol FROM trades UNION SELECT symbol FROM positions) u WHERE symbol = 'TSLA'",
     "SELECT count(*) FROM (SELECT symbol FROM raw_trades UNION SELECT symbol FROM live_quotes) u WHERE symbol = 'TSLA'",
     "SELECT count(*) FROM (SELECT tenant_id FROM live_positions EXCEPT SELECT 'acme' UNION ALL SELECT tenant_id FROM fct_trades) u WHERE tenant_id <> 'acme'",
 ];
@@ -104,6 +144,9 @@ const ORACLES: &[&str] = &[
     "SELECT count(*) FROM raw_trades WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1 AND symbol > 'A'",
     "SELECT sum(1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END)) FROM raw_trades",
     "SELECT count(*) FROM fct_trades WHERE 1 / (CASE WHEN tenant_id = 'globex' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM trades WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "SELECT count(*) FROM positions WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
+    "SELECT sum(quantity / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END)) FROM positions WHERE symbol IN ('AAPL', 'TSLA')",
     "SELECT count(*) FROM latest.vwap WHERE 1 / (CASE WHEN symbol = 'TSLA' THEN 0 ELSE 1 END) = 1",
     "SELECT count(*) FROM raw_trades WHERE (CASE WHEN symbol = 'TSLA' THEN symbol ELSE '1' END)::int + 0 = 1",
     "SELECT count(*) FROM live_positions WHERE (CASE WHEN tenant_id = 'globex' THEN tenant_id ELSE '1' END)::numeric * 1 = 1",
