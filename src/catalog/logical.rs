@@ -244,7 +244,10 @@ pub(super) mod tests {
     #[test]
     fn a_table_has_what_its_visible_placements_have() {
         for (visible, expected) in [
-            (&["live.positions", "latest.position"][..], Some("symbol,quantity,note in live.positions,latest.position")),
+            (
+                &["live.positions", "latest.position"][..],
+                Some("symbol,quantity,note in live.positions,latest.position"),
+            ),
             (&["live.positions"][..], Some("symbol,quantity,note in live.positions")),
             (&["latest.position"][..], Some("symbol,quantity in latest.position")),
             (&[][..], None),

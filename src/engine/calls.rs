@@ -66,7 +66,8 @@ impl<'a> WorkflowCalls<'a> {
         let (graph, target) = (arguments.text(0)?, arguments.text(1)?);
         let compiled = self.functions.compile(&graph, &target).map_err(|error| error.report())?;
         let compiled = self.noted(compiled);
-        let stages = compile(compiled.plan.clone(), self.view.tenant(), self.freshness).map_err(|error| error.report())?;
+        let stages =
+            compile(compiled.plan.clone(), self.view.tenant(), self.freshness).map_err(|error| error.report())?;
         let rows = segment_rows(&segments(&compiled, &stages, self.view))?;
         let scan = TableScanBuilder::new(TableReference::bare("workflow_compile"), Arc::new(RowsLeaf::new(rows)));
         scan.build().map(LogicalPlan::TableScan).map_err(|error| InternalError::new(error).report())

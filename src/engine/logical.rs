@@ -126,12 +126,7 @@ impl<'a> Defining<'a> {
         (placed, problems)
     }
 
-    fn planned(
-        &self,
-        at: usize,
-        section: &PlacementSection,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<Option<MappedColumn>> {
+    fn planned(&self, at: usize, section: &PlacementSection, problems: &mut Vec<Problem>) -> Vec<Option<MappedColumn>> {
         let mut plan = |column: &String| {
             let planned = self.plan(section, &section.expression(column)?);
             planned.map_err(|message| problems.push(self.column_problem(at, column, message))).ok()
@@ -270,15 +265,18 @@ mod tests {
     fn defined(text: &str, visible: &[&str]) -> Defined {
         let number = SqlType::Numeric { precision: 38, scale: 6 };
         let tables = [
-            table("live.positions", StoreKind::Materialize, None, &[
-                ("symbol", SqlType::Text),
-                ("net_qty", number),
-                ("day", SqlType::Date),
-            ]),
-            table("latest.position", StoreKind::Redis, Some("symbol"), &[
-                ("symbol", SqlType::Text),
-                ("quantity", SqlType::Float8),
-            ]),
+            table(
+                "live.positions",
+                StoreKind::Materialize,
+                None,
+                &[("symbol", SqlType::Text), ("net_qty", number), ("day", SqlType::Date)],
+            ),
+            table(
+                "latest.position",
+                StoreKind::Redis,
+                Some("symbol"),
+                &[("symbol", SqlType::Text), ("quantity", SqlType::Float8)],
+            ),
         ];
         let policies = visible.iter().map(|name| (TableName::parse(name).unwrap(), Policy::Shared));
         let snapshot = Arc::new(Snapshot::new(1, tables, Arc::new(PolicyBook::new(policies))));

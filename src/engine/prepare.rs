@@ -293,11 +293,7 @@ impl FiniteOnly<'_> {
 }
 
 /// As [`compile`], for a session and the values of one run where they are known.
-fn compile_for(
-    plan: LogicalPlan,
-    session: &Session,
-    values: Option<&[ScalarValue]>,
-) -> Result<Stages, EngineError> {
+fn compile_for(plan: LogicalPlan, session: &Session, values: Option<&[ScalarValue]>) -> Result<Stages, EngineError> {
     let (tenant, freshness) = (session.identity().tenant(), Environment::of(session).freshness);
     match values {
         Some(values) if values.iter().any(infinite::is_infinite) => {

@@ -102,9 +102,9 @@ impl UserFacing for RouteError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unsupported(_) => None,
-            Self::NoPlacement { .. } => {
-                Some("Name the columns that you need instead of *, or read those of each placement on their own.".to_owned())
-            }
+            Self::NoPlacement { .. } => Some(
+                "Name the columns that you need instead of *, or read those of each placement on their own.".to_owned(),
+            ),
             Self::Internal(error) => error.hint(),
         }
     }

@@ -104,7 +104,9 @@ fn without_position(error: SqlError) -> SqlError {
 fn no_row_expression() -> SqlError {
     let message = "it must be an expression over one row of its table";
     ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-        .with_hint("Leave out aggregates, window functions, subqueries, parameters, and what depends on the user or the time.")
+        .with_hint(
+            "Leave out aggregates, window functions, subqueries, parameters, and what depends on the user or the time.",
+        )
         .into()
 }
 

@@ -211,8 +211,7 @@ const COLUMNS: &str = "SELECT table_name || '.' || column_name FROM information_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_placement_whose_table_nobody_may_see_is_not_there() {
     let owner = r#"[{ table = "materialize.live_positions", kind = "tenant_column", column = "tenant_id" }]"#;
-    let list =
-        r#"[{ table = "latest.position", kind = "list_attribute", column = "symbol", attribute = "symbols" }]"#;
+    let list = r#"[{ table = "latest.position", kind = "list_attribute", column = "symbol", attribute = "symbols" }]"#;
     for (policies, has_net) in [(owner, true), (list, false)] {
         let server = TestServer::start_with(&[("logical_tables", MIXED), ("policies", policies)]).await;
         let client = server.connect("acme").await;

@@ -75,7 +75,9 @@ async fn each_tenant_sees_its_own_symbols_through_every_placement() {
                 format!(
                     "SELECT count(*) FROM instruments i WHERE i.symbol = '{foreign}' AND EXISTS (SELECT 1 FROM positions p WHERE p.symbol = i.symbol)"
                 ),
-                format!("SELECT count(*) FROM positions p JOIN positions q ON q.symbol <> p.symbol WHERE q.symbol = '{foreign}'"),
+                format!(
+                    "SELECT count(*) FROM positions p JOIN positions q ON q.symbol <> p.symbol WHERE q.symbol = '{foreign}'"
+                ),
             ] {
                 assert_eq!(value(&client, &sql).await, "0", "{user}, {freshness}: {sql}");
             }

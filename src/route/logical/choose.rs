@@ -25,23 +25,6 @@ pub(super) struct Reading<'a> {
 /// A placement with the leaf of its table.
 pub(super) type Place<'a> = (&'a Placement, &'a Arc<TableLeaf>);
 
-/// Where an intent comes from, and what it is.
-enum Intent {
-    SaidBySource(Freshness),
-    SaidBySession(Freshness),
-    ReadFromQuery,
-}
-
-impl Intent {
-    fn said(&self) -> Option<(Freshness, &'static str)> {
-        match self {
-            Self::SaidBySource(freshness) => Some((*freshness, "the data source")),
-            Self::SaidBySession(freshness) => Some((*freshness, "flowforge.freshness")),
-            Self::ReadFromQuery => None,
-        }
-    }
-}
-
 impl<'a> Reading<'a> {
     /// The placement that serves the reading, with the leaf of its table, and why.
     ///
@@ -49,7 +32,7 @@ impl<'a> Reading<'a> {
     /// [`RouteError::NoPlacement`] when none has all the columns.
     pub(super) fn choose(&self) -> Result<(Place<'a>, Choice), RouteError> {
         let able: Vec<Place<'a>> = self.leaf.placements().filter(|(placement, _)| self.has_all(placement)).collect();
-        let said = self.intent().said();
+        let said = self.said();
         if let Some((freshness, who)) = said
             && let Some(place) = first_for(&able, freshness)
         {
@@ -67,12 +50,10 @@ impl<'a> Reading<'a> {
         Ok((place, self.choice(place.0, reason)))
     }
 
-    fn intent(&self) -> Intent {
-        match (self.leaf.freshness(), self.wanted) {
-            (Some(freshness), _) => Intent::SaidBySource(freshness),
-            (None, Some(freshness)) => Intent::SaidBySession(freshness),
-            (None, None) => Intent::ReadFromQuery,
-        }
+    /// What was said of the reading, and by whom. The reader of the table knows better than its session.
+    fn said(&self) -> Option<(Freshness, &'static str)> {
+        let by_source = self.leaf.freshness().map(|freshness| (freshness, "the data source"));
+        by_source.or_else(|| self.wanted.map(|freshness| (freshness, "flowforge.freshness")))
     }
 
     fn has_all(&self, placement: &Placement) -> bool {
@@ -85,12 +66,18 @@ impl<'a> Reading<'a> {
         if let Some((place, key)) = by_key {
             return Some((place, format!("the query asks for values of its key {key}")));
         }
+        let is_keyed = self.leaf.placements().any(|(placement, _)| self.asked_key(placement).is_some());
+        let why = if is_keyed {
+            "the placement with the key that the query asks for lacks columns of it"
+        } else {
+            "the query asks for no key"
+        };
         let order = [
-            (Freshness::Analytical, "the query asks for no key"),
-            (Freshness::Realtime, "the query asks for no key, and no analytical placement serves it"),
-            (Freshness::Point, "no other placement serves the query"),
+            (Freshness::Analytical, why.to_owned()),
+            (Freshness::Realtime, format!("{why}, and no analytical placement serves it")),
+            (Freshness::Point, "no other placement serves the query".to_owned()),
         ];
-        order.into_iter().find_map(|(freshness, reason)| Some((first_for(able, freshness)?, reason.to_owned())))
+        order.into_iter().find_map(|(freshness, reason)| Some((first_for(able, freshness)?, reason)))
     }
 
     /// The key of a placement for points, when the query asks for values of it.

@@ -54,12 +54,7 @@ struct Walk {
 
 impl Walk {
     #[recursive::recursive]
-    fn node(
-        &mut self,
-        plan: LogicalPlan,
-        used: &ColumnSet,
-        asked: &ColumnSet,
-    ) -> Result<LogicalPlan, DataFusionError> {
+    fn node(&mut self, plan: LogicalPlan, used: &ColumnSet, asked: &ColumnSet) -> Result<LogicalPlan, DataFusionError> {
         if let LogicalPlan::TableScan(scan) = &plan
             && let Some(leaf) = LogicalLeaf::of(&scan.source)
         {

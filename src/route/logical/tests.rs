@@ -187,7 +187,10 @@ fn each_side_of_a_join_is_chosen_on_its_own() {
 fn a_placement_serves_only_what_it_has() {
     assert_eq!(taken(scan("p")), ["live.positions"], "the only one with all columns");
     let keyed = scan("p").filter(symbol_is("p", lit("A"))).unwrap();
-    assert_eq!(taken(keyed), ["live.positions"]);
+    let choice = placed(keyed, None).choices.remove(0);
+    assert_eq!(choice.placement.to_string(), "live.positions");
+    let lacking = "the placement with the key that the query asks for lacks columns of it";
+    assert!(choice.reason.starts_with(lacking), "{}", choice.reason);
     let counted = scan("p").aggregate(Vec::<Expr>::new(), [max(lit(1))]).unwrap();
     assert_eq!(taken(counted), ["marts.history"], "no column at all");
 }
@@ -227,7 +230,11 @@ fn columns_that_no_placement_has_together_are_refused() {
     table.placements.retain(|placement| placement.freshness != Freshness::Point);
     table.placements[0].expressions[1] = None;
     let tables = [
-        self::table("marts.history", StoreKind::ClickHouse, &[("symbol", SqlType::Text), ("quantity", SqlType::Float8)]),
+        self::table(
+            "marts.history",
+            StoreKind::ClickHouse,
+            &[("symbol", SqlType::Text), ("quantity", SqlType::Float8)],
+        ),
         self::table("live.positions", StoreKind::Materialize, &[("symbol", SqlType::Text), ("opened", SqlType::Date)]),
     ];
     let policies = tables.iter().map(|table| (table.name.clone(), Policy::Shared)).collect::<Vec<_>>();
@@ -236,10 +243,10 @@ fn columns_that_no_placement_has_together_are_refused() {
     let source = view.find(&TableName::new("app", "positions")).unwrap().into_source();
     let plan = LogicalPlanBuilder::scan("positions", source, None).unwrap().build().unwrap();
     let report = place_logical_tables(plan, None).unwrap_err().report();
-    assert_eq!((report.sqlstate.code(), report.message.as_str()), (
-        "0A000",
-        "no placement of app.positions has all columns that the query uses"
-    ));
+    assert_eq!(
+        (report.sqlstate.code(), report.message.as_str()),
+        ("0A000", "no placement of app.positions has all columns that the query uses")
+    );
     let detail = report.detail.unwrap();
     assert_eq!(detail, "live.positions has no quantity; marts.history has no opened.");
     assert!(report.hint.is_some());
