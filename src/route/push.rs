@@ -1,11 +1,15 @@
-//! Filters go below a join that runs in process, so that each store reads only the rows that count.
+//! Filters go below a join that runs in process, and below what a placement computes in process, so that each store reads
+//! only the rows that count.
 
 use std::sync::Arc;
 
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::logical_plan::{Filter, Join};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::logical_plan::{Filter, Join, Projection};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
+
+use crate::catalog::TableLeaf;
 
 use super::columns::position_of;
 use super::subqueries;
@@ -36,6 +40,88 @@ pub(super) fn below_join(plan: LogicalPlan) -> LogicalPlan {
     match above.into_iter().reduce(Expr::and) {
         None => LogicalPlan::Join(join),
         Some(predicate) => LogicalPlan::Filter(Filter::new(predicate, Arc::new(LogicalPlan::Join(join)))),
+    }
+}
+
+/// A filter over the columns of a placement, with every part moved to the physical table that reads only columns which the
+/// placement has as they are.
+pub(super) fn below_placement(plan: LogicalPlan) -> LogicalPlan {
+    let LogicalPlan::Filter(filter) = &plan else { return plan };
+    let Some(projection) = placement_below(&filter.input) else { return plan };
+    let (mut below, mut above) = (Vec::new(), Vec::new());
+    for part in split_conjunction(&filter.predicate) {
+        match physical(part, filter.input.schema(), projection) {
+            Some(physical) => below.push(physical),
+            None => above.push(part.clone()),
+        }
+    }
+    if below.is_empty() {
+        return plan;
+    }
+    let input = over_filtered_table(&filter.input, below);
+    match above.into_iter().reduce(Expr::and) {
+        None => Arc::unwrap_or_clone(input),
+        Some(predicate) => LogicalPlan::Filter(Filter::new(predicate, input)),
+    }
+}
+
+/// The columns of a logical table over a physical one, under whatever alias: no other select list gives all its columns a
+/// qualifier.
+fn placement_below(plan: &LogicalPlan) -> Option<&Projection> {
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) => placement_below(&alias.input),
+        LogicalPlan::Projection(projection) => {
+            let is_qualified = |expr: &Expr| matches!(expr, Expr::Alias(alias) if alias.relation.is_some());
+            (projection.expr.iter().all(is_qualified) && is_guarded_table(&projection.input)).then_some(projection)
+        }
+        _ => None,
+    }
+}
+
+fn is_guarded_table(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Filter(filter) => is_guarded_table(&filter.input),
+        LogicalPlan::TableScan(scan) => TableLeaf::of(&scan.source).is_some(),
+        _ => false,
+    }
+}
+
+/// A condition on the columns of a placement as one on those of its table, if each is one of them.
+fn physical(part: &Expr, schema: &DFSchema, projection: &Projection) -> Option<Expr> {
+    let reads_outer = part.exists(|expr| Ok(matches!(expr, Expr::OuterReferenceColumn(..))));
+    // No store reads a column of a query further out, and what takes such queries apart looks for it above.
+    if !reads_only(part, schema) || !matches!(reads_outer, Ok(false)) {
+        return None;
+    }
+    let mut is_plain = true;
+    let moved = part.clone().transform(|expr| {
+        let Expr::Column(column) = &expr else { return Ok(Transformed::no(expr)) };
+        let own = position_of(schema, column, 0).and_then(|position| projection.expr.get(position));
+        match own.map(|own| own.clone().unalias()) {
+            Some(own @ Expr::Column(_)) => Ok(Transformed::yes(own)),
+            Some(_) | None => {
+                is_plain = false;
+                Ok(Transformed::no(expr))
+            }
+        }
+    });
+    moved.ok().filter(|_| is_plain).map(|moved| moved.data)
+}
+
+/// The plan that [`placement_below`] knows, with conditions on the rows of its table.
+fn over_filtered_table(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Arc<LogicalPlan> {
+    match plan.as_ref() {
+        LogicalPlan::SubqueryAlias(alias) => {
+            let mut changed = alias.clone();
+            changed.input = over_filtered_table(&alias.input, conditions);
+            Arc::new(LogicalPlan::SubqueryAlias(changed))
+        }
+        LogicalPlan::Projection(projection) => {
+            let mut changed = projection.clone();
+            changed.input = filtered(&projection.input, conditions);
+            Arc::new(LogicalPlan::Projection(changed))
+        }
+        _ => filtered(plan, conditions),
     }
 }
 

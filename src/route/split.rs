@@ -52,7 +52,7 @@ impl Split<'_, '_> {
         wanted: &ColumnSet,
         standing: Standing,
     ) -> Result<(LogicalPlan, Side), InternalError> {
-        let plan = push::below_join(plan);
+        let plan = push::below_placement(push::below_join(plan));
         let needed = needs(&plan, wanted)?;
         let mut sides = Vec::new();
         let below = standing.below(&plan);

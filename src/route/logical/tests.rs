@@ -6,11 +6,12 @@ use std::sync::Arc;
 use datafusion::common::{Column as PlanColumn, TableReference};
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, TableSource, cast, col, exists, lit};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableSource, cast, col, exists, lit};
 
 use crate::base::{Freshness, SqlType, StoreKind, TableName, TenantId, UserFacing};
 use crate::catalog::{Column, LogicalLeaf, LogicalTable, Placement, Relation, Snapshot, Table, TenantView};
 use crate::guard;
+use crate::route::{Capability, route};
 use crate::tenancy::{Policy, PolicyBook, Tenant};
 
 use super::{PlacedPlan, place_logical_tables};
@@ -272,6 +273,35 @@ fn the_guard_stands_on_the_physical_table_and_refuses_a_logical_one() {
         let table = &placed.choices[0].placement;
         assert!(text.contains(&format!("Filter: {table}.owner = Utf8(\"acme\")")), "{text}");
     }
+}
+
+/// Says everything but casts.
+struct NoCast;
+
+impl Capability for NoCast {
+    fn supports(&self, _store: StoreKind, node: &LogicalPlan) -> bool {
+        let is_cast = |expr: &Expr| matches!(expr, Expr::Alias(alias) if matches!(*alias.expr, Expr::Cast(_)));
+        !matches!(node, LogicalPlan::Projection(projection) if projection.expr.iter().any(is_cast))
+    }
+}
+
+#[test]
+fn a_condition_goes_to_the_store_also_where_the_columns_do_not() {
+    let condition = symbol_is("p", lit("A")).and(col("p.quantity").gt(lit(1.0)));
+    let plan = scan("p").filter(condition).unwrap().project([col("p.quantity")]).unwrap();
+    let placed = placed(plan, Some(Freshness::Realtime));
+    let schema = Arc::clone(placed.plan.schema());
+    let routed = route(guard::apply(placed.plan, &tenant()).unwrap(), &NoCast).unwrap();
+    let local = routed.local.unwrap();
+    assert_eq!(local.schema(), &schema);
+    assert_eq!(routed.pieces.len(), 1);
+    let piece = routed.pieces[0].plan.display_indent().to_string();
+    let wanted = "Filter: live.positions.symbol = Utf8(\"A\")\n";
+    assert!(piece.contains(wanted), "{piece}");
+    assert!(!piece.contains("quantity"), "{piece}");
+    let local = local.display_indent().to_string();
+    assert!(local.contains("Filter: p.quantity > Float64(1)"), "{local}");
+    assert!(!local.contains("symbol = "), "{local}");
 }
 
 #[test]
