@@ -173,7 +173,7 @@ pub(super) mod tests {
     use datafusion::common::{Column as PlanColumn, TableReference};
 
     use super::*;
-    use crate::base::{SqlType, TenantId};
+    use crate::base::{SqlState, SqlType, TenantId, UserFacing};
     use crate::catalog::{Relation, Snapshot, TenantView};
     use crate::tenancy::{Policy, PolicyBook, Tenant};
 
@@ -224,8 +224,12 @@ pub(super) mod tests {
     }
 
     fn view(visible: &[&str], logical: Vec<LogicalTable>) -> TenantView {
+        view_of(snapshot(visible, logical))
+    }
+
+    fn view_of(snapshot: Snapshot) -> TenantView {
         let tenant = Tenant { id: TenantId::new("acme").unwrap(), attributes: BTreeMap::new() };
-        TenantView::new(Arc::new(tenant), Arc::new(snapshot(visible, logical)))
+        TenantView::new(Arc::new(tenant), Arc::new(snapshot))
     }
 
     fn leaf(view: &TenantView) -> Option<Arc<LogicalLeaf>> {
@@ -264,6 +268,35 @@ pub(super) mod tests {
         let shadow = LogicalTable { name: TableName::new("live", "positions"), ..positions() };
         let view = view(&["live.positions", "latest.position"], vec![shadow]);
         assert!(matches!(view.find(&TableName::new("live", "positions")), Ok(Relation::Table(_))));
+    }
+
+    #[test]
+    fn a_table_that_waits_for_its_stores_is_not_available() {
+        let name = TableName::new("app", "positions");
+        let silent = BTreeMap::from([(StoreKind::Redis, "refused".to_owned())]);
+        let (waits, unknown) = (SqlState::CONNECTION_FAILURE, SqlState::UNDEFINED_TABLE);
+        for (placements, unreached, expected) in [
+            (&["latest.awaited"][..], &silent, waits),
+            (&["latest.secret", "latest.awaited"][..], &silent, waits),
+            // Nobody sees the one, and no store has the other.
+            (&["latest.secret"][..], &silent, unknown),
+            (&["latest.awaited"][..], &BTreeMap::new(), unknown),
+            (&[][..], &silent, unknown),
+        ] {
+            let tables = placements.iter().map(|table| TableName::parse(table).unwrap()).collect();
+            let snapshot = snapshot(&["latest.awaited"], Vec::new()).with_unreached(unreached.clone());
+            let view = view_of(snapshot.with_unplaced(BTreeMap::from([(name.clone(), tables)])));
+            let errors = [view.find(&name), view.resolve("positions", &["app".to_owned()])];
+            let told = errors.map(|found| found.unwrap_err().sqlstate());
+            assert_eq!(told, [expected, expected], "{placements:?} while {unreached:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_with_one_placement_waits_for_no_other() {
+        let silent = BTreeMap::from([(StoreKind::Redis, "refused".to_owned())]);
+        let view = view_of(snapshot(&["live.positions"], vec![positions()]).with_unreached(silent));
+        assert_eq!(leaf(&view).map(|leaf| described(&leaf)).as_deref(), Some("symbol,quantity,note in live.positions"));
     }
 
     #[test]

@@ -360,6 +360,14 @@ mod tests {
         assert_eq!(table.placements.len(), 1);
         let nothing = defined(&text, &[]);
         assert!(nothing.tables.is_empty() && nothing.problems.is_empty());
+        let wanted = BOTH.iter().map(|table| TableName::parse(table).unwrap()).collect();
+        assert_eq!(nothing.unplaced, BTreeMap::from([(TableName::new("flowforge", "positions"), wanted)]));
+        assert_eq!(point_only.unplaced, BTreeMap::new());
+        assert_eq!(
+            defined(&positions("net_qty +", "quantity"), &[]).unplaced,
+            BTreeMap::new(),
+            "it can never be there"
+        );
         assert_eq!(problems(&positions("net_qty +", "quantity"), &["latest.position"]).len(), 1);
     }
 

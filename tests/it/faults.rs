@@ -275,6 +275,8 @@ async fn a_store_that_was_down_at_the_start_is_named_and_found_later() {
     for query in ["SELECT * FROM latest.vwap", "SELECT * FROM position"] {
         fails(&client, query, "redis", Mood::Refused).await;
     }
+    // A placement in another store serves the logical table.
+    assert!(!rows(&client, "SELECT quantity FROM positions WHERE symbol = 'AAPL'").await.unwrap().is_empty());
     // What has no policy is not there, whatever the store may hold.
     assert_eq!(sqlstate(&client, "SELECT * FROM latest.secret").await, "42P01");
     for other in stores.iter().take(2) {
@@ -288,4 +290,24 @@ async fn a_store_that_was_down_at_the_start_is_named_and_found_later() {
     assert_eq!(sqlstate(&client, "SELECT catalog_refresh()").await, "00000");
     assert!(!recovered(&client, &stores[2]).await.is_empty());
     assert_eq!(sqlstate(&client, "SELECT * FROM latest.secret").await, "42P01");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logical_table_of_a_store_that_was_down_at_the_start_is_found_later() {
+    let Some(engines) = Engines::start().await else { return };
+    let mut stores = Store::all(&engines).await;
+    stores[0].proxy.set(Mood::Refused).await;
+    let server = server(&engines, &stores).await;
+    let client = server.connect("acme").await;
+    for query in ["SELECT symbol FROM trades", "SELECT symbol FROM flowforge.trades", "SELECT * FROM instruments"] {
+        fails(&client, query, "clickhouse", Mood::Refused).await;
+    }
+    assert!(!rows(&client, "SELECT symbol FROM positions").await.unwrap().is_empty());
+    assert_eq!(sqlstate(&client, "SELECT * FROM flowforge.secrets").await, "42P01");
+    stores[0].proxy.set(Mood::Honest).await;
+    assert_eq!(sqlstate(&client, "SELECT catalog_refresh()").await, "00000");
+    assert!(!recovered(&client, &stores[0]).await.is_empty());
+    for table in ["trades", "instruments"] {
+        assert!(!rows(&client, &format!("SELECT symbol FROM {table} LIMIT 1")).await.unwrap().is_empty(), "{table}");
+    }
 }
