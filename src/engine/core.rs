@@ -70,7 +70,13 @@ impl Engine {
             shared: Arc::new(Shared {
                 database: parts.database,
                 functions: FunctionRegistry::standard().with_limits(&parts.limits),
-                registry: Registry::new(parts.stores, parts.policies, parts.logical_tables, parts.memory, &parts.limits),
+                registry: Registry::new(
+                    parts.stores,
+                    parts.policies,
+                    parts.logical_tables,
+                    parts.memory,
+                    &parts.limits,
+                ),
                 limits: parts.limits,
                 hub: parts.hub,
                 local: parts.local,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Volatility};
 
 use crate::base::limits::LimitSet;
@@ -110,16 +110,24 @@ fn no_row_expression() -> SqlError {
         .into()
 }
 
-/// The one expression of a plan that is nothing but a select list over the table.
+/// The one expression of a plan that is nothing but a select list over the table, whose columns have its full name.
 fn expression_of(plan: LogicalPlan, table: &TableName) -> Option<Expr> {
     let LogicalPlan::Projection(Projection { expr, input, .. }) = plan else { return None };
-    let LogicalPlan::TableScan(scan) = input.as_ref() else { return None };
+    let scan = match input.as_ref() {
+        LogicalPlan::SubqueryAlias(named) => named.input.as_ref(),
+        other => other,
+    };
+    let LogicalPlan::TableScan(scan) = scan else { return None };
     let is_whole = scan.projection.is_none() && scan.filters.is_empty() && scan.fetch.is_none();
     let is_table = TableLeaf::of(&scan.source).is_some_and(|leaf| leaf.table().name == *table);
-    match <[Expr; 1]>::try_from(expr) {
-        Ok([expression]) if is_whole && is_table => Some(expression.unalias()),
-        Ok(_) | Err(_) => None,
-    }
+    let Ok([expression]) = <[Expr; 1]>::try_from(expr) else { return None };
+    let qualified = expression.unalias().transform(|part| match part {
+        Expr::Column(column) => {
+            Ok(Transformed::yes(Expr::Column(Column::new(Some(scan.table_name.clone()), column.name))))
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    qualified.ok().filter(|_| is_whole && is_table).map(|qualified| qualified.data)
 }
 
 fn depends_on_the_row_alone(expression: &Expr) -> bool {

@@ -173,6 +173,7 @@ impl Bench {
             limits,
             search_path: vec!["marts".to_owned()],
             statement_timeout_ms: 0,
+            logical_tables: Vec::new(),
             memory,
         });
         engine.discover().await;
