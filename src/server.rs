@@ -220,7 +220,7 @@ fn redis_connection(section: &RedisSection) -> Result<RedisConnection, ConfigErr
 pub fn check(config: &Config) -> Result<(), ConfigError> {
     let limits = config.limit_set();
     let policies = Arc::new(PolicyBook::from_config(&config.policies));
-    let problems = check_logical_tables(&config.logical_tables, known_tables(config, &limits), policies, &limits);
+    let problems = check_logical_tables(&config.logical_tables, known_tables(config, &limits), policies);
     if problems.is_empty() { Ok(()) } else { Err(ConfigError::Problems(problems)) }
 }
 

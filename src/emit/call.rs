@@ -52,7 +52,7 @@ impl Writer {
         let args = self.arguments(&call.args, scope)?;
         match self.rendering(call.name(), FunctionKind::Scalar)? {
             Rendering::Name(name) => Ok(ast::Expr::Function(function(name, args, Decoration::default()))),
-            Rendering::Template(template) => template::instantiate(template, args),
+            Rendering::Template(template) => template::instantiate(self.dialect, template, args),
             Rendering::Special => special::scalar(self, call, args, scope),
             Rendering::Unsupported(reason) => self.unsupported(reason),
         }
@@ -113,7 +113,7 @@ impl Writer {
         match self.rendering(name, call.kind)? {
             Rendering::Name(name) => Ok(ast::Expr::Function(function(name, args, decoration))),
             Rendering::Template(template) => {
-                let mut written = template::instantiate(template, args)?;
+                let mut written = template::instantiate(self.dialect, template, args)?;
                 match innermost_call(&mut written) {
                     Some(call) => decorate(call, decoration),
                     None => return Err(InternalError::new(format!("the template of {name} holds no call")).into()),

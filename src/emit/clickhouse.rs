@@ -11,8 +11,8 @@ use super::call::plain_call;
 use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::{Writer, atom, binary as join_operands, operator};
-use super::floats;
 use super::scope::Scope;
+use super::{floats, template};
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, EmitError> {
     Err(EmitError::unsupported(what, Dialect::ClickHouse))
@@ -150,12 +150,8 @@ fn divide(writer: &mut Writer, expr: &BinaryExpr, scope: &Scope<'_>) -> Result<a
         Operator::Divide if integers => Ok(plain_call("intDiv", vec![left, right])),
         Operator::Modulo if integers => Ok(join_operands(left, BinaryOperator::Modulo, right)),
         Operator::Divide if left_type.is_floating() && right_type.is_floating() => {
-            let zero = ast::Expr::Value(Value::Number("0".to_owned(), false).into());
-            let is_zero = join_operands(right.clone(), BinaryOperator::Eq, zero);
-            let message = ast::Expr::Value(Value::SingleQuotedString("division by zero".to_owned()).into());
-            let check = plain_call("throwIf", vec![is_zero, message]);
-            let checked = ast::Expr::Nested(Box::new(join_operands(right, BinaryOperator::Plus, check)));
-            Ok(join_operands(left, BinaryOperator::Divide, checked))
+            let checked = "{0} / ({1} + throwIf({1} = 0, 'division by zero'))";
+            template::instantiate(writer.dialect, checked, vec![left, right])
         }
         _ => unsupported(format!("{left_type} {} {right_type}", expr.op)),
     }

@@ -13,7 +13,7 @@ use super::dialect::Dialect;
 use super::error::EmitError;
 use super::literal::{self, Place};
 use super::scope::Scope;
-use super::{clickhouse, floats, nodes, quote, types};
+use super::{clickhouse, floats, nodes, quote, template, types};
 
 /// Writes expressions and numbers the aliases and parameters of one statement.
 #[derive(Debug)]
@@ -154,7 +154,10 @@ impl Writer {
     /// One conjunct of a condition.
     pub(super) fn condition(&mut self, part: &Expr, scope: &Scope<'_>) -> Written {
         match part {
-            Expr::InList(list) if !list.negated => self.plain_in_list(list, scope),
+            Expr::InList(list) if !list.negated && !list.list.is_empty() => {
+                let written = self.expr(&list.expr, scope)?;
+                self.plain_in_list(list, written, scope)
+            }
             other => self.expr(other, scope),
         }
     }
@@ -341,7 +344,7 @@ impl Writer {
 
     fn between(&mut self, between: &Between, scope: &Scope<'_>) -> Written {
         if floats::is_float(self, &between.expr, scope) {
-            return self.expr(&floats::between(between), scope).map(|both| ast::Expr::Nested(Box::new(both)));
+            return floats::between(self, between, scope);
         }
         Ok(ast::Expr::Between {
             expr: self.boxed(&between.expr, scope)?,
@@ -391,10 +394,7 @@ impl Writer {
         types::cast(self.dialect, inner, target)
     }
 
-    fn plain_in_list(&mut self, list: &InList, scope: &Scope<'_>) -> Written {
-        if list.list.is_empty() {
-            return Ok(ast::Expr::Value(Value::Boolean(list.negated).into()));
-        }
+    fn plain_in_list(&mut self, list: &InList, written: ast::Expr, scope: &Scope<'_>) -> Written {
         let has_null = list.list.iter().any(|item| !matches!(item, Expr::Literal(value, _) if !value.is_null()));
         if floats::is_float(self, &list.expr, scope) && list.list.iter().any(floats::may_be_nan) {
             return self.unsupported("IN over a list with NaN");
@@ -402,7 +402,7 @@ impl Writer {
         if self.dialect == Dialect::ClickHouse && has_null {
             return self.unsupported("IN over a list with NULL or with expressions");
         }
-        let mut expr = self.expr(&list.expr, scope)?;
+        let mut expr = written;
         // ClickHouse turns the list into the type of what it is looked for in, and a column may hold seconds.
         if self.dialect == Dialect::ClickHouse
             && let Ok(data_type) = list.expr.get_type(scope.schema)
@@ -416,11 +416,16 @@ impl Writer {
 
     /// In ClickHouse a NULL is in no list and outside every one, where PostgreSQL says NULL.
     fn in_list(&mut self, list: &InList, scope: &Scope<'_>) -> Written {
-        let plain = self.plain_in_list(list, scope)?;
-        if self.dialect != Dialect::ClickHouse || !may_be_null(&list.expr, scope) {
-            return Ok(plain);
+        if list.list.is_empty() {
+            return Ok(ast::Expr::Value(Value::Boolean(list.negated).into()));
         }
-        let condition = ast::Expr::IsNull(self.boxed(&list.expr, scope)?);
+        let written = self.expr(&list.expr, scope)?;
+        if self.dialect != Dialect::ClickHouse || !may_be_null(&list.expr, scope) {
+            return self.plain_in_list(list, written, scope);
+        }
+        template::check_repeated(self.dialect, &written)?;
+        let condition = ast::Expr::IsNull(Box::new(atom(written.clone())));
+        let plain = self.plain_in_list(list, written, scope)?;
         let null = ast::Expr::Value(Value::Null.into());
         Ok(ast::Expr::Case {
             case_token: ast::helpers::attached_token::AttachedToken::empty(),

@@ -7,12 +7,12 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Sort};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
-use sqlparser::ast::{self, BinaryOperator, UnaryOperator};
+use sqlparser::ast::{self, BinaryOperator};
 
 use super::call::{order_key, plain_call};
 use super::dialect::Dialect;
 use super::error::EmitError;
-use super::expression::{Tightness, Writer, at_least, atom, binary, operator};
+use super::expression::{Writer, binary};
 use super::scope::Scope;
 use super::uses::unnamed;
 use super::{template, types};
@@ -30,7 +30,7 @@ pub(super) fn told_apart(writer: &Writer, written: ast::Expr, data_type: &DataTy
     if writer.dialect != Dialect::ClickHouse || !data_type.is_floating() {
         return Ok(written);
     }
-    let plain = template::instantiate("if(isNaN({0}), toFloat64('nan'), {0} + 0)", vec![written])?;
+    let plain = template::instantiate(writer.dialect, "if(isNaN({0}), toFloat64('nan'), {0} + 0)", vec![written])?;
     of_type(writer, plain, data_type)
 }
 
@@ -61,43 +61,60 @@ pub(super) fn compared(
     scope: &Scope<'_>,
 ) -> Result<Option<ast::Expr>, EmitError> {
     let are_floats = is_float(writer, &expr.left, scope) && is_float(writer, &expr.right, scope);
-    let (left_may, right_may) = (may_be_nan(&expr.left), may_be_nan(&expr.right));
-    let differs = match expr.op {
-        Operator::Gt | Operator::GtEq => left_may,
-        Operator::Lt | Operator::LtEq => right_may,
-        Operator::Eq | Operator::NotEq => left_may && right_may,
-        _ => false,
+    let Some(template) = comparison(expr.op, may_be_nan(&expr.left), may_be_nan(&expr.right)).filter(|_| are_floats)
+    else {
+        return Ok(None);
     };
-    let (true, true, Some(op)) = (are_floats, differs, operator(expr.op)) else { return Ok(None) };
-    let left = writer.alone(&expr.left, scope)?;
-    let right = writer.alone(&expr.right, scope)?;
-    let is_nan = |side: &ast::Expr| plain_call("isNaN", vec![side.clone()]);
-    let and = |a: ast::Expr, b: ast::Expr| binary(a, BinaryOperator::And, b);
-    let both = and(is_nan(&left), is_nan(&right));
-    // NULL on the other side is still NULL.
-    let alone = |nan: &ast::Expr, other: &ast::Expr, other_may: bool| match other_may {
-        true => and(is_nan(nan), not(is_nan(other))),
-        false => is_nan(nan),
-    };
-    let beside = |nan: &ast::Expr, other: &ast::Expr, other_may: bool| match other_may {
-        true => and(is_nan(nan), ast::Expr::IsNotNull(Box::new(atom(other.clone())))),
-        false => is_nan(nan),
-    };
-    let (joined, rest) = match expr.op {
-        Operator::Gt => (BinaryOperator::Or, alone(&left, &right, right_may)),
-        Operator::GtEq => (BinaryOperator::Or, beside(&left, &right, right_may)),
-        Operator::Lt => (BinaryOperator::Or, alone(&right, &left, left_may)),
-        Operator::LtEq => (BinaryOperator::Or, beside(&right, &left, left_may)),
-        Operator::NotEq => (BinaryOperator::And, not(both)),
-        _ => (BinaryOperator::Or, both),
-    };
-    let plain = binary(at_least(left, Tightness::Arithmetic), op, at_least(right, Tightness::Arithmetic));
-    let whole = binary(plain, joined, at_least(rest, Tightness::Comparison));
-    Ok(Some(ast::Expr::Nested(Box::new(whole))))
+    let operands = vec![writer.alone(&expr.left, scope)?, writer.alone(&expr.right, scope)?];
+    template::instantiate(writer.dialect, template, operands).map(nested).map(Some)
 }
 
-fn not(expr: ast::Expr) -> ast::Expr {
-    ast::Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(atom(expr)) }
+/// How two floats are compared of which these may be a NaN, where the operator alone would be wrong. NULL stays NULL.
+fn comparison(op: Operator, left_may: bool, right_may: bool) -> Option<&'static str> {
+    Some(match (op, left_may, right_may) {
+        (Operator::Gt, true, true) => "{0} > {1} OR (isNaN({0}) AND NOT isNaN({1}))",
+        (Operator::Gt, true, false) => "{0} > {1} OR isNaN({0})",
+        (Operator::GtEq, true, true) => "{0} >= {1} OR (isNaN({0}) AND {1} IS NOT NULL)",
+        (Operator::GtEq, true, false) => "{0} >= {1} OR isNaN({0})",
+        (Operator::Lt, true, true) => "{0} < {1} OR (isNaN({1}) AND NOT isNaN({0}))",
+        (Operator::Lt, false, true) => "{0} < {1} OR isNaN({1})",
+        (Operator::LtEq, true, true) => "{0} <= {1} OR (isNaN({1}) AND {0} IS NOT NULL)",
+        (Operator::LtEq, false, true) => "{0} <= {1} OR isNaN({1})",
+        (Operator::Eq, true, true) => "{0} = {1} OR (isNaN({0}) AND isNaN({1}))",
+        (Operator::NotEq, true, true) => "{0} <> {1} AND NOT (isNaN({0}) AND isNaN({1}))",
+        _ => return None,
+    })
+}
+
+fn nested(expr: ast::Expr) -> ast::Expr {
+    ast::Expr::Nested(Box::new(expr))
+}
+
+/// BETWEEN of floats: the two comparisons that it stands for.
+///
+/// # Errors
+/// [`EmitError`] when ClickHouse cannot say an operand.
+pub(super) fn between(writer: &mut Writer, between: &Between, scope: &Scope<'_>) -> Result<ast::Expr, EmitError> {
+    let written = writer.alone(&between.expr, scope)?;
+    template::check_repeated(writer.dialect, &written)?;
+    let mut side = |op: Operator, plain: &'static str, bound: &Expr| {
+        let template = comparison(op, may_be_nan(&between.expr), may_be_nan(bound)).unwrap_or(plain);
+        let operands = vec![written.clone(), writer.alone(bound, scope)?];
+        template::instantiate(writer.dialect, template, operands).map(nested)
+    };
+    let (low, joined, high) = match between.negated {
+        false => (
+            side(Operator::GtEq, "{0} >= {1}", &between.low)?,
+            BinaryOperator::And,
+            side(Operator::LtEq, "{0} <= {1}", &between.high)?,
+        ),
+        true => (
+            side(Operator::Lt, "{0} < {1}", &between.low)?,
+            BinaryOperator::Or,
+            side(Operator::Gt, "{0} > {1}", &between.high)?,
+        ),
+    };
+    Ok(nested(binary(low, joined, high)))
 }
 
 /// Whether a value may be a NaN: all but constants may.
@@ -108,18 +125,6 @@ pub(super) fn may_be_nan(expr: &Expr) -> bool {
         Expr::Literal(value, _) => !value.is_null(),
         _ => true,
     }
-}
-
-/// BETWEEN as the two comparisons that it stands for.
-pub(super) fn between(between: &Between) -> Expr {
-    let of = |op, bound: &Expr| BinaryExpr::new(between.expr.clone(), op, Box::new(bound.clone()));
-    let (low, joined, high) = match between.negated {
-        false => (Operator::GtEq, Operator::And, Operator::LtEq),
-        true => (Operator::Lt, Operator::Or, Operator::Gt),
-    };
-    let sides = [of(low, &between.low), of(high, &between.high)].map(|side| Box::new(Expr::BinaryExpr(side)));
-    let [low, high] = sides;
-    Expr::BinaryExpr(BinaryExpr::new(low, joined, high))
 }
 
 /// The key that stands before a float in an order: ClickHouse sorts a NaN as if it were a NULL, right beside them.
@@ -144,5 +149,5 @@ pub(super) fn extreme(
         true => "if(countIf(isNaN({0})) > 0, toFloat64('nan'), max({0}))",
         false => "ifNull(minIf({0}, NOT isNaN({0})), if(countIf(isNaN({0})) > 0, toFloat64('nan'), NULL))",
     };
-    of_type(writer, template::instantiate(written, args)?, data_type)
+    of_type(writer, template::instantiate(writer.dialect, written, args)?, data_type)
 }

@@ -501,7 +501,9 @@ fn distinct(writer: &mut Writer, mut block: Block, schema: &DFSchema) -> Built {
     if !fits {
         block = block.derive(writer, schema);
     }
-    for (slot, field) in block.slots.iter_mut().zip(schema.fields()) {
+    // What is unique is told apart already.
+    let slots = if matches!(block.unique, Unique::No) { block.slots.as_mut_slice() } else { &mut [] };
+    for (slot, field) in slots.iter_mut().zip(schema.fields()) {
         if let Some(slot) = slot.as_mut().filter(|slot| !matches!(slot.kind, Kind::Key | Kind::Constant)) {
             slot.expr = floats::told_apart(writer, slot.expr.clone(), field.data_type())?;
         }

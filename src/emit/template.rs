@@ -5,27 +5,43 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::RwLock;
-use sqlparser::ast::{DataType, Expr, Ident, ObjectName, VisitorMut};
+use sqlparser::ast::{DataType, Expr, Ident, ObjectName, Visitor, VisitorMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 use crate::base::InternalError;
-use crate::base::syntax_walk::walk_mut;
+use crate::base::syntax_walk::{walk, walk_mut};
 
+use super::dialect::Dialect;
 use super::error::EmitError;
 use super::expression::atom;
 
 /// Stands for an argument in a parsed template. No name that a template uses begins so.
 const MARK: &str = "argument_of_template_";
 
-static PARSED: LazyLock<RwLock<HashMap<&'static str, Arc<Expr>>>> = LazyLock::new(RwLock::default);
+/// Nodes of an expression beyond which it is not written twice: in what is nested, the text would double at every level.
+const LARGEST_REPEATED: usize = 100;
+
+static PARSED: LazyLock<RwLock<HashMap<&'static str, Arc<Parsed>>>> = LazyLock::new(RwLock::default);
+
+/// A template as a tree.
+struct Parsed {
+    expr: Expr,
+    /// How often each argument stands in it.
+    uses: Vec<usize>,
+}
 
 /// The template with the arguments in the places of `{0}`, `{1}` …
 ///
 /// # Errors
-/// An internal error when the template does not parse or names an argument that is not there.
-pub(super) fn instantiate(template: &'static str, args: Vec<Expr>) -> Result<Expr, EmitError> {
-    let mut expr = parsed(template)?.as_ref().clone();
+/// [`EmitError::Unsupported`] when a large argument would stand there several times; an internal error when the template does
+/// not parse or names an argument that is not there.
+pub(super) fn instantiate(dialect: Dialect, template: &'static str, args: Vec<Expr>) -> Result<Expr, EmitError> {
+    let parsed = parsed(template)?;
+    for (arg, _) in args.iter().zip(&parsed.uses).filter(|(_, uses)| **uses > 1) {
+        check_repeated(dialect, arg)?;
+    }
+    let mut expr = parsed.expr.clone();
     let mut fill = Fill { args, missing: false };
     // Filling in never breaks off.
     let _never: ControlFlow<()> = walk_mut(&mut expr, &mut fill);
@@ -35,7 +51,30 @@ pub(super) fn instantiate(template: &'static str, args: Vec<Expr>) -> Result<Exp
     Ok(expr)
 }
 
-fn parsed(template: &'static str) -> Result<Arc<Expr>, InternalError> {
+/// Lets pass what may be written more than once.
+///
+/// # Errors
+/// [`EmitError::Unsupported`] for what is large.
+pub(super) fn check_repeated(dialect: Dialect, expr: &Expr) -> Result<(), EmitError> {
+    match walk(expr, &mut Count(0)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(EmitError::unsupported("an expression this large, read several times,", dialect)),
+    }
+}
+
+/// Counts nodes, as far as [`LARGEST_REPEATED`].
+struct Count(usize);
+
+impl Visitor for Count {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 > LARGEST_REPEATED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn parsed(template: &'static str) -> Result<Arc<Parsed>, InternalError> {
     if let Some(known) = PARSED.read().get(template) {
         return Ok(Arc::clone(known));
     }
@@ -46,7 +85,9 @@ fn parsed(template: &'static str) -> Result<Arc<Expr>, InternalError> {
         .map_err(|error| InternalError::new(format!("the template {template}: {error}")))?;
     let mut parsed = parsed;
     let _never: ControlFlow<()> = walk_mut(&mut parsed, &mut TypeNames);
-    let parsed = Arc::new(parsed);
+    let uses =
+        (0..).map(|number| text.matches(&format!("{MARK}{number}")).count()).take_while(|uses| *uses > 0).collect();
+    let parsed = Arc::new(Parsed { expr: parsed, uses });
     PARSED.write().insert(template, Arc::clone(&parsed));
     Ok(parsed)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::Expr;
 
-use crate::base::limits::LimitSet;
 use crate::base::{InternalError, SqlType, TableName, TenantId};
 use crate::catalog::{Column, LogicalTable, Placement, Snapshot, Table, TenantView};
 use crate::config::{LogicalTableSection, PlacementSection, Problem};
@@ -33,14 +32,13 @@ pub fn check_logical_tables(
     sections: &[LogicalTableSection],
     tables: Vec<Table>,
     policies: Arc<PolicyBook>,
-    limits: &LimitSet,
 ) -> Vec<Problem> {
     if sections.is_empty() {
         return Vec::new();
     }
-    let functions = FunctionRegistry::standard().with_limits(limits);
+    let functions = FunctionRegistry::standard();
     let snapshot = Arc::new(Snapshot::new(0, tables, policies));
-    match define(sections, &snapshot, &functions, limits) {
+    match define(sections, &snapshot, &functions) {
         Ok(defined) => defined.problems,
         Err(error) => vec![Problem::new("logical_tables", error.to_string())],
     }
@@ -54,7 +52,6 @@ pub(super) fn define(
     sections: &[LogicalTableSection],
     snapshot: &Arc<Snapshot>,
     functions: &FunctionRegistry,
-    limits: &LimitSet,
 ) -> Result<Defined, InternalError> {
     // Nobody's rows are read: columns have the same types for every tenant.
     let nobody = TenantId::new("nobody").map_err(InternalError::new)?;
@@ -63,7 +60,7 @@ pub(super) fn define(
     let mut defined = Defined::default();
     for (index, section) in sections.iter().enumerate() {
         let name = section.full_name();
-        let table = Defining { section, view: &view, functions, limits, key: format!("logical_tables[{index}]") };
+        let table = Defining { section, view: &view, functions, key: format!("logical_tables[{index}]") };
         let (placed, mut problems) = table.place_all(&mut defined.absent);
         if snapshot.is_physical(&name) {
             problems.push(table.problem("name", format!("a store has a table {name} of its own")));
@@ -85,7 +82,6 @@ struct Defining<'a> {
     section: &'a LogicalTableSection,
     view: &'a TenantView,
     functions: &'a FunctionRegistry,
-    limits: &'a LimitSet,
     /// The section's own key, for problems.
     key: String,
 }
@@ -135,15 +131,14 @@ impl<'a> Defining<'a> {
     }
 
     fn plan(&self, section: &PlacementSection, expression: &str) -> Result<MappedColumn, String> {
-        plan_expression(&section.table, expression, self.view, self.functions, self.limits)
-            .map_err(|error| error.0.message)
+        plan_expression(&section.table, expression, self.view, self.functions).map_err(|error| error.0.message)
     }
 
     /// The expressions of a table that is not there are read all the same.
     fn only_read(&self, at: usize, section: &PlacementSection, problems: &mut Vec<Problem>) {
         for column in &self.section.columns {
             let Some(expression) = section.expression(column) else { continue };
-            if let Err(error) = check_expression(&expression, self.limits) {
+            if let Err(error) = check_expression(&expression) {
                 problems.push(self.column_problem(at, column, error.0.message));
             }
         }
@@ -282,7 +277,7 @@ mod tests {
         let snapshot = Arc::new(Snapshot::new(1, tables, Arc::new(PolicyBook::new(policies))));
         let config = Config::parse(text, &[]).unwrap();
         assert_eq!(config.check(), []);
-        define(&config.logical_tables, &snapshot, &FunctionRegistry::standard(), &LimitSet::default()).unwrap()
+        define(&config.logical_tables, &snapshot, &FunctionRegistry::standard()).unwrap()
     }
 
     fn positions(live: &str, latest: &str) -> String {

@@ -29,7 +29,6 @@ pub(super) struct Registry {
     policies: Arc<PolicyBook>,
     logical_tables: Vec<LogicalTableSection>,
     functions: FunctionRegistry,
-    limits: LimitSet,
     known: ArcSwap<Known>,
     /// Whoever holds it makes the next snapshot: an older one must not come after a newer one.
     turn: Mutex<Turn>,
@@ -130,7 +129,6 @@ impl Registry {
             policies,
             logical_tables,
             functions: FunctionRegistry::standard().with_limits(limits),
-            limits: limits.clone(),
         }
     }
 
@@ -318,7 +316,7 @@ impl Registry {
     /// The snapshot with the logical tables over its own. One that no longer fits is not there.
     fn with_logical_tables(&self, physical: Snapshot) -> Snapshot {
         let physical = Arc::new(physical);
-        let defined = match logical::define(&self.logical_tables, &physical, &self.functions, &self.limits) {
+        let defined = match logical::define(&self.logical_tables, &physical, &self.functions) {
             Ok(defined) => defined,
             Err(error) => {
                 tracing::warn!(%error, "there are no logical tables");

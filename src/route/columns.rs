@@ -47,6 +47,12 @@ impl ColumnSet {
         self.wanted.iter().all(|wanted| *wanted)
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.wanted.contains(&true)
+    }
+
     /// Their positions, in order.
     pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
         self.wanted.iter().enumerate().filter(|(_, wanted)| **wanted).map(|(position, _)| position)

@@ -31,12 +31,12 @@ pub struct MappedColumn {
 ///
 /// # Errors
 /// [`SqlError`] for a text that is no expression.
-pub fn check_expression(expression: &str, limits: &LimitSet) -> Result<(), SqlError> {
-    query(&TableName::new("schema", "table"), expression, limits).map(drop)
+pub fn check_expression(expression: &str) -> Result<(), SqlError> {
+    query(&TableName::new("schema", "table"), expression, &LimitSet::default()).map(drop)
 }
 
 /// Plans an expression over the columns of a table. Its value depends on nothing but the row: it is the same for every
-/// user, session and time. Times are read in UTC.
+/// user, session and time. Times are read in UTC. The limits are the defaults: what is configured limits clients.
 ///
 /// # Errors
 /// [`SqlError`] with PostgreSQL's SQLSTATE; `0A000` for what is no expression over one row.
@@ -45,8 +45,8 @@ pub fn plan_expression(
     expression: &str,
     view: &TenantView,
     functions: &FunctionRegistry,
-    limits: &LimitSet,
 ) -> Result<MappedColumn, SqlError> {
+    let limits = &LimitSet::default();
     let query = query(table, expression, limits)?;
     let context = PlanContext {
         view,
@@ -170,8 +170,7 @@ mod tests {
 
     fn planned(expression: &str) -> Result<MappedColumn, ErrorReport> {
         let functions = FunctionRegistry::standard();
-        plan_expression(&TableName::new("marts", "t"), expression, &view(), &functions, &LimitSet::default())
-            .map_err(|error| error.0)
+        plan_expression(&TableName::new("marts", "t"), expression, &view(), &functions).map_err(|error| error.0)
     }
 
     fn type_of(expression: &str) -> String {
@@ -220,10 +219,9 @@ mod tests {
 
     #[test]
     fn an_expression_is_read_without_its_table() {
-        let limits = LimitSet::default();
-        assert!(check_expression("anything + 1", &limits).is_ok());
-        assert_eq!(check_expression("anything +", &limits).unwrap_err().0.sqlstate, SqlState::SYNTAX_ERROR);
-        assert!(check_expression("a) FROM b; DROP TABLE (c", &limits).is_err());
+        assert!(check_expression("anything + 1").is_ok());
+        assert_eq!(check_expression("anything +").unwrap_err().0.sqlstate, SqlState::SYNTAX_ERROR);
+        assert!(check_expression("a) FROM b; DROP TABLE (c").is_err());
     }
 
     #[test]

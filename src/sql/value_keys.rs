@@ -90,7 +90,7 @@ pub(super) fn order(sorts: &mut [Sort], schema: &DFSchema, operators: &Operators
 pub(super) fn of_node(node: LogicalPlan, operators: &Operators) -> Result<LogicalPlan> {
     match node {
         LogicalPlan::Aggregate(aggregate) if groups_by_keys(&aggregate)? => groups(aggregate, operators),
-        LogicalPlan::Distinct(Distinct::All(input)) if has_keys(&input) => {
+        LogicalPlan::Distinct(Distinct::All(input)) if has_key_columns(&input) => {
             let all = input.schema().columns().into_iter().map(Expr::Column).collect();
             groups(Aggregate::try_new(input, all, Vec::new())?, operators)
         }
@@ -139,7 +139,7 @@ fn each(keys: &[Expr]) -> impl Iterator<Item = &Expr> {
     })
 }
 
-fn has_keys(plan: &LogicalPlan) -> bool {
+fn has_key_columns(plan: &LogicalPlan) -> bool {
     plan.schema().fields().iter().any(|field| has_looks(field.data_type()))
 }
 

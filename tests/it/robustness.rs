@@ -212,6 +212,15 @@ async fn short_statements_are_planned_soon() {
     };
     let chain =
         |link: &str, count: usize| format!("SELECT length(symbol){} FROM raw_trades LIMIT 1", link.repeat(count));
+    let over_floats = |open: &str, close: &str| {
+        let value = format!("{}price::float8{}", open.repeat(25), close.repeat(25));
+        format!("SELECT {value}, count(*) FROM marts.fct_trades GROUP BY 1 LIMIT 1")
+    };
+    let derived = |open: &str, close: &str| {
+        let rows = "SELECT price::float8 AS f, quantity::float8 AS g FROM marts.fct_trades";
+        format!("{}{rows}{}", open.repeat(25), close.repeat(25))
+    };
+    let sums = derived("SELECT (f + g) / 2 AS f, (f - g) / 2 AS g FROM (", ") t");
     let cases = [
         (nested("upper(", ")"), "00000"),
         (nested("substring(", " from 1 for 3)"), "00000"),
@@ -227,12 +236,19 @@ async fn short_statements_are_planned_soon() {
         (chain("/1.0", 60), "00000"),
         (chain("+1", 2_000), "54000"),
         (chain("/1.0", 2_000), "54000"),
+        (over_floats("CASE WHEN ", " > 1.5 THEN 1::float8 ELSE 2::float8 END"), "00000"),
+        (over_floats("CASE WHEN ", " BETWEEN 1.5 AND 2.5 THEN 1::float8 ELSE 2::float8 END"), "54000"),
+        (over_floats("CASE WHEN 1.5::float8 < ", " THEN 1::float8 END"), "00000"),
+        (over_floats("1::float8 / (1::float8 + ", ")"), "00000"),
+        (over_floats("CASE WHEN ", " IN (1.5, 2.5) THEN NULL::float8 ELSE 2::float8 END"), "54000"),
+        (derived("SELECT DISTINCT f, g FROM (", ") t"), "00000"),
+        (derived("SELECT f + 1 AS f, g FROM (SELECT DISTINCT f, g FROM (", ") t) u"), "00000"),
+        (format!("SELECT f, max(g) OVER (ORDER BY f) AS m FROM ({}) w ORDER BY m", sums), "00000"),
     ];
     let server = TestServer::start().await;
     let (client, bystander) = (server.connect("acme").await, server.connect("globex").await);
     for (sql, expected) in &cases {
-        let shown: String = sql.chars().take(60).collect();
-        assert_eq!(&sqlstate(&client, sql).await, expected, "{shown}");
+        assert_eq!(&sqlstate(&client, sql).await, expected, "{:.90}", sql.replace(" CASE WHEN CASE", ""));
         still_answers(&bystander).await;
     }
 }

@@ -7,19 +7,21 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{ScalarFunction, Sort};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, ScalarUDF};
 
 use crate::functions;
+use crate::route::ColumnSet;
+use crate::route::columns::position_of;
 
 /// The plan, in which such keys are calls of a function that the library knows nothing about.
 pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plain = Arc::new(functions::plain_key());
     plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Sort(mut sort) => {
-            let changed = Keys { rows: &sort.input, plain: &plain }.in_sorts(&mut sort.expr)?;
+            let changed = Keys::of(&sort.input, &plain).in_sorts(&mut sort.expr)?;
             Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed))
         }
         LogicalPlan::Window(_) | LogicalPlan::Aggregate(_) => calls(node, &plain),
@@ -33,7 +35,7 @@ fn calls(node: LogicalPlan, plain: &Arc<ScalarUDF>) -> Result<Transformed<Logica
         return Ok(Transformed::no(node));
     };
     let names = NamePreserver::new(&node);
-    let keys = Keys { rows: &rows, plain };
+    let keys = Keys::of(&rows, plain);
     let done = node.map_expressions(|expr| {
         let name = names.save(&expr);
         let done = expr.transform_up(|part| keys.in_call(part))?;
@@ -45,10 +47,15 @@ fn calls(node: LogicalPlan, plain: &Arc<ScalarUDF>) -> Result<Transformed<Logica
 /// The keys of one node.
 struct Keys<'a> {
     rows: &'a LogicalPlan,
+    of_windows: ColumnSet,
     plain: &'a Arc<ScalarUDF>,
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    fn of(rows: &'a LogicalPlan, plain: &'a Arc<ScalarUDF>) -> Self {
+        Self { rows, of_windows: of_windows(rows), plain }
+    }
+
     fn in_call(&self, part: Expr) -> Result<Transformed<Expr>> {
         match part {
             Expr::WindowFunction(mut call) => {
@@ -70,8 +77,7 @@ impl Keys<'_> {
     fn in_sorts(&self, sorts: &mut [Sort]) -> Result<bool> {
         let mut changed = false;
         for sort in sorts {
-            let is_misread = self.is_float(&sort.expr)?
-                || sort.expr.column_refs().into_iter().any(|column| is_of_window(self.rows, column));
+            let is_misread = self.is_float(&sort.expr)? || reads_any(&sort.expr, self.rows.schema(), &self.of_windows);
             if is_misread {
                 self.hide(&mut sort.expr);
             }
@@ -102,20 +108,40 @@ impl Keys<'_> {
     }
 }
 
-/// Whether a column of a plan is what a window function gives.
-fn is_of_window(plan: &LogicalPlan, column: &Column) -> bool {
-    let Some(at) = plan.schema().maybe_index_of_column(column) else { return false };
+/// The columns of a plan that are what a window function gives, or computed from that.
+#[recursive::recursive]
+fn of_windows(plan: &LogicalPlan) -> ColumnSet {
+    let schema = plan.schema();
+    let mut found = ColumnSet::none(schema.fields().len());
     match plan {
         LogicalPlan::Window(window) => {
-            at >= window.input.schema().fields().len() || is_of_window(&window.input, column)
+            let inner = of_windows(&window.input);
+            let own = window.input.schema().fields().len()..schema.fields().len();
+            inner.positions().chain(own).for_each(|position| found.insert(position));
         }
-        LogicalPlan::Projection(projection) => projection
-            .expr
-            .get(at)
-            .is_some_and(|expr| expr.column_refs().into_iter().any(|column| is_of_window(&projection.input, column))),
-        LogicalPlan::SubqueryAlias(alias) => {
-            alias.input.schema().columns().get(at).is_some_and(|column| is_of_window(&alias.input, column))
+        LogicalPlan::Projection(projection) => {
+            let inner = of_windows(&projection.input);
+            let read = |expr: &Expr| reads_any(expr, projection.input.schema(), &inner);
+            let positions = projection.expr.iter().enumerate().filter(|(_, expr)| read(expr));
+            positions.for_each(|(position, _)| found.insert(position));
         }
-        other => other.inputs().into_iter().any(|input| is_of_window(input, column)),
+        LogicalPlan::SubqueryAlias(alias) => return of_windows(&alias.input),
+        other => {
+            for input in other.inputs() {
+                let inner = of_windows(input);
+                let columns = inner.positions().map(|position| Column::from(input.schema().qualified_field(position)));
+                let kept = columns.filter_map(|column| position_of(schema, &column, 0));
+                kept.for_each(|position| found.insert(position));
+            }
+        }
     }
+    found
+}
+
+fn reads_any(expr: &Expr, schema: &DFSchema, columns: &ColumnSet) -> bool {
+    !columns.is_empty()
+        && expr
+            .column_refs()
+            .into_iter()
+            .any(|column| position_of(schema, column, 0).is_some_and(|position| columns.contains(position)))
 }

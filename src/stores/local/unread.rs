@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Projection};
 
 use crate::route::ColumnSet;
 use crate::route::columns::needs;
+use crate::route::subqueries;
 
 /// The plan, in which a column that nobody reads is NULL where it was a subquery.
 pub(super) fn prune(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -25,6 +26,7 @@ fn pruned(plan: LogicalPlan, wanted: &ColumnSet) -> Result<LogicalPlan> {
         LogicalPlan::Projection(projection) => without_unread(projection, wanted)?,
         other => other,
     };
+    let plan = plan.map_subqueries(|subquery| prune(subquery).map(Transformed::yes))?.data;
     let mut at = 0;
     let mapped = plan.map_children(|input| {
         let Some(needed) = needed.get(at) else { return internal_err!("no input {at}") };
@@ -37,22 +39,11 @@ fn pruned(plan: LogicalPlan, wanted: &ColumnSet) -> Result<LogicalPlan> {
 fn without_unread(mut projection: Projection, wanted: &ColumnSet) -> Result<LogicalPlan> {
     let schema = Arc::clone(projection.input.schema());
     for (at, expr) in projection.expr.iter_mut().enumerate() {
-        if !wanted.contains(at) && has_subquery(expr) {
+        if !wanted.contains(at) && !subqueries::of_expr(expr).is_empty() {
             let null = Expr::Literal(ScalarValue::try_from(expr.get_type(&schema)?)?, None);
             let (qualifier, field) = projection.schema.qualified_field(at);
             *expr = null.alias_qualified(qualifier.cloned(), field.name());
         }
     }
     Ok(LogicalPlan::Projection(projection))
-}
-
-fn has_subquery(expr: &Expr) -> bool {
-    let mut found = false;
-    // The closure never fails.
-    drop(expr.apply(|part| {
-        found |=
-            matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_));
-        Ok(TreeNodeRecursion::Continue)
-    }));
-    found
 }
