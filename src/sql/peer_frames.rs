@@ -2,21 +2,29 @@
 //! `interval`, arrays and rows.
 //!
 //! Without an offset, RANGE and GROUPS mean the same rows, and GROUPS asks for no range. Frames by distance that leave peers
-//! out begin or end at the next key, which the type of the key tells.
+//! out begin or end at the next key, which the type of the key tells. A distance between intervals is one between their
+//! lengths, as PostgreSQL compares them.
 
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
+use datafusion::logical_expr::expr::WindowFunctionParams;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
+use crate::functions::{interval_length, literal};
 
 use super::frames::NEXT;
+use super::operators::Operators;
+use super::value_keys::{is_interval, key};
+
+/// The digits of the length of an interval, as the function that gives it has them.
+const LENGTH_DIGITS: u8 = 38;
 
 /// The plan, not coerced yet, with GROUPS for RANGE over such keys.
-pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPlan, DataFusionError> {
     let done = plan.transform_up_with_subqueries(|node| {
         let LogicalPlan::Window(window) = &node else { return Ok(Transformed::no(node)) };
         let schema = std::sync::Arc::clone(window.input.schema());
@@ -37,7 +45,8 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
                             counted(&end_bound),
                         );
                     }
-                    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changes || is_next))
+                    let is_length = by_lengths(&mut call.params, &schema, operators)?;
+                    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changes || is_next || is_length))
                 }
                 other => Ok(Transformed::no(other)),
             })?;
@@ -45,6 +54,37 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         })
     })?;
     Ok(done.data)
+}
+
+/// A frame by a distance of intervals, over the lengths of the keys. Whether it is one.
+fn by_lengths(
+    params: &mut WindowFunctionParams,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<bool, DataFusionError> {
+    let WindowFunctionParams { order_by, window_frame: frame, .. } = params;
+    let [sort] = order_by.as_mut_slice() else { return Ok(false) };
+    if frame.units != WindowFrameUnits::Range || is_of_peers(frame) || !is_interval(&sort.expr, schema)? {
+        return Ok(false);
+    }
+    for bound in [&mut frame.start_bound, &mut frame.end_bound] {
+        if let WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) = bound {
+            let length = distance(offset)?.map(interval_length);
+            *offset = ScalarValue::Decimal128(length, LENGTH_DIGITS, 0);
+        }
+    }
+    sort.expr = key(std::mem::take(&mut sort.expr), schema, operators)?;
+    Ok(true)
+}
+
+/// An offset, not coerced yet, as an interval; `None` where there is no bound.
+fn distance(offset: &ScalarValue) -> Result<Option<IntervalMonthDayNano>, DataFusionError> {
+    match offset {
+        ScalarValue::Utf8(Some(text)) => literal::interval(text).map(Some).map_err(wrap),
+        ScalarValue::IntervalMonthDayNano(span) => Ok(*span),
+        offset if offset.is_null() => Ok(None),
+        offset => internal_err!("a distance of {} between intervals", offset.data_type()),
+    }
 }
 
 /// Puts the least distance between two keys of a type for the mark of it. Whether there was one.

@@ -175,7 +175,7 @@ fn typed_plan(
     let settled = settle::plan(recursion::plan(raw, provider.operators())?, provider.operators())?;
     let settled = row_limits::plan(set_operations::plan(outer_types::plan(settled)?)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
-    let finished = finish::plan(coerce(peer_frames::plan(filled)?)?, provider.operators())?;
+    let finished = finish::plan(coerce(peer_frames::plan(filled, provider.operators())?)?, provider.operators())?;
     Ok((correlation::plan(finished)?, types))
 }
 

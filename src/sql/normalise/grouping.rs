@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, OrderBy, Select,
-    SelectItem, Value, ValueWithSpan, Visitor, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, OrderBy, Query,
+    Select, SelectItem, Value, ValueWithSpan, Visitor, VisitorMut,
 };
 
 use crate::base::syntax_walk::{walk, walk_mut};
@@ -173,13 +173,29 @@ pub(super) fn of_all_rows(select: &mut Select) {
     });
 }
 
-/// Whether an expression calls an aggregate, as far as names tell.
+/// Whether an expression calls an aggregate, as far as names tell. What a query in it calls is that query's own.
 fn calls(condition: &Expr) -> bool {
-    struct Calls;
+    struct Calls {
+        queries: usize,
+    }
     impl Visitor for Calls {
         type Break = ();
+
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.queries += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.queries -= 1;
+            ControlFlow::Continue(())
+        }
+
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+            if self.queries > 0 {
+                return ControlFlow::Continue(());
+            }
             let name = function.name.to_string().to_lowercase();
             match functions::find(&name, FunctionKind::Aggregate) {
                 Some(_) => ControlFlow::Break(()),
@@ -187,7 +203,7 @@ fn calls(condition: &Expr) -> bool {
             }
         }
     }
-    walk(condition, &mut Calls).is_break()
+    walk(condition, &mut Calls { queries: 0 }).is_break()
 }
 
 fn count_rows() -> Expr {

@@ -10,20 +10,29 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, lit};
 
-/// The plan, in which every aggregate without keys, or with grouping sets, stands under a limit. Subqueries in expressions stay as they
-/// are: there the optimizer looks for the aggregate itself.
+/// The plan, in which every aggregate without keys, or with grouping sets, stands under a limit. Subqueries that read the query
+/// around them stay as they are: there the optimizer looks for the aggregate itself.
 pub(super) fn shield(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up(|node| {
-        let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
-        let most = match aggregate.group_expr.as_slice() {
-            [] => 1_i64,
-            [Expr::GroupingSet(_)] => i64::MAX,
-            _ => return Ok(Transformed::no(node)),
-        };
-        let fetch = Some(Box::new(lit(most)));
-        Ok(Transformed::yes(LogicalPlan::Limit(Limit { skip: None, fetch, input: Arc::new(node) })))
+        let node = node.map_subqueries(|subquery| match &subquery {
+            LogicalPlan::Subquery(query) if query.outer_ref_columns.is_empty() => {
+                shield(subquery).map(Transformed::yes)
+            }
+            _ => Ok(Transformed::no(subquery)),
+        })?;
+        Ok(node.update_data(limited))
     })
     .map(|shielded| shielded.data)
+}
+
+fn limited(node: LogicalPlan) -> LogicalPlan {
+    let LogicalPlan::Aggregate(aggregate) = &node else { return node };
+    let most = match aggregate.group_expr.as_slice() {
+        [] => 1_i64,
+        [Expr::GroupingSet(_)] => i64::MAX,
+        _ => return node,
+    };
+    LogicalPlan::Limit(Limit { skip: None, fetch: Some(Box::new(lit(most))), input: Arc::new(node) })
 }
 
 #[cfg(test)]
