@@ -433,6 +433,22 @@ async fn a_table_of_a_real_store_may_change() {
         make(&engines, "toFloat64(1.5) AS n", "1.5::float8 AS n");
         assert_eq!(value(&client, &of(schema)).await, "1.5", "{schema}");
     }
+    make(&engines, "'seven' AS n", "'seven'::text AS n");
+    assert_eq!(value(&client, joined).await, "seven");
+
+    // The keys of one store go to the other; what either of them refuses on the way is planned again.
+    for (of_clickhouse, of_materialize, then) in
+        [("'seven' AS n", "'seven'::text AS n", "00000"), ("'7' AS n", "7::int AS n", "42883")]
+    {
+        make(&engines, "toInt32(7) AS n", "7::int AS n");
+        assert_eq!(sqlstate(&client, "SELECT catalog_refresh()").await, "00000");
+        let explained = rows(&client, &format!("EXPLAIN {joined}")).await.unwrap();
+        let mut lines = explained.iter().flatten().flatten();
+        assert!(lines.any(|line| line.contains("waits for keys")), "{explained:?}");
+        make(&engines, of_clickhouse, of_materialize);
+        assert_eq!(sqlstate(&client, joined).await, then, "{of_clickhouse}");
+    }
+
     // A column and a table that are gone.
     make(&engines, "1 AS m", "1 AS m");
     for text in [of("marts"), of("materialize")] {

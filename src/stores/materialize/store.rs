@@ -9,6 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures::stream::{self, StreamExt};
+use parking_lot::Mutex;
 use tokio_postgres::{CancelToken, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -42,6 +43,8 @@ const SESSION: &str = "SET transaction_isolation = 'serializable'; SET TimeZone 
 pub struct MaterializeStore {
     pool: Pool,
     tls: MakeRustlsConnect,
+    /// The tables as they were found last.
+    found: Mutex<Vec<catalog::Table>>,
 }
 
 impl std::fmt::Debug for MaterializeStore {
@@ -77,7 +80,7 @@ impl MaterializeStore {
             }))
             .build()
             .map_err(InternalError::new)?;
-        Ok(Self { pool, tls })
+        Ok(Self { pool, tls, found: Mutex::default() })
     }
 }
 
@@ -121,7 +124,15 @@ impl Store for MaterializeStore {
     async fn discover(&self) -> Result<Vec<catalog::Table>, StoreError> {
         let client = self.pool.get().await.map_err(|error| pool_error(&error))?;
         let rows = client.query(discovery::STATEMENT, &[]).await.map_err(|error| store_error(&error))?;
-        discovery::tables(&rows).map_err(|error| StoreError::Failed(error.report()))
+        let tables = discovery::tables(&rows).map_err(|error| StoreError::Failed(error.report()))?;
+        let mut found = self.found.lock();
+        if *found != tables {
+            // What sessions have prepared over a table that is another now has the columns of the old one.
+            self.pool.manager().statement_caches.clear();
+            found.clone_from(&tables);
+        }
+        drop(found);
+        Ok(tables)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
