@@ -51,7 +51,7 @@ limits! {
     JOIN_KEYS = "join_keys", 2_000, "a store looks for every key, and reads the whole sooner than very many of them";
     /// Bytes of the rows in which the keys of a small side are looked for.
     JOIN_SIDE_BYTES = "join_side_bytes", 4 * 1024 * 1024, "the other store waits until they have come, and they are kept in memory";
-    /// Bytes that the keys add to the statement of the other store.
+    /// Bytes that the keys add to the statement of the other store, which with them has at most twice as many.
     JOIN_FILTER_BYTES = "join_filter_bytes", 128 * 1024, "ClickHouse reads statements of 256 KiB";
     /// Milliseconds between two lookups of a store's tables that statements ask for.
     CATALOG_LOOKUP_PAUSE_MS = "catalog_lookup_pause_ms", 1_000, "a client whose statements meet changed tables must not make the server ask the store all the time";

@@ -24,18 +24,28 @@ pub fn of_store(store: StoreKind, name: &str) -> Option<StoreType> {
     }
 }
 
+/// Types within types that are read. What is deeper is text, like what is not known.
+const DEEPEST: usize = 16;
+
 /// Reads a ClickHouse type, such as `LowCardinality(Nullable(String))` or `Decimal(18, 4)`.
 ///
 /// Source: ClickHouse documentation, "Data types". `UInt64` has no integer type that holds it in PostgreSQL, so it is
 /// `numeric(20,0)`.
 #[must_use]
 pub fn clickhouse(name: &str) -> Option<StoreType> {
+    clickhouse_within(name, DEEPEST)
+}
+
+fn clickhouse_within(name: &str, depth: usize) -> Option<StoreType> {
+    let depth = depth.checked_sub(1)?;
     let (word, arguments) = split(name)?;
     match word {
-        "Nullable" => return clickhouse(arguments?).map(|inner| StoreType { nullable: true, ..inner }),
-        "LowCardinality" => return clickhouse(arguments?),
+        "Nullable" => {
+            return clickhouse_within(arguments?, depth).map(|inner| StoreType { nullable: true, ..inner });
+        }
+        "LowCardinality" => return clickhouse_within(arguments?, depth),
         "Array" => {
-            let element = clickhouse(arguments?)?;
+            let element = clickhouse_within(arguments?, depth)?;
             return Some(required(SqlType::Array(Box::new(element.sql_type))));
         }
         _ => {}
@@ -207,6 +217,10 @@ mod tests {
         for name in ["", "Tuple(String, UInt8)", "Decimal(80, 2)", "Decimal(4, 9)", "Decimal(18", "string"] {
             assert_eq!(clickhouse(name), None, "{name}");
         }
+        let deep = |levels: usize| format!("{}String{}", "Array(".repeat(levels), ")".repeat(levels));
+        assert!(clickhouse(&deep(DEEPEST - 1)).is_some());
+        assert_eq!(clickhouse(&deep(DEEPEST)), None);
+        assert_eq!(clickhouse(&deep(500_000)), None);
         assert_eq!(postgresql("mz_timestamp"), None);
         assert_eq!(redis("float"), None);
     }

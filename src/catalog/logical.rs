@@ -145,12 +145,16 @@ impl LogicalLeaf {
         self.places.iter().any(|place| place.leaf.table().store == store)
     }
 
-    /// The same with its placements in one store only.
+    /// The same with its placements in one store only, and the columns that these have; `None` when none is there.
     #[must_use]
-    pub fn within(&self, store: StoreKind) -> Self {
-        let mut only = self.clone();
-        only.places.retain(|place| place.leaf.table().store == store);
-        only
+    pub fn within(&self, store: StoreKind) -> Option<Self> {
+        let leaf_of = |name: &TableName| {
+            let mut there = self.placements().filter(|(_, leaf)| leaf.table().store == store);
+            there.find(|(placement, _)| placement.table == *name).map(|(_, leaf)| Arc::clone(leaf))
+        };
+        let table = LogicalTable::clone(&self.table).seen(|name| leaf_of(name).is_some())?;
+        let leaves: Vec<Arc<TableLeaf>> = table.placements.iter().filter_map(|place| leaf_of(&place.table)).collect();
+        Some(Self::new(Arc::new(table), leaves).with_freshness(self.freshness))
     }
 
     /// The leaf behind a plan's table source, when it is one.
@@ -293,6 +297,22 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_bare_name_waits_for_the_schema_that_may_have_it_first() {
+        let silent = BTreeMap::from([(StoreKind::Redis, "refused".to_owned())]);
+        let visible = ["live.positions", "latest.positions"];
+        let path = |schemas: [&str; 2]| schemas.map(str::to_owned);
+        for (unreached, path, expected) in [
+            (&silent, path(["latest", "live"]), Some(SqlState::CONNECTION_FAILURE)),
+            (&silent, path(["live", "latest"]), None),
+            (&BTreeMap::new(), path(["latest", "live"]), None),
+        ] {
+            let view = view_of(snapshot(&visible, Vec::new()).with_unreached(unreached.clone()));
+            let found = view.resolve("positions", &path).err().map(|error| error.sqlstate());
+            assert_eq!(found, expected, "{path:?} while {unreached:?}");
+        }
+    }
+
+    #[test]
     fn a_table_with_one_placement_waits_for_no_other() {
         let silent = BTreeMap::from([(StoreKind::Redis, "refused".to_owned())]);
         let view = view_of(snapshot(&["live.positions"], vec![positions()]).with_unreached(silent));
@@ -303,7 +323,7 @@ pub(super) mod tests {
     fn a_leaf_may_be_held_to_one_store() {
         let leaf = leaf(&view(&["live.positions", "latest.position"], vec![positions()])).unwrap();
         assert!(leaf.is_in(StoreKind::Redis) && !leaf.is_in(StoreKind::ClickHouse));
-        assert_eq!(described(&leaf.within(StoreKind::Redis)), "symbol,quantity,note in latest.position");
+        assert_eq!(described(&leaf.within(StoreKind::Redis).unwrap()), "symbol,quantity in latest.position");
     }
 
     #[test]

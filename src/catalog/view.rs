@@ -231,25 +231,29 @@ impl TenantView {
 
     /// The schemas of the path that hold a visible table of that name, in the order of the path.
     pub fn matches<'a>(&'a self, table: &'a str, search_path: &'a [String]) -> impl Iterator<Item = TableName> + 'a {
-        search_path
-            .iter()
-            .map(move |schema| TableName::new(schema, table))
-            .filter(|name| self.snapshot.find(name).is_some() || self.snapshot.find_logical(name).is_some())
+        search_path.iter().map(move |schema| TableName::new(schema, table)).filter(|name| self.is_known(name))
     }
 
     /// What a bare name means: in the first schema of the path that has it, as in PostgreSQL.
     ///
     /// # Errors
     /// [`CatalogError::UndefinedTable`] when no schema of the path has it; [`CatalogError::Unreached`] when a store may have
-    /// it that never answered.
+    /// it that never answered, and no schema before has it.
     pub fn resolve(&self, table: &str, search_path: &[String]) -> Result<Relation, CatalogError> {
-        match self.matches(table, search_path).next() {
-            Some(name) => self.find(&name),
-            None => {
-                let unreached = search_path.iter().find_map(|schema| self.unreached(&TableName::new(schema, table)));
-                Err(unreached.unwrap_or_else(|| self.undefined(table)))
+        for schema in search_path {
+            let name = TableName::new(schema, table);
+            if self.is_known(&name) {
+                return self.find(&name);
+            }
+            if let Some(unreached) = self.unreached(&name) {
+                return Err(unreached);
             }
         }
+        Err(self.undefined(table))
+    }
+
+    fn is_known(&self, name: &TableName) -> bool {
+        self.snapshot.find(name).is_some() || self.snapshot.find_logical(name).is_some()
     }
 
     fn unreached(&self, name: &TableName) -> Option<CatalogError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::base::limits::{self, LimitSet};
 
+use super::Secret;
 use super::error::Problem;
 use super::sections::{Config, JwtAlgorithm, JwtSection, PolicyKind, PolicySection};
 use super::stores::{ConnectionSection, RedisCatalogSection, RedisSection, RedisTopology, StoreBackend};
@@ -148,10 +149,17 @@ impl Config {
             ("redis", &stores.redis.ca_file, "rediss://", stores.redis.urls.as_slice()),
         ];
         for (store, ca_file, scheme, urls) in encrypted {
-            if ca_file.is_some() && !urls.iter().any(|url| url.starts_with(scheme)) {
+            if ca_file.is_some() && !urls.iter().all(|url| url.starts_with(scheme)) {
                 let message = format!("it is for addresses that begin with {scheme}");
                 problems.push(Problem::new(format!("stores.{store}.ca_file"), message));
             }
+        }
+        let url = stores.materialize.url.as_ref().map_or("", Secret::expose);
+        let is_required =
+            ["require", "verify-ca", "verify-full"].iter().any(|mode| url.contains(&format!("sslmode={mode}")));
+        if stores.materialize.ca_file.is_some() && !is_required {
+            let message = "it is for an address with sslmode=require, verify-ca or verify-full";
+            problems.push(Problem::new("stores.materialize.ca_file", message));
         }
         if stores.redis.topology == RedisTopology::Sentinel && stores.redis.master.is_none() {
             problems.push(Problem::new("stores.redis.master", "Sentinel needs the name of the master"));

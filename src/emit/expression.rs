@@ -13,6 +13,7 @@ use super::dialect::Dialect;
 use super::error::EmitError;
 use super::literal::{self, Place};
 use super::scope::Scope;
+use super::uses::unnamed;
 use super::{clickhouse, floats, nodes, quote, template, types};
 
 /// Writes expressions and numbers the aliases and parameters of one statement.
@@ -355,18 +356,31 @@ impl Writer {
     }
 
     fn case(&mut self, case: &Case, scope: &Scope<'_>) -> Written {
-        let operand = match &case.expr {
+        let mut operand = match &case.expr {
             None => None,
             Some(operand) if floats::is_float(self, operand, scope) => return self.unsupported("CASE of a float"),
             Some(operand) => Some(self.boxed(operand, scope)?),
         };
-        let conditions = case
+        let mut conditions = case
             .when_then_expr
             .iter()
             .map(|(when, then)| {
                 Ok(ast::CaseWhen { condition: self.expr(when, scope)?, result: self.alone(then, scope)? })
             })
             .collect::<Result<Vec<_>, EmitError>>()?;
+        // For ClickHouse, NULL is then equal to NULL.
+        let is_constant =
+            |(when, _): &(Box<Expr>, Box<Expr>)| matches!(unnamed(when), Expr::Literal(value, _) if !value.is_null());
+        if self.dialect == Dialect::ClickHouse
+            && !case.when_then_expr.iter().all(is_constant)
+            && let Some(operand) = operand.take()
+        {
+            template::check_repeated(self.dialect, &operand)?;
+            for when in &mut conditions {
+                let value = std::mem::replace(&mut when.condition, ast::Expr::Value(Value::Null.into()));
+                when.condition = binary(atom(operand.as_ref().clone()), BinaryOperator::Eq, atom(value));
+            }
+        }
         let else_result = match &case.else_expr {
             None => None,
             Some(otherwise) => Some(Box::new(self.alone(otherwise, scope)?)),
@@ -390,8 +404,15 @@ impl Writer {
         if self.dialect == Dialect::ClickHouse {
             clickhouse::check_cast(inner, target, scope)?;
         }
-        let inner = self.alone(inner, scope)?;
-        types::cast(self.dialect, inner, target)
+        let mut written = self.alone(inner, scope)?;
+        // Conditions are numbers there, which read otherwise.
+        if self.dialect == Dialect::ClickHouse
+            && target.is_string()
+            && inner.get_type(scope.schema).is_ok_and(|source| source == DataType::Boolean)
+        {
+            written = types::cast(self.dialect, written, &DataType::Boolean)?;
+        }
+        types::cast(self.dialect, written, target)
     }
 
     fn plain_in_list(&mut self, list: &InList, written: ast::Expr, scope: &Scope<'_>) -> Written {

@@ -7,7 +7,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::expr::{BinaryExpr, Cast, Like};
+use datafusion::logical_expr::expr::{BinaryExpr, Cast, Like, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 
 /// Functions that give a value, or NULL, for every argument of their types.
@@ -27,7 +27,6 @@ const SAFE: &[&str] = &[
     "rtrim",
     "starts_with",
     "strpos",
-    "to_char",
     "upper",
 ];
 
@@ -70,7 +69,7 @@ fn is_safe(node: &Expr, schema: &DFSchema) -> bool {
         Expr::BinaryExpr(BinaryExpr { op, .. }) => is_safe_operator(*op),
         Expr::Like(like) | Expr::SimilarTo(like) => matches!(node, Expr::Like(_)) && has_sound_pattern(like),
         Expr::Cast(cast) => is_widening(cast, schema),
-        Expr::ScalarFunction(call) => SAFE.contains(&call.func.name()),
+        Expr::ScalarFunction(call) => SAFE.contains(&call.func.name()) || is_written_time(call, schema),
         // The smallest whole number has no opposite.
         Expr::Negative(inner) => matches!(inner.as_ref(), Expr::Literal(..)) || is_float(inner, schema),
         Expr::ScalarSubquery(_)
@@ -85,6 +84,14 @@ fn is_safe(node: &Expr, schema: &DFSchema) -> bool {
         #[allow(deprecated, reason = "the variant is there until the library drops it")]
         Expr::Wildcard { .. } => false,
     }
+}
+
+/// `to_char` of a time. That of a number fails for some formats.
+fn is_written_time(call: &ScalarFunction, schema: &DFSchema) -> bool {
+    let is_time = |value: &Expr| {
+        value.get_type(schema).is_ok_and(|found| matches!(found, DataType::Date32 | DataType::Timestamp(..)))
+    };
+    call.func.name() == "to_char" && call.args.first().is_some_and(is_time)
 }
 
 fn is_safe_operator(operator: Operator) -> bool {

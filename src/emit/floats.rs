@@ -117,12 +117,11 @@ pub(super) fn between(writer: &mut Writer, between: &Between, scope: &Scope<'_>)
     Ok(nested(binary(low, joined, high)))
 }
 
-/// Whether a value may be a NaN: all but constants may.
+/// Whether a value may be a NaN: all but numbers may. A NULL is compared in the long form, which stays NULL.
 pub(super) fn may_be_nan(expr: &Expr) -> bool {
     match unnamed(expr) {
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => value.is_nan(),
         Expr::Literal(ScalarValue::Float32(Some(value)), _) => value.is_nan(),
-        Expr::Literal(value, _) => !value.is_null(),
         _ => true,
     }
 }

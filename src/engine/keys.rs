@@ -110,14 +110,18 @@ impl Engine {
         if columns.is_empty() {
             return Ok(Turned { piece, given: prepared, keys: KnownKeys::new() });
         }
-        let allowance =
-            Allowance { keys: self.limits().of(limits::JOIN_KEYS), bytes: self.limits().of(limits::JOIN_SIDE_BYTES) };
+        let of_its_store = exchange.parties.iter().filter(|other| other.piece.store == party.piece.store).count();
+        let allowance = Allowance {
+            keys: self.limits().of(limits::JOIN_KEYS),
+            bytes: self.limits().of(limits::JOIN_SIDE_BYTES),
+            may_wait: of_its_store == 1,
+        };
         let collected = collect(&party.piece, prepared, &columns, allowance, context).await?;
         let keys = collected.keys.into_iter().map(|(column, keys)| ((piece, column), keys)).collect();
         Ok(Turned { piece, given: collected.rows, keys })
     }
 
-    /// The piece with the keys in it that are known, or as it is.
+    /// The piece with the keys in it that are known and can be sent, or as it is.
     fn narrowed(
         &self,
         exchange: &KeyExchange,
@@ -125,48 +129,77 @@ impl Engine {
         known: &KnownKeys,
         context: &RunContext,
     ) -> Result<Arc<dyn PreparedPiece>, EngineError> {
-        let transfers: Vec<(&Transfer, Option<&[ScalarValue]>)> =
+        let mut transfers: Vec<(&Transfer, Option<&[ScalarValue]>)> =
             exchange.plan.to(party.piece.id).map(|transfer| (transfer, keys_for(transfer, known))).collect();
-        let sent: Vec<(&Transfer, &[ScalarValue])> =
-            transfers.iter().filter_map(|(transfer, keys)| Some((*transfer, (*keys)?))).collect();
-        let narrowed = match sent.as_slice() {
-            [] => None,
-            sent => self.with_keys(party, sent)?,
-        };
+        // The shortest lists first: they leave the fewest rows, and the most room for the others.
+        transfers.sort_by_key(|(_, keys)| keys.map_or(usize::MAX, <[ScalarValue]>::len));
+        let mut with_keys = WithKeys::None;
         for (transfer, keys) in transfers {
-            let keys = keys.filter(|_| narrowed.is_some()).map(<[ScalarValue]>::len);
-            observe(transfer, keys, context);
+            let is_sent = match keys {
+                Some(keys) => self.add_keys(party, &mut with_keys, transfer, keys)?,
+                None => false,
+            };
+            observe(transfer, keys.filter(|_| is_sent).map(<[ScalarValue]>::len), context);
         }
-        Ok(narrowed.unwrap_or_else(|| Arc::clone(&party.prepared)))
+        match with_keys {
+            WithKeys::None => Ok(Arc::clone(&party.prepared)),
+            WithKeys::Nothing => Ok(Arc::new(NoRows::of(&party.piece))),
+            WithKeys::Some(statement) => self.ready_piece(&statement),
+        }
     }
 
-    /// `None` when the store cannot say the filter, or would have to read too long a statement.
-    fn with_keys(
+    /// Adds the keys of one more transfer, unless the store cannot say the filter or would have to read too long a
+    /// statement. Whether they count.
+    fn add_keys(
         &self,
         party: &Party,
-        sent: &[(&Transfer, &[ScalarValue])],
-    ) -> Result<Option<Arc<dyn PreparedPiece>>, EngineError> {
-        let narrowed =
-            narrowed(&party.piece, sent, &Emitter).map_err(|error| StoreError::Failed(engine_error::report(&error)))?;
-        let piece = match narrowed {
-            Narrowed::Nothing => return Ok(Some(Arc::new(NoRows::of(&party.piece)))),
-            Narrowed::Whole => return Ok(None),
+        with_keys: &mut WithKeys,
+        transfer: &Transfer,
+        keys: &[ScalarValue],
+    ) -> Result<bool, EngineError> {
+        let piece = match with_keys {
+            WithKeys::None => &party.piece,
+            WithKeys::Some(statement) => &statement.piece,
+            WithKeys::Nothing => return Ok(true),
+        };
+        let narrowed = narrowed(piece, transfer, keys, &Emitter);
+        let piece = match narrowed.map_err(|error| StoreError::Failed(engine_error::report(&error)))? {
+            Narrowed::Whole => return Ok(false),
+            Narrowed::Nothing => {
+                *with_keys = WithKeys::Nothing;
+                return Ok(true);
+            }
             Narrowed::To(piece) => piece,
         };
-        let statement = match write_piece(&piece) {
-            Ok(statement) => statement,
+        match write_piece(&piece) {
+            Ok(statement) if self.is_short_enough(party, &statement) => {
+                *with_keys = WithKeys::Some(Box::new(statement));
+                Ok(true)
+            }
+            Ok(_) => Ok(false),
             Err(EngineError::Emit(error @ EmitError::Unsupported { .. })) => {
                 tracing::debug!(piece = piece.id, reason = %error.message(), "keys cannot be sent");
-                return Ok(None);
+                Ok(false)
             }
-            Err(error) => return Err(error),
-        };
-        let added = statement.verified.text().len().saturating_sub(party.statement_bytes);
-        if added > self.limits().of(limits::JOIN_FILTER_BYTES) {
-            return Ok(None);
+            Err(error) => Err(error),
         }
-        self.ready_piece(&statement).map(Some)
     }
+
+    /// A statement that is long without keys has less room for them: stores limit the whole.
+    fn is_short_enough(&self, party: &Party, statement: &PieceStatement) -> bool {
+        let (bytes, most) = (statement.verified.text().len(), self.limits().of(limits::JOIN_FILTER_BYTES));
+        bytes.saturating_sub(party.statement_bytes) <= most && bytes <= most.saturating_mul(2)
+    }
+}
+
+/// What keys make of a piece.
+enum WithKeys {
+    /// There are none in it.
+    None,
+    /// The statement with the filters.
+    Some(Box<PieceStatement>),
+    /// No row can have one.
+    Nothing,
 }
 
 fn keys_for<'a>(transfer: &Transfer, known: &'a KnownKeys) -> Option<&'a [ScalarValue]> {

@@ -66,8 +66,8 @@ impl Memory {
         self.owners.iter().map(move |(tenant, policies)| Owner { tenant, policies, store })
     }
 
-    /// What each tenant last saw of a store. Where nothing can be read in time, nobody saw anything.
-    pub(super) async fn recall(&self, store: StoreKind) -> BTreeMap<TenantId, Vec<Table>> {
+    /// What each tenant last saw of a store, as far as it can be read in time, and whether that is all there is.
+    pub(super) async fn recall(&self, store: StoreKind) -> (BTreeMap<TenantId, Vec<Table>>, bool) {
         let mut views = BTreeMap::new();
         let reading = async {
             for owner in self.owners(store) {
@@ -78,14 +78,19 @@ impl Memory {
                             views.insert(owner.tenant.clone(), view);
                         }
                     }
-                    Err(error) => return tracing::warn!(%store, %error, "what was kept of the catalog cannot be read"),
+                    Err(error) => {
+                        tracing::warn!(%store, %error, "what was kept of the catalog cannot be read");
+                        return false;
+                    }
                 }
             }
+            true
         };
-        if tokio::time::timeout(PATIENCE, reading).await.is_err() {
+        let is_all = tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| {
             tracing::warn!(%store, "what was kept of the catalog was not read in time");
-        }
-        views
+            false
+        });
+        (views, is_all)
     }
 
     fn view(&self, document: &[u8], owner: Owner<'_>) -> Option<Vec<Table>> {

@@ -45,8 +45,8 @@ impl Engine {
     /// Discovers the tables of every store, unless somebody else does so from beginning to end in the meantime: many who
     /// ask at once cost the stores two discoveries. Returns the version of the catalog.
     pub async fn refresh(&self) -> u64 {
-        let asked_at = self.catalog_version();
-        self.registry().discover_unless(|version| version >= asked_at + 2).await;
+        let asked_at = self.registry().rounds();
+        self.registry().discover_unless(|rounds| rounds >= asked_at + 2).await;
         self.catalog_version()
     }
 }

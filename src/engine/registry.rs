@@ -3,8 +3,9 @@
 //! Every minute all stores are asked; on demand (`SELECT catalog_refresh()`) too. A statement that finds a table changed has
 //! its store asked at once, and all statements that find so share the answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -32,6 +33,8 @@ pub(super) struct Registry {
     known: ArcSwap<Known>,
     /// Whoever holds it makes the next snapshot: an older one must not come after a newer one.
     turn: Mutex<Turn>,
+    /// Discoveries of all stores that have ended.
+    rounds: AtomicU64,
     /// Between two lookups of one store that statements ask for.
     pause: Duration,
     /// What outlives this process.
@@ -46,6 +49,8 @@ struct Known {
     unreached: Unreached,
     /// The tables that a tenant remembers of stores that have told nothing since the start.
     remembered: Remembered,
+    /// The stores of which all that is remembered has been read.
+    recalled: BTreeSet<StoreKind>,
     /// The snapshots of the tenants that remember any.
     of_tenants: BTreeMap<TenantId, Arc<Snapshot>>,
 }
@@ -62,6 +67,7 @@ struct Next {
     told: BTreeMap<StoreKind, Instant>,
     unreached: Unreached,
     remembered: Remembered,
+    recalled: BTreeSet<StoreKind>,
 }
 
 /// The last lookup of each store that a statement asked for.
@@ -121,9 +127,11 @@ impl Registry {
                 told: BTreeMap::new(),
                 unreached: Unreached::new(),
                 remembered: Remembered::new(),
+                recalled: BTreeSet::new(),
                 of_tenants: BTreeMap::new(),
             }),
             turn: Mutex::default(),
+            rounds: AtomicU64::new(0),
             pause: Duration::from_millis(limits.of(limits::CATALOG_LOOKUP_PAUSE_MS) as u64),
             memory: memory.map(|parts| Arc::new(Memory::new(parts, &policies, most_bytes))),
             policies,
@@ -161,34 +169,34 @@ impl Registry {
         }
     }
 
-    /// Asks every store, one discovery at a time, unless the version in force when the turn comes is good enough. A store
+    /// How many discoveries of all stores have ended.
+    pub(super) fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Acquire)
+    }
+
+    /// Asks every store, one discovery at a time, unless so many have ended when the turn comes that it is enough. A store
     /// that is down keeps its last known tables, marked stale; the names of such stores are returned.
     pub(super) async fn discover_unless(&self, is_enough: impl FnOnce(u64) -> bool) -> Vec<StoreKind> {
-        let _turn = self.turn.lock().await;
-        let before = self.known.load_full();
-        if is_enough(before.snapshot.version()) {
+        let mut turn = self.turn.lock().await;
+        if is_enough(self.rounds()) {
             return Vec::new();
         }
         let every: Vec<StoreKind> = self.stores.keys().copied().collect();
-        let found = self.ask(&every).await;
-        let mut next = self.put_together(&before, found);
-        self.recall(&mut next).await;
-        let down = next.down.clone();
-        self.put_in_force(before.snapshot.version() + 1, next);
+        let down = self.look_at(&every, &mut turn, true).await;
+        self.rounds.fetch_add(1, Ordering::Release);
         down
     }
 
-    /// Asks the stores that said that their tables have changed since a version of the catalog, unless a newer version is
-    /// in force or somebody has asked since. Asked too soon after the last time, it waits: statements cannot make the
-    /// server ask a store more often than the pause allows.
-    pub(super) async fn look_again(&self, changed: &[StoreKind], planned_with: u64) {
+    /// Asks the stores that said that their tables have changed, unless somebody has asked since. Asked too soon after the
+    /// last time, it waits: statements that meet changed tables cannot make the server ask a store more often than the pause
+    /// allows.
+    pub(super) async fn look_again(&self, changed: &[StoreKind]) {
         let heard = Instant::now();
         loop {
             let mut turn = self.turn.lock().await;
-            let before = self.known.load_full();
             let is_known =
                 |store: &StoreKind| turn.lookups.get(store).is_some_and(|last| last.ended && last.began >= heard);
-            if before.snapshot.version() > planned_with || changed.iter().all(is_known) {
+            if changed.iter().all(is_known) {
                 return;
             }
             if let Some(left) = self.until_next(&turn, changed) {
@@ -196,17 +204,29 @@ impl Registry {
                 tokio::time::sleep(left).await;
                 continue;
             }
-            turn.note(changed, Lookup { began: Instant::now(), ended: false });
-            let found = self.ask(changed).await;
-            let next = self.put_together(&before, found);
-            // Plans stay good where nothing was found changed.
-            let is_same = before.snapshot.is_of(&next.tables)
-                && before.unreached == next.unreached
-                && before.remembered == next.remembered;
-            self.put_in_force(before.snapshot.version() + u64::from(!is_same), next);
-            turn.end(changed);
+            self.look_at(changed, &mut turn, false).await;
             return;
         }
+    }
+
+    /// Asks stores for their tables and puts what they tell in force; names those that are down. Where nothing is found
+    /// changed, the catalog keeps its version, and plans stay good.
+    async fn look_at(&self, stores: &[StoreKind], turn: &mut Turn, may_recall: bool) -> Vec<StoreKind> {
+        let before = self.known.load_full();
+        turn.note(stores, Lookup { began: Instant::now(), ended: false });
+        let found = self.ask(stores).await;
+        let mut next = self.put_together(&before, found);
+        if may_recall {
+            self.recall(&mut next).await;
+        }
+        let is_same = before.snapshot.version() > 0
+            && before.snapshot.is_of(&next.tables)
+            && before.unreached == next.unreached
+            && before.remembered == next.remembered;
+        let down = next.down.clone();
+        self.put_in_force(before.snapshot.version() + u64::from(!is_same), next);
+        turn.end(stores);
+        down
     }
 
     /// How long it is until the stores may be asked again; `None` when they may now.
@@ -251,20 +271,25 @@ impl Registry {
         for view in remembered.values_mut() {
             view.retain(|table| !told.contains_key(&table.store));
         }
-        Next { tables, down, told, unreached, remembered }
+        let recalled = before.recalled.clone();
+        Next { tables, down, told, unreached, remembered, recalled }
     }
 
-    /// Adds what the tenants last saw of stores that have told nothing since the start. Once read, it stays.
+    /// Adds what the tenants last saw of stores that have told nothing since the start. Once all of it is read, it stays.
     async fn recall(&self, next: &mut Next) {
         let Some(memory) = &self.memory else { return };
         let is_kept = |store: &StoreKind| self.stores.get(store).is_some_and(|store| store.has_own_catalog());
-        let is_unknown = |store: &&StoreKind| {
-            is_kept(store) && !next.told.contains_key(store) && most_remembered(&next.remembered, **store) == 0
-        };
+        let is_unknown =
+            |store: &&StoreKind| is_kept(store) && !next.told.contains_key(store) && !next.recalled.contains(store);
         let unknown: Vec<StoreKind> = next.down.iter().filter(is_unknown).copied().collect();
-        for store in &unknown {
-            for (tenant, tables) in memory.recall(*store).await {
+        for store in unknown {
+            let (views, is_all) = memory.recall(store).await;
+            if is_all {
+                next.recalled.insert(store);
+            }
+            for (tenant, tables) in views {
                 let view = next.remembered.entry(tenant).or_default();
+                view.retain(|table| table.store != store);
                 view.extend(tables.into_iter().filter(|table| self.can_be_guarded(table)));
             }
         }
@@ -286,9 +311,10 @@ impl Registry {
 
     fn put_in_force(&self, version: u64, next: Next) {
         let before = self.known.load();
-        let Next { tables, down: _, told, unreached, remembered } = next;
+        let Next { tables, down: _, told, unreached, remembered, recalled } = next;
         if version == before.snapshot.version() {
-            self.known.store(Arc::new(Known { told, ..before.as_ref().clone() }));
+            self.keep(&before.snapshot, &told);
+            self.known.store(Arc::new(Known { told, recalled, ..before.as_ref().clone() }));
             return;
         }
         let views = remembered.iter().filter(|(_, view)| !view.is_empty());
@@ -305,7 +331,7 @@ impl Registry {
             tracing::warn!(table = %table.name, "the table has no policy, so nobody sees it");
         }
         self.keep(&snapshot, &told);
-        self.known.store(Arc::new(Known { snapshot, told, unreached, remembered, of_tenants }));
+        self.known.store(Arc::new(Known { snapshot, told, unreached, remembered, recalled, of_tenants }));
     }
 
     fn snapshot_of(&self, version: u64, tables: impl IntoIterator<Item = Table>, unreached: Unreached) -> Snapshot {

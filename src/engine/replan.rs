@@ -38,26 +38,33 @@ impl Session {
             return ran;
         }
         let deadline = self.statement_timeout().map(|timeout| started + timeout);
-        tokio::select! {
+        let looked = tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(canceled_by_user().into()),
-            () = until(deadline) => return Err(timed_out().into()),
-            () = self.look_again(bound) => {}
-        }
+            () = cancel.cancelled() => Err(canceled_by_user().into()),
+            () = until(deadline) => Err(timed_out().into()),
+            () = self.look_again(bound) => Ok(()),
+        };
+        let again = looked.and_then(|()| self.plan_again(bound)).inspect_err(|error| {
+            // There is no second run that would count it.
+            self.engine.count_failure(started, error);
+        })?;
+        Box::pin(self.engine.clone().run(self, &again, how(false, Arc::default()))).await
+    }
+
+    fn plan_again(&self, bound: &Bound) -> Result<Bound, EngineError> {
         self.engine.metrics().replans.inc();
-        let again = without_blocking(bound.prepared.statement.text.len(), || {
+        without_blocking(bound.prepared.statement.text.len(), || {
             // A text is described by its run; whatever was bound or prepared may have been described before.
             let was_described = !self.transaction.is_text || bound.depth > 0;
             self.engine.bind_again(self, bound, was_described)
-        })?;
-        Box::pin(self.engine.clone().run(self, &again, how(false, Arc::default()))).await
+        })
     }
 
     /// Has all stores of the statement asked: what changed in one of them may have changed in the others too.
     async fn look_again(&self, bound: &Bound) {
         let stores = bound.prepared.changing_stores();
         tracing::info!(?stores, "a table has changed since a statement was planned; it is planned again");
-        let looking = self.engine.registry().look_again(stores, bound.prepared.catalog_version());
+        let looking = self.engine.registry().look_again(stores);
         if tokio::time::timeout(PATIENCE, looking).await.is_err() {
             tracing::warn!(?stores, "the stores were not asked for their tables in time");
         }

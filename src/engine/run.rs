@@ -144,6 +144,12 @@ impl Engine {
         }
     }
 
+    /// Counts a statement that failed between two runs.
+    pub(super) fn count_failure(&self, started: Instant, error: &EngineError) {
+        let mut recorder = Recorder { metrics: self.metrics().clone(), started, ended: false };
+        recorder.end(error.sqlstate().code());
+    }
+
     async fn open(&self, query: &QueryWork, context: &RunContext) -> Result<SendableRecordBatchStream, EngineError> {
         let rows = match &query.rows {
             Rows::OnePiece(piece) => piece.run(context).await?,

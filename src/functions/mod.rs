@@ -60,4 +60,4 @@ pub use texts::escaped_again;
 pub use time_calls::{moved_time, time_cast, time_cast_of_key};
 pub use time_columns::is_time_cast;
 pub use type_tags::{as_nullable, unnamed_column};
-pub use value_order::plain_key;
+pub use value_order::{list_item, plain_key};

@@ -14,7 +14,7 @@ use datafusion::arrow::compute::{SortOptions, cast, interleave};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Float32Type, Float64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{DataFusionError, ScalarValue, internal_err};
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
 use crate::base::SqlState;
 use crate::base::engine_error::{report, wrap};
@@ -48,6 +48,15 @@ pub fn plain_key() -> ScalarUDF {
             float if float.is_floating() => comparable(&all[0]),
             _ => Ok(Arc::clone(&all[0])),
         })
+    })
+}
+
+/// A value as it is, with one for each row also where they are all the same: nobody takes it for a constant.
+#[must_use]
+pub fn list_item() -> ScalarUDF {
+    Function::lenient("list_item", first, |args| match args.args.first() {
+        Some(value) => Ok(ColumnarValue::Array(value.to_array(args.number_rows)?)),
+        None => internal_err!("list_item of nothing"),
     })
 }
 

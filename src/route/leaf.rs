@@ -104,19 +104,30 @@ fn stand_in(
     let source: Arc<dyn TableSource> = Arc::new(leaf);
     let scan = TableScanBuilder::new(scan_name.clone(), source).build()?;
     let mut names = names.iter();
-    let exprs = (0..schema.fields().len())
-        .map(|position| {
-            let (qualifier, field) = schema.qualified_field(position);
-            let read = wanted.contains(position).then(|| names.next()).flatten();
-            let expr = match read {
-                Some(name) => Expr::Column(Column::new(Some(scan_name.clone()), name)),
-                None => functions::unread(field),
-            };
-            Ok(Expr::Alias(Alias::new(expr, qualifier.cloned(), field.name())))
-        })
-        .collect::<Result<Vec<_>, DataFusionError>>()?;
-    let input = Arc::new(LogicalPlan::TableScan(scan));
-    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(exprs, input, Arc::clone(schema))?))
+    let read = |position| {
+        let name = wanted.contains(position).then(|| names.next()).flatten()?;
+        Some(Expr::Column(Column::new(Some(scan_name.clone()), name)))
+    };
+    under_schema(schema, LogicalPlan::TableScan(scan), read)
+}
+
+/// A select list that gives every column its qualifier and name, with a value for each that is read. Nobody can read the
+/// others.
+///
+/// # Errors
+/// When the list does not fit the schema: a defect.
+pub(super) fn under_schema(
+    schema: &Arc<DFSchema>,
+    input: LogicalPlan,
+    mut value: impl FnMut(usize) -> Option<Expr>,
+) -> Result<LogicalPlan, DataFusionError> {
+    let exprs = (0..schema.fields().len()).map(|position| {
+        let (qualifier, field) = schema.qualified_field(position);
+        let value = value(position).unwrap_or_else(|| functions::unread(field));
+        Expr::Alias(Alias::new(value, qualifier.cloned(), field.name()))
+    });
+    let list = Projection::try_new_with_schema(exprs.collect(), Arc::new(input), Arc::clone(schema))?;
+    Ok(LogicalPlan::Projection(list))
 }
 
 /// What verification must find: one requirement a table, whether the table stands in the plan or in a subquery.

@@ -1,4 +1,4 @@
-//! Filters go below a join that runs in process, and below what a placement computes in process, so that each store reads
+//! Filters go below a join that runs in process, and below what a select list computes in process, so that each store reads
 //! only the rows that count.
 
 use std::sync::Arc;
@@ -8,8 +8,6 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::logical_plan::{Filter, Join, Projection};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
-
-use crate::catalog::TableLeaf;
 
 use super::columns::position_of;
 use super::subqueries;
@@ -43,51 +41,38 @@ pub(super) fn below_join(plan: LogicalPlan) -> LogicalPlan {
     }
 }
 
-/// A filter over the columns of a placement, with every part moved to the physical table that reads only columns which the
-/// placement has as they are.
-pub(super) fn below_placement(plan: LogicalPlan) -> LogicalPlan {
+/// A filter over a select list, with every part moved below the list that reads only columns which the list has as they are.
+pub(super) fn below_list(plan: LogicalPlan) -> LogicalPlan {
     let LogicalPlan::Filter(filter) = &plan else { return plan };
-    let Some(projection) = placement_below(&filter.input) else { return plan };
+    let Some(list) = list_below(&filter.input) else { return plan };
     let (mut below, mut above) = (Vec::new(), Vec::new());
     for part in split_conjunction(&filter.predicate) {
-        match physical(part, filter.input.schema(), projection) {
-            Some(physical) => below.push(physical),
+        match behind(part, filter.input.schema(), list) {
+            Some(part) => below.push(part),
             None => above.push(part.clone()),
         }
     }
     if below.is_empty() {
         return plan;
     }
-    let input = over_filtered_table(&filter.input, below);
+    let input = over_filtered_rows(&filter.input, below);
     match above.into_iter().reduce(Expr::and) {
         None => Arc::unwrap_or_clone(input),
         Some(predicate) => LogicalPlan::Filter(Filter::new(predicate, input)),
     }
 }
 
-/// The columns of a logical table over a physical one, under whatever alias: no other select list gives all its columns a
-/// qualifier.
-fn placement_below(plan: &LogicalPlan) -> Option<&Projection> {
+/// A select list under whatever alias.
+fn list_below(plan: &LogicalPlan) -> Option<&Projection> {
     match plan {
-        LogicalPlan::SubqueryAlias(alias) => placement_below(&alias.input),
-        LogicalPlan::Projection(projection) => {
-            let is_qualified = |expr: &Expr| matches!(expr, Expr::Alias(alias) if alias.relation.is_some());
-            (projection.expr.iter().all(is_qualified) && is_guarded_table(&projection.input)).then_some(projection)
-        }
+        LogicalPlan::SubqueryAlias(alias) => list_below(&alias.input),
+        LogicalPlan::Projection(projection) => Some(projection),
         _ => None,
     }
 }
 
-fn is_guarded_table(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Filter(filter) => is_guarded_table(&filter.input),
-        LogicalPlan::TableScan(scan) => TableLeaf::of(&scan.source).is_some(),
-        _ => false,
-    }
-}
-
-/// A condition on the columns of a placement as one on those of its table, if each is one of them.
-fn physical(part: &Expr, schema: &DFSchema, projection: &Projection) -> Option<Expr> {
+/// A condition on the columns of a list as one on those of its rows, if each is one of them.
+fn behind(part: &Expr, schema: &DFSchema, projection: &Projection) -> Option<Expr> {
     let reads_outer = part.exists(|expr| Ok(matches!(expr, Expr::OuterReferenceColumn(..))));
     // No store reads a column of a query further out, and what takes such queries apart looks for it above.
     if !reads_only(part, schema) || !matches!(reads_outer, Ok(false)) {
@@ -108,12 +93,12 @@ fn physical(part: &Expr, schema: &DFSchema, projection: &Projection) -> Option<E
     moved.ok().filter(|_| is_plain).map(|moved| moved.data)
 }
 
-/// The plan that [`placement_below`] knows, with conditions on the rows of its table.
-fn over_filtered_table(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Arc<LogicalPlan> {
+/// The plan that [`list_below`] knows, with conditions on the rows of its list.
+fn over_filtered_rows(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Arc<LogicalPlan> {
     match plan.as_ref() {
         LogicalPlan::SubqueryAlias(alias) => {
             let mut changed = alias.clone();
-            changed.input = over_filtered_table(&alias.input, conditions);
+            changed.input = over_filtered_rows(&alias.input, conditions);
             Arc::new(LogicalPlan::SubqueryAlias(changed))
         }
         LogicalPlan::Projection(projection) => {

@@ -14,6 +14,7 @@ use super::leaf::Pieces;
 use super::piece::{Capability, RouteError, RoutedPlan};
 use super::place::{self, Side, Standing};
 use super::push;
+use super::subqueries;
 
 /// Splits a guarded plan into the largest pieces that one store can run whole.
 ///
@@ -52,7 +53,7 @@ impl Split<'_, '_> {
         wanted: &ColumnSet,
         standing: Standing,
     ) -> Result<(LogicalPlan, Side), InternalError> {
-        let plan = push::below_placement(push::below_join(plan));
+        let plan = push::below_list(push::below_join(plan));
         let needed = needs(&plan, wanted)?;
         let mut sides = Vec::new();
         let below = standing.below(&plan);
@@ -115,9 +116,17 @@ impl Split<'_, '_> {
     }
 }
 
-/// Whether every row of one side meets every row of the other: more rows than both have are not fetched from a store.
+/// Whether every row of one side meets every row of the other: more rows than both have are not fetched from a store. What
+/// only names or computes is no less of them.
 fn is_product(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Join(join) if join.join_type == JoinType::Inner && join.on.is_empty() && join.filter.is_none())
+    match plan {
+        LogicalPlan::Join(join) => join.join_type == JoinType::Inner && join.on.is_empty() && join.filter.is_none(),
+        LogicalPlan::Projection(projection) => {
+            is_product(&projection.input) && projection.expr.iter().all(|expr| subqueries::of_expr(expr).is_empty())
+        }
+        LogicalPlan::SubqueryAlias(alias) => is_product(&alias.input),
+        _ => false,
+    }
 }
 
 fn reason(store: StoreKind, together: Side) -> String {

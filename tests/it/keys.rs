@@ -174,7 +174,7 @@ fn where_rows_would_be_missed_no_keys_are_sent() {
 fn asked(sql: &str, keys: &[ScalarValue]) -> Option<String> {
     let (pieces, plan) = planned(sql, 100);
     let [transfer] = plan.transfers() else { panic!("{sql}: {:?}", plan.transfers()) };
-    let piece = match narrowed(&pieces[transfer.to.piece], &[(transfer, keys)], &Emitter).unwrap() {
+    let piece = match narrowed(&pieces[transfer.to.piece], transfer, keys, &Emitter).unwrap() {
         Narrowed::To(piece) => piece,
         Narrowed::Nothing => return None,
         Narrowed::Whole => panic!("{sql}: the store cannot say it"),
@@ -194,6 +194,20 @@ fn keys_stand_below_the_group_and_beside_the_guard() {
 }
 
 #[test]
+fn no_key_goes_below_a_limit() {
+    let sql = "SELECT p.net_qty FROM (SELECT symbol FROM raw_trades ORDER BY price LIMIT 101) t JOIN live_positions p USING (symbol)";
+    let text = asked(sql, &[ScalarValue::from("AAPL")]).unwrap();
+    let (keys, limit) = (text.find("'AAPL')"), text.find("LIMIT 101"));
+    assert!(limit.is_some() && keys > limit, "{text}");
+}
+
+#[test]
+fn a_number_that_is_rounded_when_it_is_read_is_no_filter() {
+    let sql = "SELECT l.net_qty FROM (SELECT quantity FROM raw_trades ORDER BY price LIMIT 3) t JOIN (SELECT sum(net_qty) AS net_qty FROM live_positions GROUP BY symbol) l ON l.net_qty = t.quantity";
+    assert_eq!(sent(sql), Vec::<String>::new());
+}
+
+#[test]
 fn a_key_that_the_column_cannot_hold_is_not_asked_for() {
     let sql = "SELECT d.name FROM dim_instruments d JOIN live_positions p ON p.trade_count = d.lot_size";
     let text = asked(sql, &[ScalarValue::from(100_i64), ScalarValue::from(5_000_000_000_i64)]).unwrap();
@@ -204,6 +218,12 @@ fn a_key_that_the_column_cannot_hold_is_not_asked_for() {
 
 /// Joins over the demo's tables, for servers that send keys and one that does not.
 const JOINS: &[&str] = &[
+    "SELECT p.symbol, t.n FROM live_positions p JOIN (SELECT symbol, row_number() OVER (ORDER BY trade_id) AS n FROM raw_trades) t USING (symbol) WHERE p.net_qty > 0 AND t.n < 500",
+    "SELECT p.symbol, t.trade_id FROM live_positions p JOIN (SELECT DISTINCT ON (side) side, symbol, trade_id FROM raw_trades ORDER BY side, trade_id) t USING (symbol)",
+    "SELECT p.symbol, t.trade_id FROM live_positions p JOIN (SELECT symbol, trade_id FROM raw_trades ORDER BY price, trade_id LIMIT 101) t USING (symbol) WHERE p.net_qty > 0",
+    "SELECT p.symbol, t.name, t.price FROM live_positions p JOIN (SELECT d.name, f.symbol, f.price FROM dim_instruments d LEFT JOIN (SELECT * FROM raw_trades WHERE price > 500) f ON f.symbol = d.symbol) t USING (symbol)",
+    "SELECT p.symbol, t.n FROM live_positions p JOIN (SELECT symbol, count(*) AS n FROM raw_trades GROUP BY ROLLUP (symbol)) t USING (symbol)",
+    "SELECT a.n, p.net_qty, b.n FROM (SELECT symbol, count(*) AS n FROM raw_trades WHERE symbol = 'AAPL' GROUP BY symbol) a JOIN live_positions p USING (symbol) JOIN (SELECT symbol, count(*) AS n FROM fct_trades WHERE symbol = 'AAPL' GROUP BY symbol) b ON b.symbol = p.symbol",
     "SELECT d.name, p.net_qty FROM dim_instruments d JOIN live_positions p USING (symbol)",
     "SELECT p.symbol, count(*), sum(t.quantity) FROM live_positions p JOIN raw_trades t ON t.symbol = p.symbol GROUP BY 1",
     "SELECT p.symbol, n FROM live_positions p LEFT JOIN (SELECT symbol, count(*) AS n FROM raw_trades WHERE price > 300 GROUP BY symbol) t USING (symbol)",

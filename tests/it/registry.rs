@@ -331,7 +331,9 @@ async fn a_lookup_ends_with_the_statement_that_waits_for_it() {
     let timeout = prepared(&session, "SET statement_timeout = 50");
     let bound = session.bind(&timeout, Vec::new()).map_err(|error| error.report()).unwrap();
     drop(session.execute(&bound, false).await.map_err(|error| error.report()).unwrap());
+    let started = std::time::Instant::now();
     assert_eq!(run(&mut session, &statement).await.unwrap_err().sqlstate, SqlState::QUERY_CANCELED);
+    assert!(started.elapsed() < Duration::from_secs(5), "it ends long before it would be asked again");
 }
 
 /// Texts in this process.

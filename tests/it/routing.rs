@@ -57,6 +57,23 @@ fn a_plan_of_one_store_is_one_piece_and_nothing_else() {
 }
 
 #[test]
+fn a_product_is_fetched_as_its_two_sides() {
+    let product =
+        scan("a", StoreKind::ClickHouse).cross_join(scan("b", StoreKind::ClickHouse).build().unwrap()).unwrap();
+    let computed = product.clone().project([(col("a.x") + col("b.x")).alias("y"), col("b.id")]).unwrap();
+    let named = computed.clone().alias("s").unwrap();
+    for plan in [product, computed, named] {
+        let key = plan.schema().columns().pop().unwrap();
+        let sorted =
+            plan.sort([datafusion::logical_expr::Expr::Column(key).sort(true, true)]).unwrap().build().unwrap();
+        let shown = sorted.to_string();
+        let routed = routed(sorted);
+        assert_eq!(routed.pieces.len(), 2, "{shown}");
+        assert!(routed.pieces.iter().all(|piece| !piece.plan.to_string().contains("Join")), "{shown}");
+    }
+}
+
+#[test]
 fn what_a_store_cannot_say_runs_over_its_piece() {
     let routed = routed(scan("a", StoreKind::ClickHouse).sort([col("x").sort(true, true)]).unwrap().build().unwrap());
     assert!(matches!(routed.local, Some(LogicalPlan::Sort(_))));

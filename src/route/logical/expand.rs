@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, TableReference};
-use datafusion::logical_expr::expr::Alias;
-use datafusion::logical_expr::logical_plan::{Projection, Subquery, TableScan, TableScanBuilder};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+use datafusion::logical_expr::logical_plan::{Subquery, TableScan, TableScanBuilder};
+use datafusion::logical_expr::{LogicalPlan, TableSource};
 
 use crate::base::{Freshness, InternalError};
 use crate::catalog::{LogicalLeaf, Placement, TableLeaf};
-use crate::functions;
 use crate::route::columns::{ColumnSet, needs};
+use crate::route::leaf::under_schema;
 use crate::route::piece::RouteError;
 
 use super::bound;
@@ -119,20 +118,10 @@ fn stand_in(
     physical: &Arc<TableLeaf>,
     used: &ColumnSet,
 ) -> Result<LogicalPlan, DataFusionError> {
-    let schema = &scan.projected_schema;
-    let exprs = (0..schema.fields().len())
-        .map(|position| {
-            let (qualifier, field) = schema.qualified_field(position);
-            let expr = match placement.expression(position).filter(|_| used.contains(position)) {
-                Some(expression) => expression.clone(),
-                None => functions::unread(field),
-            };
-            Expr::Alias(Alias::new(expr, qualifier.cloned(), field.name()))
-        })
-        .collect();
     let name = &placement.table;
     let source: Arc<dyn TableSource> = Arc::<TableLeaf>::clone(physical);
     let reference = TableReference::partial(name.schema.as_str(), name.table.as_str());
-    let input = Arc::new(LogicalPlan::TableScan(TableScanBuilder::new(reference, source).build()?));
-    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(exprs, input, Arc::clone(schema))?))
+    let input = LogicalPlan::TableScan(TableScanBuilder::new(reference, source).build()?);
+    let read = |position| placement.expression(position).filter(|_| used.contains(position)).cloned();
+    under_schema(&scan.projected_schema, input, read)
 }

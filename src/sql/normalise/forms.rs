@@ -262,6 +262,37 @@ pub(super) fn has_query(expr: &Expr) -> bool {
     walk(expr, &mut Queries).is_break()
 }
 
+/// Whether an expression calls such a function. What a query in it calls is that query's own.
+pub(super) fn has_call(expr: &Expr, is_such: impl Fn(&Function) -> bool) -> bool {
+    use sqlparser::ast::Visitor;
+    use std::ops::ControlFlow;
+    struct Calls<F> {
+        is_such: F,
+        queries: usize,
+    }
+    impl<F: Fn(&Function) -> bool> Visitor for Calls<F> {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.queries += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+            self.queries -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(function) if self.queries == 0 && (self.is_such)(function) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    walk(expr, &mut Calls { is_such, queries: 0 }).is_break()
+}
+
 /// Takes the sign of SYMMETRIC off the first operand of the lower bound.
 fn take_symmetric(low: &mut Expr) -> bool {
     match low {

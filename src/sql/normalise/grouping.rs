@@ -3,15 +3,15 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, OrderBy, Query,
-    Select, SelectItem, Value, ValueWithSpan, Visitor, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, OrderBy, Select,
+    SelectItem, Value, ValueWithSpan, VisitorMut,
 };
 
-use crate::base::syntax_walk::{walk, walk_mut};
+use crate::base::syntax_walk::walk_mut;
 use crate::functions::{self, FunctionKind};
 use crate::sql::grouping_sets::{first_steps, sets_of, subsets, without_repeats};
 
-use super::forms::{binary, call, nested, number, take};
+use super::forms::{binary, call, has_call, nested, number, take};
 use super::marks::marked;
 
 /// Puts the expressions of the SELECT list for positions in sets of keys, which the planner takes for constants.
@@ -173,37 +173,12 @@ pub(super) fn of_all_rows(select: &mut Select) {
     });
 }
 
-/// Whether an expression calls an aggregate, as far as names tell. What a query in it calls is that query's own.
+/// Whether an expression calls an aggregate, as far as names tell.
 fn calls(condition: &Expr) -> bool {
-    struct Calls {
-        queries: usize,
-    }
-    impl Visitor for Calls {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            self.queries += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-            self.queries -= 1;
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
-            if self.queries > 0 {
-                return ControlFlow::Continue(());
-            }
-            let name = function.name.to_string().to_lowercase();
-            match functions::find(&name, FunctionKind::Aggregate) {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            }
-        }
-    }
-    walk(condition, &mut Calls { queries: 0 }).is_break()
+    has_call(condition, |function| {
+        let name = function.name.to_string().to_lowercase();
+        functions::find(&name, FunctionKind::Aggregate).is_some()
+    })
 }
 
 fn count_rows() -> Expr {

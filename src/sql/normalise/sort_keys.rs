@@ -15,7 +15,7 @@ use sqlparser::ast::{
 use crate::base::syntax_walk::walk;
 use crate::sql::words::folded;
 
-use super::forms::has_query;
+use super::forms::{has_call, has_query};
 use super::system::{quoted, select_from};
 
 /// Begins the names of hidden columns; no text can write it.
@@ -42,22 +42,28 @@ pub(super) fn hide(query: &mut Query) {
     select_around(&mut query.body, &outputs, None);
 }
 
-/// The same for the keys of DISTINCT ON, where one of them or of the ORDER BY beside them has a query. What is written alike
-/// is one column.
+/// The same for the keys of DISTINCT ON, where one of them, of the ORDER BY beside them or of the columns has a query or a
+/// window: the planner knows DISTINCT ON before windows only. What is written alike is one column.
 pub(super) fn hide_distinct(query: &mut Query) {
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     let Some(outputs) = outputs(select) else { return };
-    let Some(Distinct::On(on)) = &mut select.distinct else { return };
+    let Select { distinct: Some(Distinct::On(on)), projection, .. } = select.as_mut() else { return };
     let mut keys: Vec<&mut Expr> = on.iter_mut().collect();
     if let Some(OrderBy { kind: OrderByKind::Expressions(sorted), .. }) = &mut query.order_by {
         keys.extend(sorted.iter_mut().map(|key| &mut key.expr));
     }
-    if !keys.iter().any(|key| has_query(key)) {
+    let items: Vec<Option<Expr>> = projection.iter().map(value_of).collect();
+    let is_late = |expr: &Expr| has_query(expr) || has_call(expr, |function| function.over.is_some());
+    if !keys.iter().any(|key| is_late(key)) && !items.iter().flatten().any(is_late) {
         return;
     }
     let mut hidden: Vec<Expr> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for key in keys.into_iter().filter(|key| !is_output(key, &outputs)) {
+    for key in keys {
+        if let Some(name) = output_of(key, &outputs, &items) {
+            *key = Expr::Identifier(quoted(name));
+            continue;
+        }
         let index = *places.entry(key.to_string()).or_insert(hidden.len());
         let expr = std::mem::replace(key, Expr::Identifier(hidden_name(index)));
         if index == hidden.len() {
@@ -69,6 +75,27 @@ pub(super) fn hide_distinct(query: &mut Query) {
     let items = hidden.map(|(index, expr)| SelectItem::ExprWithAlias { expr, alias: hidden_name(index) });
     select.projection.extend(items);
     select_around(&mut query.body, &outputs, distinct);
+}
+
+fn value_of(item: &SelectItem) -> Option<Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+        SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => None,
+    }
+}
+
+/// The output column that a key means: by its name, by its position, or because it is written alike.
+fn output_of<'a>(key: &Expr, outputs: &'a [String], items: &[Option<Expr>]) -> Option<&'a str> {
+    let place = match bare(key) {
+        Expr::Identifier(ident) if outputs.contains(&folded(ident)) => {
+            outputs.iter().position(|name| *name == folded(ident))
+        }
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => {
+            digits.parse::<usize>().ok().and_then(|number| number.checked_sub(1))
+        }
+        written => items.iter().position(|item| item.as_ref().is_some_and(|item| bare(item) == written)),
+    };
+    outputs.get(place?).map(String::as_str)
 }
 
 fn hidden_name(index: usize) -> Ident {

@@ -329,23 +329,36 @@ fn is_kind_of(sent: &DataType, wanted: &DataType) -> bool {
         _ => false,
     };
     if wanted.is_numeric() {
-        let is_cut = wanted.is_integer() && sent.is_floating();
-        return !is_text && !is_cut;
+        let has_fraction = match sent {
+            DataType::Decimal32(_, scale)
+            | DataType::Decimal64(_, scale)
+            | DataType::Decimal128(_, scale)
+            | DataType::Decimal256(_, scale) => *scale > 0,
+            other => other.is_floating(),
+        };
+        return !is_text && !(wanted.is_integer() && has_fraction);
     }
     match wanted {
+        _ if sent.is_null() => true,
         DataType::Boolean => !is_text,
-        DataType::Utf8 => !sent.is_numeric() && !sent.is_temporal(),
+        DataType::Utf8 => !sent.is_numeric() && !sent.is_temporal() && *sent != DataType::Boolean,
+        // Its days come as short numbers, and its seconds as unsigned ones.
+        DataType::Date32 => sent.is_temporal() || *sent == DataType::UInt16,
+        DataType::Timestamp(..) => sent.is_temporal() || *sent == DataType::UInt32,
         _ => true,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::datatypes::TimeUnit;
+
     use super::*;
 
     #[test]
     fn a_column_of_another_kind_is_not_read_as_what_the_plan_knows() {
         let decimal = || DataType::Decimal128(18, 4);
+        let time = || DataType::Timestamp(TimeUnit::Microsecond, None);
         let dictionary = |values: DataType| DataType::Dictionary(Box::new(DataType::Int32), Box::new(values));
         for (sent, wanted) in [
             (DataType::Utf8, DataType::Int32),
@@ -355,6 +368,11 @@ mod tests {
             (DataType::Utf8, DataType::Boolean),
             (DataType::Int32, DataType::Utf8),
             (DataType::Date32, DataType::Utf8),
+            (DataType::Boolean, DataType::Utf8),
+            (decimal(), DataType::Int32),
+            (DataType::Utf8, DataType::Date32),
+            (DataType::Int64, time()),
+            (DataType::Utf8, time()),
         ] {
             assert!(!is_kind_of(&sent, &wanted), "{sent} for {wanted}");
         }
@@ -364,6 +382,10 @@ mod tests {
             (DataType::Float64, decimal()),
             (DataType::Int8, DataType::Int16),
             (DataType::UInt16, DataType::Date32),
+            (DataType::UInt32, time()),
+            (DataType::Date32, time()),
+            (DataType::Null, time()),
+            (DataType::Decimal128(38, 0), DataType::Int64),
             (dictionary(DataType::Utf8), DataType::Utf8),
             (DataType::Binary, DataType::Utf8),
             (DataType::Utf8, DataType::FixedSizeBinary(16)),

@@ -26,6 +26,9 @@ pub struct Allowance {
     pub keys: usize,
     /// Bytes of the rows in memory.
     pub bytes: usize,
+    /// Whether a piece that is too large may go on where it is. Until it is read, it has one of the places at its store: where
+    /// another piece of the query needs one too, it begins anew instead.
+    pub may_wait: bool,
 }
 
 /// What came of a piece that was asked for its keys.
@@ -62,7 +65,11 @@ pub async fn collect(
         batches.push(batch);
         if bytes > allowance.bytes || keys.values().all(Option::is_none) {
             let keys = columns.iter().map(|column| (*column, None)).collect();
-            return Ok(Collected { rows: Arc::new(Begun::new(schema, batches, rows, prepared)), keys });
+            let rows: Arc<dyn PreparedPiece> = match allowance.may_wait {
+                true => Arc::new(Begun::new(schema, batches, rows, prepared)),
+                false => prepared,
+            };
+            return Ok(Collected { rows, keys });
         }
     }
     let keys = keys.into_iter().map(|(column, keys)| (column, keys.map(sorted))).collect();

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, JoinType, LogicalPlan};
 
 use crate::base::StoreKind;
 use crate::catalog::TableLeaf;
-use crate::route::Piece;
+use crate::route::{Piece, store_type};
 use crate::stores::local::piece_of;
 
 use super::descend::{Purpose, compares_alike, to_scan};
@@ -163,7 +163,8 @@ fn transfer(from: Key<'_>, to: Key<'_>, pieces: &[Arc<Piece>]) -> Option<Transfe
     }
     let from = key_column(from, Purpose::Values)?;
     let to = key_column(to, Purpose::Filter)?;
-    let is_worth_it = from.piece != to.piece && pieces.get(to.piece).is_some_and(|piece| finds_by(piece, to.position));
+    let piece = pieces.get(to.piece).filter(|_| from.piece != to.piece)?;
+    let is_worth_it = finds_by(piece, to.position) && is_read_exactly(piece, to.position);
     is_worth_it.then_some(Transfer { from, to, compared_as })
 }
 
@@ -188,6 +189,18 @@ fn finds_by(piece: &Piece, position: usize) -> bool {
             to_scan(&piece.plan, &output, Purpose::Filter).is_some_and(|(scan, column)| is_key(scan, &column.name))
         }
     }
+}
+
+/// Whether a store compares the values that are read from it: a `numeric` without a scale is rounded when it is read.
+fn is_read_exactly(piece: &Piece, position: usize) -> bool {
+    let schema = piece.plan.schema();
+    if piece.store != StoreKind::Materialize || !schema.field(position).data_type().is_decimal() {
+        return true;
+    }
+    let output = Expr::Column(schema.qualified_field(position).into());
+    to_scan(&piece.plan, &output, Purpose::Values)
+        .and_then(|(scan, column)| store_type(scan, &column.name))
+        .is_some_and(|(_, own)| own.contains(','))
 }
 
 fn is_key(scan: &TableScan, column: &str) -> bool {

@@ -25,29 +25,24 @@ pub enum Narrowed {
     Whole,
 }
 
-/// A piece with the keys of these transfers as filters.
+/// A piece with the keys of a transfer as a filter.
 ///
 /// # Errors
-/// When the piece has not the columns of the transfers, or its plan cannot be built anew: defects.
+/// When the piece has not the column of the transfer, or its plan cannot be built anew: defects.
 pub fn narrowed(
     piece: &Piece,
-    transfers: &[(&Transfer, &[ScalarValue])],
+    transfer: &Transfer,
+    keys: &[ScalarValue],
     capability: &dyn Capability,
 ) -> Result<Narrowed> {
-    let mut plan = piece.plan.clone();
-    for (transfer, keys) in transfers {
-        let (qualifier, field) = piece.plan.schema().qualified_field(transfer.to.position);
-        let values = values(keys, &transfer.compared_as, field.data_type())?;
-        if values.is_empty() {
-            return Ok(Narrowed::Nothing);
-        }
-        let can = |node: &LogicalPlan| capability.supports(piece.store, node);
-        match filtered(plan, Column::from((qualifier, field)), values, &can)? {
-            Some(narrower) => plan = narrower,
-            None => return Ok(Narrowed::Whole),
-        }
+    let (qualifier, field) = piece.plan.schema().qualified_field(transfer.to.position);
+    let values = values(keys, &transfer.compared_as, field.data_type())?;
+    if values.is_empty() {
+        return Ok(Narrowed::Nothing);
     }
-    Ok(Narrowed::To(Arc::new(Piece { plan, ..piece.clone() })))
+    let can = |node: &LogicalPlan| capability.supports(piece.store, node);
+    let narrower = filtered(piece.plan.clone(), Column::from((qualifier, field)), values, &can)?;
+    Ok(narrower.map_or(Narrowed::Whole, |plan| Narrowed::To(Arc::new(Piece { plan, ..piece.clone() }))))
 }
 
 /// The keys as values of the column. What it cannot hold, none of its rows has.

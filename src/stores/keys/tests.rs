@@ -78,7 +78,7 @@ fn context() -> RunContext {
 
 async fn collected(fake: &Arc<FakePiece>, columns: &[usize], keys: usize, bytes: usize) -> Collected {
     let prepared: Arc<dyn PreparedPiece> = Arc::<FakePiece>::clone(fake);
-    collect(&piece(), prepared, columns, Allowance { keys, bytes }, &context()).await.unwrap()
+    collect(&piece(), prepared, columns, Allowance { keys, bytes, may_wait: true }, &context()).await.unwrap()
 }
 
 /// The numbers of the rows that came, in their order.
@@ -118,6 +118,17 @@ async fn of_a_side_with_too_many_keys_or_bytes_the_rows_still_come_once() {
 }
 
 #[tokio::test]
+async fn where_its_place_at_the_store_is_needed_a_large_side_is_fetched_anew() {
+    let fake = fake();
+    let prepared: Arc<dyn PreparedPiece> = Arc::<FakePiece>::clone(&fake);
+    let allowance = Allowance { keys: 3, bytes: 1, may_wait: false };
+    let collected = collect(&piece(), prepared, &[0], allowance, &context()).await.unwrap();
+    assert_eq!((&collected.keys[&0], fake.asked.load(Ordering::SeqCst)), (&None, 1));
+    assert_eq!(numbers(&collected.rows).await, [1, 2, 3, 4, 5]);
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn one_column_may_have_too_many_keys_and_another_few() {
     let fake = fake();
     let collected = collected(&fake, &[0, 1], 4, usize::MAX).await;
@@ -133,7 +144,7 @@ async fn an_error_of_the_small_side_is_the_error_of_the_query() {
     let batches = vec![batch(&[(Some("a"), 1)])];
     let fake: Arc<dyn PreparedPiece> =
         Arc::new(FakePiece { batches, then: Some(ours.clone()), ..FakePiece::default() });
-    let allowance = Allowance { keys: 10, bytes: usize::MAX };
+    let allowance = Allowance { keys: 10, bytes: usize::MAX, may_wait: true };
     let error = collect(&piece(), fake, &[0], allowance, &context()).await.unwrap_err();
     assert_eq!(error.report(), ours);
 }

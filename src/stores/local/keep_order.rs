@@ -92,7 +92,7 @@ fn above(plan: &Arc<dyn ExecutionPlan>, input: Arc<dyn ExecutionPlan>) -> Result
 
 /// The rows of its input, for one who wants them in their order.
 #[derive(Debug)]
-struct SortedInput {
+pub(super) struct SortedInput {
     input: Arc<dyn ExecutionPlan>,
     order: OrderingRequirements,
 }

@@ -9,6 +9,8 @@ mod distinct_on;
 mod infinite;
 mod keep_order;
 mod late_projection;
+mod list_items;
+mod misread;
 mod not_in;
 mod nullable;
 mod one_row;
@@ -16,6 +18,7 @@ mod piece;
 mod plain_keys;
 mod session;
 mod share;
+mod sound;
 mod steps;
 mod unnest_keys;
 mod unread;
@@ -64,6 +67,7 @@ pub(in crate::stores) use piece::piece_of;
 pub use piece::piece_provider;
 use session::RunSession;
 use share::Shares;
+use sound::SoundPlan;
 use steps::StepPlanner;
 
 /// Rows of one batch: what flows between operators and to the client at once.
@@ -140,9 +144,10 @@ impl LocalExecutor {
             Arc::new(ProjectionPushdown::new()),
             Arc::new(EnsureCooperative::new()),
         ]);
-        let own_rules: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] =
-            [Arc::new(HideConstants), Arc::new(KeepOrder)];
-        let all_rules = own_rules.iter().chain(state.physical_optimizers()).map(Arc::clone).collect();
+        let first: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [Arc::new(HideConstants), Arc::new(KeepOrder)];
+        let last: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 1] = [Arc::new(SoundPlan)];
+        let library = state.physical_optimizers().iter().filter(|rule| rule.name() != sound::REPLACED);
+        let all_rules = first.iter().chain(library).chain(&last).map(Arc::clone).collect();
         let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
         let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);
         let steps: Arc<dyn ExtensionPlanner + Send + Sync> = Arc::new(StepPlanner);
@@ -156,6 +161,7 @@ impl LocalExecutor {
     /// [`StoreError::Failed`] when a leaf is nobody's, or the plan is one that the engine cannot optimise.
     pub fn prepare(&self, plan: &LogicalPlan, resolve: &ResolveLeaf<'_>) -> Result<PreparedLocal, StoreError> {
         let with_rows = unread::prune(plan.clone())
+            .and_then(misread::shield)
             .and_then(nullable::shield)
             .and_then(decorrelate)
             .and_then(distinct_on::lower)
@@ -175,6 +181,7 @@ impl LocalExecutor {
             .optimize(with_rows, self.state.as_ref(), |_, _| {})
             .and_then(late_projection::lift)
             .and_then(window_keys::plain)
+            .and_then(list_items::shield)
             .and_then(steps::nullable)
             .map_err(|error| failed(&error))?;
         let schema = Arc::clone(plan.schema().inner());

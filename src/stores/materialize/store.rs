@@ -35,6 +35,9 @@ const BATCH_ROWS: usize = 4_096;
 /// them.
 const PREPARED_STATEMENTS: usize = 256;
 
+/// Bytes of a statement that is kept prepared. Longer ones have lists of keys in them, which the next run has others of.
+const LONGEST_PREPARED: usize = 4_096;
+
 /// What every session of the pool begins with. A live read must not wait for other objects to catch up, and the texts
 /// of values must not depend on the server's settings.
 const SESSION: &str = "SET transaction_isolation = 'serializable'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'";
@@ -176,9 +179,15 @@ impl MaterializePiece {
             client.statement_cache.clear();
         }
         let prepared_before = client.statement_cache.size();
-        let statement = client.prepare_cached(self.statement.text()).await.map_err(|error| store_error(&error))?;
+        let text = self.statement.text();
+        let statement = match text.len() <= LONGEST_PREPARED {
+            true => client.prepare_cached(text).await,
+            false => client.prepare(text).await,
+        };
+        let statement = statement.map_err(|error| store_error(&error))?;
         if let Some(observations) = &context.observations {
-            observations.prepared(self.piece, client.statement_cache.size() == prepared_before);
+            let is_kept = text.len() <= LONGEST_PREPARED && client.statement_cache.size() == prepared_before;
+            observations.prepared(self.piece, is_kept);
         }
         let sent: Vec<_> = statement.columns().iter().map(|column| column.type_().clone()).collect();
         let columns = Rows::new(Arc::clone(&self.schema), &sent)?;

@@ -194,6 +194,7 @@ fn sentinel(
 ) -> Result<SentinelClient, RedisConnectionError> {
     let name = section.master.clone().ok_or(RedisConnectionError::NoMaster)?;
     let first = addresses.first().cloned().ok_or(RedisConnectionError::NoAddress)?;
+    let is_tls = addresses.iter().any(is_encrypted);
     let nodes = addresses.into_iter().map(|address| address.addr().clone());
     let (own, server) = (first.redis_settings(), SentinelServerType::Master);
     let mut builder = SentinelClientBuilder::new(nodes, name, server)?.set_client_to_redis_db(own.db());
@@ -209,7 +210,7 @@ fn sentinel(
     if let Some(password) = &section.password {
         builder = builder.set_client_to_redis_password(password.expose());
     }
-    if is_encrypted(&first) {
+    if is_tls {
         // Sentinel names the master by its address alone. Its password must not go there in the clear.
         builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
     }

@@ -111,7 +111,12 @@ impl Config {
                 .report(problem.port("table").expected("a name with its schema, or a source").actual(names.join(", ")));
             return None;
         }
-        match candidates.first().map(|name| view.find(name)) {
+        let found = candidates.first().map(|name| match self.source.is_none() && name.table == table {
+            // A store that never answered may have it in a schema before.
+            true => view.resolve(table, scope.context.search_path),
+            false => view.find(name),
+        });
+        match found {
             Some(Ok(found)) => Some(self.narrowed(found)),
             Some(Err(error)) => self.unknown(table, &error, scope),
             None => {
@@ -125,8 +130,9 @@ impl Config {
     fn narrowed(&self, found: Named) -> Named {
         match (found, self.source) {
             (Named::Logical(leaf), source) => {
-                let leaf = leaf.with_freshness(self.freshness);
-                Named::Logical(Arc::new(source.map_or_else(|| leaf.clone(), |store| leaf.within(store))))
+                let wanted = leaf.with_freshness(self.freshness);
+                let narrowed = source.and_then(|store| wanted.within(store));
+                Named::Logical(Arc::new(narrowed.unwrap_or(wanted)))
             }
             (table @ Named::Table(_), _) => table,
         }

@@ -196,9 +196,7 @@ impl Generator {
         };
         let list = Node::list(", ", keys.into_iter().map(|key| key.node).collect());
         let grouping = if template.is_empty() { Node::nothing() } else { Node::clause(template, vec![list]) };
-        // See `known`, "having".
-        let percent = if depth == 0 { 0 } else { 30 };
-        let having = self.filter(" HAVING {}", percent, depth, &grouped);
+        let having = self.filter(" HAVING {}", 30, depth, &grouped);
         (grouping, having, grouped)
     }
 
@@ -308,16 +306,17 @@ impl Generator {
         (Node::clause(&format!("{template}{name}{end}"), vec![query]), both)
     }
 
-    /// A query with one row: an aggregate where the type has one. It has no subqueries: see `known`, "nested".
+    /// A query with one row: an aggregate where the type has one. Only its condition has subqueries.
     pub fn aggregate_query(&mut self, kind: Kind, around: &[Leaf]) -> Node {
         let (from, scope) = self.from(0, around);
         let Some(value) = self.aggregate(kind, &scope) else { return self.first_row_query(kind, around) };
-        let filter = self.filter(" WHERE {}", 80, 0, &scope);
+        let depth = usize::from(self.chance(20));
+        let filter = self.filter(" WHERE {}", 80, depth, &scope);
         let items = Node::items(vec![Node::list("", vec![value, Node::clause(" AS c1", Vec::new())])]);
         Node::new(Role::Query, "SELECT {} FROM {}{}", vec![items, from, filter])
     }
 
-    /// A query with at most one row: the first in an order. It has no subqueries either.
+    /// A query with at most one row: the first in an order. It has no subqueries.
     pub fn first_row_query(&mut self, kind: Kind, around: &[Leaf]) -> Node {
         let (from, scope) = self.from(0, around);
         let items = self.items(&[kind], 0, &scope);

@@ -137,7 +137,7 @@ impl Generator {
         let (_, template, kinds) = **self.one(&fitting);
         let call = self.filled(kind, template, kinds, 1, scope);
         let partition = if self.chance(50) {
-            let by = self.compared();
+            let by = if self.chance(30) { Kind::Bool } else { self.compared() };
             let by = self.value(by, 1, scope);
             Node::clause("PARTITION BY {} ", vec![by])
         } else {
@@ -149,11 +149,8 @@ impl Generator {
 
     /// The order of a window. With positions no two rows are equal in it; without, its frame ends with equal rows.
     fn window_order(&mut self, positions: bool, scope: &Scope) -> Node {
-        // See `known`, "interval": of a window it is no refusal but an internal error.
-        let by = match self.compared() {
-            Kind::Interval => Kind::Int,
-            kind => kind,
-        };
+        let by = if self.chance(10) { Kind::Bool } else { self.compared() };
+        let is_interval = matches!(by, Kind::Interval) && !positions;
         let by = self.value(by, 1, scope);
         let direction = *self.one(&["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]);
         let frames: &[&str] = if positions {
@@ -174,14 +171,15 @@ impl Generator {
                 " RANGE UNBOUNDED PRECEDING",
             ]
         };
-        let frame = *self.one(frames);
+        let distance = " RANGE BETWEEN '1 day' PRECEDING AND '36 hours' FOLLOWING";
+        let frame = if is_interval && self.chance(50) { distance } else { *self.one(frames) };
         let frame = Node::clause(frame, Vec::new());
         let total = if positions { format!(", {}", scope.key.join(", ")) } else { String::new() };
         Node::new(super::tree::Role::Clause, &format!("ORDER BY {{}}{direction}{total}{{}}"), vec![by, frame])
     }
 }
 
-/// DISTINCT is refused by PostgreSQL too; for the mean see `known`, "mean".
+/// DISTINCT is refused by PostgreSQL too.
 fn is_no_window(template: &str) -> bool {
-    template.contains("DISTINCT") || template.starts_with("avg(")
+    template.contains("DISTINCT")
 }
