@@ -336,7 +336,8 @@ fn is_kind_of(sent: &DataType, wanted: &DataType) -> bool {
             | DataType::Decimal256(_, scale) => *scale > 0,
             other => other.is_floating(),
         };
-        return !is_text && !(wanted.is_integer() && has_fraction);
+        let is_cut = wanted.is_integer() && has_fraction;
+        return !is_text && !is_cut;
     }
     match wanted {
         _ if sent.is_null() => true,

@@ -10,7 +10,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::{ConfigOptions, OptimizerOptions};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr_common::sort_expr::{LexOrdering, LexRequirement};
+use datafusion::physical_expr_common::sort_expr::{LexOrdering, LexRequirement, OrderingRequirements};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::sanity_checker::{check_finiteness_requirements, check_plan_sanity};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -60,7 +60,7 @@ fn sorted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>
     }
     let merges = node.is::<SortPreservingMergeExec>();
     let inputs = node.children().into_iter().zip(node.required_input_ordering()).map(|(input, wanted)| {
-        let Some(wanted) = wanted.map(|wanted| wanted.into_single()) else { return Arc::clone(input) };
+        let Some(wanted) = wanted.map(OrderingRequirements::into_single) else { return Arc::clone(input) };
         let is_one = input.output_partitioning().partition_count() == 1;
         if (is_one || merges) && is_sorted(input, &wanted) {
             return Arc::clone(input);
