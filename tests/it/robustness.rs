@@ -243,7 +243,7 @@ async fn short_statements_are_planned_soon() {
         (over_floats("CASE WHEN ", " IN (1.5, 2.5) THEN NULL::float8 ELSE 2::float8 END"), "54000"),
         (derived("SELECT DISTINCT f, g FROM (", ") t"), "00000"),
         (derived("SELECT f + 1 AS f, g FROM (SELECT DISTINCT f, g FROM (", ") t) u"), "00000"),
-        (format!("SELECT f, max(g) OVER (ORDER BY f) AS m FROM ({}) w ORDER BY m", sums), "00000"),
+        (format!("SELECT f, max(g) OVER (ORDER BY f) AS m FROM ({sums}) w ORDER BY m"), "00000"),
     ];
     let server = TestServer::start().await;
     let (client, bystander) = (server.connect("acme").await, server.connect("globex").await);
