@@ -6,16 +6,18 @@
 #![allow(missing_docs, reason = "a benchmark has no interface")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot run says so by ending")]
 
+#[allow(dead_code, reason = "each benchmark takes what it needs")]
+mod common;
+
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::{TryStreamExt, pin_mut};
 use tokio_postgres::{Client, NoTls, Statement};
+
+use common::{MemoryWatch, Stopped, free_port, milliseconds};
 
 const LOOKUPS: usize = 20_000;
 /// Lookups before it is the next one's turn.
@@ -23,19 +25,6 @@ const TURN: usize = 50;
 const STREAM: &str = "SELECT t.trade_id, t.event_time, t.symbol, t.side, t.quantity, t.price, t.notional \
                       FROM flowforge.raw_trades t \
                       CROSS JOIN (SELECT trade_id AS other FROM flowforge.raw_trades LIMIT 220) u LIMIT 5000000";
-
-struct Stopped(Child);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -143,11 +132,7 @@ async fn lookups(url: &str) {
 }
 
 async fn stream(client: &Client, pid: u32) {
-    let before = resident_kib(pid);
-    let peak = Arc::new(AtomicU64::new(before));
-    let done = Arc::new(AtomicBool::new(false));
-    let watcher = watch_memory(pid, Arc::clone(&peak), Arc::clone(&done));
-
+    let memory = MemoryWatch::start(pid);
     let started = Instant::now();
     let statement = client.prepare(STREAM).await.unwrap();
     let prepared = started.elapsed();
@@ -162,8 +147,7 @@ async fn stream(client: &Client, pid: u32) {
         std::hint::black_box(row);
     }
     let elapsed = started.elapsed();
-    done.store(true, Ordering::Relaxed);
-    watcher.join().unwrap();
+    let (before, grown) = memory.end();
     println!(
         "stream of {count} rows × 7 columns: prepared after {:.1} ms, first row after {:.1} ms (goal 50), {:.2} s in all, {:.2} million rows/s",
         milliseconds(prepared),
@@ -171,23 +155,7 @@ async fn stream(client: &Client, pid: u32) {
         elapsed.as_secs_f64(),
         count as f64 / elapsed.as_secs_f64() / 1e6
     );
-    let grown = peak.load(Ordering::Relaxed).saturating_sub(before) as f64 / 1024.0;
-    println!("resident memory: {:.1} MiB before, grew by {grown:.1} MiB (goal 64)", before as f64 / 1024.0);
-}
-
-fn watch_memory(pid: u32, peak: Arc<AtomicU64>, done: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
-        while !done.load(Ordering::Relaxed) {
-            peak.fetch_max(resident_kib(pid), Ordering::Relaxed);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    })
-}
-
-fn resident_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    println!("resident memory: {before:.1} MiB before, grew by {grown:.1} MiB (goal 64)");
 }
 
 async fn start_peer(folder: &Path) -> Option<(Stopped, u16)> {
@@ -257,8 +225,4 @@ async fn start_postgres(programs: &Path, folder: &Path) -> Option<(Stopped, u16)
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     None
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
 }
