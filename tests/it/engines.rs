@@ -17,7 +17,7 @@ use crate::processes::{Encryption, Process, Redis, free_port};
 use crate::support::{self, TestServer, sqlstate, value};
 
 /// The seed of the demo's history, as the configuration has it.
-const SEED: u64 = 42;
+pub const SEED: u64 = 42;
 
 /// All three, running. PostgreSQL may be that of the tests; the others end with this.
 pub struct Engines {
@@ -40,7 +40,8 @@ fn missing(what: &str) {
     eprintln!("skipped: no {what}");
 }
 
-fn support(file: &str) -> PathBuf {
+/// A file of `tests/support`.
+pub fn support(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(file)
 }
 
@@ -195,7 +196,7 @@ impl Engines {
 
     /// Where ClickHouse's engine listens.
     pub fn clickhouse_port(&self) -> u16 {
-        self.clickhouse.port
+        self.clickhouse.port()
     }
 
     /// Where PostgreSQL, as Materialize, listens.
@@ -257,7 +258,7 @@ fn redis_speaks_tls(redis: &Redis, encryption: &Encryption, port: u16) {
 }
 
 /// The front of ClickHouse's engine.
-struct Front {
+pub struct Front {
     port: u16,
     python: OsString,
     /// What it is started with, but for its port.
@@ -267,7 +268,7 @@ struct Front {
 
 impl Front {
     /// Starts one with the data below a folder.
-    fn start(python: OsString, data: &Path, encryption: Option<(&Encryption, u16)>) -> Self {
+    pub fn start(python: OsString, data: &Path, encryption: Option<(&Encryption, u16)>) -> Self {
         let folder = data.join("clickhouse");
         let mut options: Vec<OsString> = vec!["--init".into(), folder.join("schema.sql").into()];
         for file in std::fs::read_dir(&folder).unwrap() {
@@ -287,6 +288,11 @@ impl Front {
         }
         let (process, port) = run_front(&python, &options, 0);
         Self { port, python, options, process: Mutex::new(Some(process)) }
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     fn crash(&self) {

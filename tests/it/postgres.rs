@@ -108,8 +108,15 @@ fn unprivileged() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() != 0)
 }
 
+/// Gives a file or a folder to whom the programs run as.
+pub fn lend(path: &Path) {
+    if !unprivileged() {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
 /// The words that run a program as somebody who may.
-fn words(program: &Path) -> Vec<String> {
+pub fn words(program: &Path) -> Vec<String> {
     let program = program.display().to_string();
     if unprivileged() {
         return vec![program];
@@ -122,10 +129,8 @@ fn start(programs: &Path, encryption: Option<&Encryption>) -> Postgres {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
-    if !unprivileged() {
-        chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
+    lend(folder.path());
+    lend(&data);
     let initdb = words(&programs.join("initdb"));
     let made = Command::new(&initdb[0])
         .args(&initdb[1..])
@@ -159,9 +164,7 @@ fn lent(encryption: &Encryption, folder: &Path) -> (String, String) {
         let to = folder.join(name);
         std::fs::copy(from, &to).unwrap();
         std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
-        if !unprivileged() {
-            chown(&to, Some(NOBODY), Some(NOBODY)).unwrap();
-        }
+        lend(&to);
         to.display().to_string()
     };
     (copy(&encryption.certificate, "server.crt"), copy(&encryption.key, "server.key"))

@@ -12,4 +12,5 @@ mod parameters;
 mod settings;
 mod store;
 
+pub use settings::FIXED as FIXED_SETTINGS;
 pub use store::ClickHouseStore;

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-/// What does not change from statement to statement.
-const FIXED: &[(&str, &str)] = &[
+/// What does not change from statement to statement: names and values.
+pub const FIXED: &[(&str, &str)] = &[
     ("join_use_nulls", "1"),
     ("aggregate_functions_null_for_empty", "1"),
     ("prefer_column_name_to_alias", "1"),
