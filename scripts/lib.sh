@@ -98,6 +98,15 @@ require_engines() {
     export FLOWFORGE_CLICKHOUSE_PYTHON=$cache/bin/python
 }
 
+# The pooler that the benchmarks compare the server with. Debian keeps it where only root's PATH looks.
+require_pooler() {
+    [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || {
+        apt_install pgbouncer pgbouncer
+        # Debian starts one; the benchmarks have their own.
+        as_root service pgbouncer stop >/dev/null 2>&1 || true
+    }
+}
+
 # Drivers of other languages, in a cache outside the checkout, named by what is asked for so that a change installs anew.
 require_clients() {
     local wanted cache jdbc
