@@ -179,7 +179,9 @@ fn decimal(dialect: Dialect, value: &ScalarValue, scale: i8, data_type: &DataTyp
 /// Dates and times in ISO form; a timestamp with a zone is in UTC.
 fn moment(dialect: Dialect, value: &ScalarValue, data_type: &DataType) -> Result<Expr, EmitError> {
     let zoned = matches!(data_type, DataType::Timestamp(_, Some(_)));
-    let text = iso(value).ok_or_else(|| unsupported(dialect, data_type))?;
+    // Of years before the first and after four digits, stores read other forms, or none.
+    let is_read_everywhere = |text: &String| !text.starts_with(['+', '-']) && !text.starts_with("0000");
+    let text = iso(value).filter(is_read_everywhere).ok_or_else(|| unsupported(dialect, data_type))?;
     let text = if zoned && dialect != Dialect::ClickHouse { format!("{text}+00:00") } else { text };
     typed_text(dialect, &text, data_type)
 }

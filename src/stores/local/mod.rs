@@ -322,11 +322,12 @@ fn is_small(plan: &Arc<dyn ExecutionPlan>) -> bool {
     }
 }
 
-/// Providers of this folder have one partition; others may have several, which only the full set of rules joins.
+/// Providers of the stores have one partition; others may have several, which only the full set of rules joins.
 fn is_our_provider(source: &Arc<dyn TableSource>) -> bool {
     source_as_provider(source).is_ok_and(|provider| {
         provider.is::<super::embedded::EmbeddedProvider>()
             || provider.is::<piece::PieceProvider>()
+            || provider.is::<super::redis::RedisProvider>()
             || provider.is::<MemTable>()
     })
 }

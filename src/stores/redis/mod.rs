@@ -14,6 +14,7 @@ mod table;
 mod texts;
 
 pub use connection::{RedisConnection, RedisConnectionError};
+pub(super) use provider::RedisProvider;
 pub use store::RedisStore;
 pub use table::{InvalidRedisTable, RedisTable};
 pub use texts::RedisTexts;

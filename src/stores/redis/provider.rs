@@ -28,7 +28,7 @@ use super::table::RedisTable;
 
 /// A table as a leaf, with the rows alone that the requirement leaves.
 #[derive(Debug)]
-pub(super) struct RedisProvider {
+pub(in crate::stores) struct RedisProvider {
     keys: Arc<Keys>,
     table: Arc<RedisTable>,
     admitted: Admitted,
