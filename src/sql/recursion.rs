@@ -27,7 +27,8 @@ type Result<T> = std::result::Result<T, DataFusionError>;
 /// How often a wider scale is tried.
 const TRIES: usize = 4;
 
-/// The plan, not settled yet, with recursive queries whose numerics have one scale.
+/// The plan, not settled yet, with recursive queries whose columns have the types that the first rows will have once they
+/// are settled, and whose numerics have one scale.
 pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPlan> {
     let found = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::RecursiveQuery(query) => Ok(Transformed::yes(one_scale(query, operators)?)),
@@ -39,10 +40,12 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
 
 fn one_scale(query: RecursiveQuery, operators: &Operators) -> Result<LogicalPlan> {
     let first = types_of(&query.static_term, operators)?;
-    if !first.iter().any(is_decimal) {
+    let planned = query.static_term.schema().fields();
+    let is_settled = |(planned, first): (&FieldRef, &DataType)| planned.data_type() == first && !is_decimal(first);
+    if planned.iter().zip(&first).all(is_settled) {
         return Ok(LogicalPlan::RecursiveQuery(query));
     }
-    let written = without_own_casts(query.recursive_term.as_ref().clone(), &query)?;
+    let written = without_own_casts(query.recursive_term.as_ref().clone(), &query, &first)?;
     let mut met = first.clone();
     for _ in 0..TRIES {
         let recursive = over(written.clone(), &query, &met)?;
@@ -70,22 +73,27 @@ fn one_scale(query: RecursiveQuery, operators: &Operators) -> Result<LogicalPlan
 
 /// The recursive term without the casts that the planner itself has put around its columns, so that they have the types of
 /// the first rows.
-fn without_own_casts(term: LogicalPlan, query: &RecursiveQuery) -> Result<LogicalPlan> {
+fn without_own_casts(term: LogicalPlan, query: &RecursiveQuery, first: &[DataType]) -> Result<LogicalPlan> {
     let LogicalPlan::Projection(projection) = term else { return Ok(term) };
-    let first = query.static_term.schema().fields();
-    let exprs = projection.expr.into_iter().zip(first).map(|(expr, field)| match expr {
-        Expr::Alias(mut alias) => {
-            *alias.expr = without_cast(*alias.expr, field.data_type());
-            Expr::Alias(alias)
+    let planned = query.static_term.schema().fields();
+    let exprs = projection.expr.into_iter().zip(planned).zip(first).map(|((expr, planned), first)| {
+        let planned = planned.data_type();
+        match expr {
+            // A cast to the type that the column will have may have been written.
+            expr if planned == first && !is_decimal(planned) => expr,
+            Expr::Alias(mut alias) => {
+                *alias.expr = without_cast(*alias.expr, planned);
+                Expr::Alias(alias)
+            }
+            other => without_cast(other, planned),
         }
-        other => without_cast(other, field.data_type()),
     });
     Ok(LogicalPlan::Projection(Projection::try_new(exprs.collect(), projection.input)?))
 }
 
 fn without_cast(expr: Expr, wanted: &DataType) -> Expr {
     match expr {
-        Expr::Cast(cast) if is_decimal(wanted) && cast.field.data_type() == wanted => *cast.expr,
+        Expr::Cast(cast) if cast.field.data_type() == wanted => *cast.expr,
         other => other,
     }
 }

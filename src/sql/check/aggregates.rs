@@ -142,7 +142,7 @@ impl Checker<'_> {
             return wrong(&format!("aggregate functions are not allowed in {what}"), place);
         }
         owner.has_aggregates = true;
-        owner.has_inner_aggregates |= level < watch.level;
+        owner.is_read_within |= level < watch.level;
         self.aggregates.insert(place, level);
         if let Some(outer) = self.watches.last_mut() {
             outer.see_aggregate(level, place);
@@ -171,7 +171,7 @@ impl Checker<'_> {
         self.groupings.insert(place, level);
         if let Some(owner) = self.scope.levels.get_mut(level) {
             owner.has_aggregates = true;
-            owner.has_inner_aggregates |= level < watch.level;
+            owner.is_read_within |= level < watch.level;
         }
     }
 

@@ -270,7 +270,7 @@ impl Checker<'_> {
         }
         if style.distinct {
             self.comparable(typed, place)?;
-            self.ordered_by_arguments(function, style)?;
+            self.ordered_by_arguments(function, style, typed, &chosen)?;
         }
         if name == "sum" && chosen.result == Type::FLOAT4 {
             self.findings.reals.insert(place);
@@ -326,10 +326,26 @@ impl Checker<'_> {
         }
     }
 
-    /// What DISTINCT leaves has no other values to be ordered by.
-    fn ordered_by_arguments(&self, function: &Function, style: &Style<'_>) -> Checked<()> {
+    /// What DISTINCT leaves has no other values to be ordered by. A constant in quotes that the aggregate reads as a type is
+    /// another value to PostgreSQL than the same text without one.
+    fn ordered_by_arguments(
+        &self,
+        function: &Function,
+        style: &Style<'_>,
+        typed: &[Typed],
+        chosen: &Chosen,
+    ) -> Checked<()> {
         let FunctionArguments::List(list) = &function.args else { return Ok(()) };
-        let is_argument = |key: &Expr| argument_expressions(&list.args).any(|argument| self.equal(argument, key));
+        let is_converted = |(typed, declared): (&Typed, &Type)| {
+            typed.data_type == Type::UNKNOWN && !declared.is_polymorphic() && declared.0 != "any"
+        };
+        let converted: Vec<bool> = typed.iter().zip(&chosen.signature.arguments).map(is_converted).collect();
+        let is_argument = |key: &Expr| {
+            let mut arguments = argument_expressions(&list.args).enumerate();
+            arguments.any(|(place, argument)| {
+                !converted.get(place).copied().unwrap_or_default() && self.equal(argument, key)
+            })
+        };
         match style.order_by.iter().find(|key| !is_argument(&key.expr)) {
             Some(key) => {
                 let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";

@@ -102,7 +102,8 @@ impl Checker<'_> {
         let has_sets = matches!(&select.group_by, GroupByExpr::Expressions(items, _) if items.iter().any(is_of_sets));
         let Some(level) = self.scope.levels.get(depth) else { return };
         let is_grouped = !keys.is_empty() || level.has_aggregates;
-        if !(level.has_inner_aggregates || (self.makes_rows && is_grouped && !has_sets)) {
+        let is_lifted = level.is_read_within || (self.makes_rows && !has_sets);
+        if !(is_grouped && is_lifted) {
             return;
         }
         let Some(exprs) = keys.iter().map(|key| key.expr.cloned()).collect::<Option<Vec<_>>>() else { return };

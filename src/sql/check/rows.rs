@@ -6,6 +6,7 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgum
 use crate::base::SqlState;
 
 use super::operators::{bare, placed};
+use super::scope::Clause;
 use super::types::Type;
 use super::{Checked, Checker, Typed, error};
 
@@ -58,6 +59,10 @@ impl Checker<'_> {
     /// Rows against the rows of a query: as many columns, and each comparable.
     pub(super) fn row_and_query(&mut self, row: &[&Expr], symbol: &str, query: &Query, place: usize) -> Checked<Typed> {
         let left = self.row_of(row)?;
+        let level = self.scope.current();
+        // What compares them asks inside the query for what the values are.
+        level.is_read_within |=
+            row.len() > 1 && matches!(level.clause, Clause::Select | Clause::Having | Clause::OrderBy);
         self.columns_of(&left, symbol, query, place)?;
         Ok(Typed::new(Type::BOOL, left.first().map_or(place, |item| item.place)))
     }

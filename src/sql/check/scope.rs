@@ -132,8 +132,8 @@ pub(super) struct Level {
     pub(super) ctes: Vec<Cte>,
     pub(super) clause: Clause,
     pub(super) has_aggregates: bool,
-    /// Some of its aggregates stand in subqueries.
-    pub(super) has_inner_aggregates: bool,
+    /// Some of its aggregates or keys of groups stand in subqueries, or are asked for there.
+    pub(super) is_read_within: bool,
     /// Tables that are named where a nearer query has a column of that name.
     pub(super) hidden: BTreeSet<usize>,
     /// The windows that the WINDOW clause names.
@@ -152,7 +152,7 @@ impl Default for Level {
             ctes: Vec::new(),
             clause: Clause::Nothing,
             has_aggregates: false,
-            has_inner_aggregates: false,
+            is_read_within: false,
             hidden: BTreeSet::new(),
             windows: Vec::new(),
             pending_windows: Vec::new(),
