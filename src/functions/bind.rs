@@ -41,6 +41,14 @@ pub fn bind(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> 
     bind_plan(plan, values, clock).map_err(|error| report(&error))
 }
 
+/// The same for one expression, with the causes that the engine gives.
+///
+/// # Errors
+/// Those of [`bind`].
+pub fn bind_expr(expr: &Expr, values: &[ScalarValue], clock: RequestClock) -> Result<Expr, DataFusionError> {
+    Ok(expr.clone().transform_up(|expr| replace(expr, values, clock))?.data)
+}
+
 fn bind_plan(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> Result<LogicalPlan, DataFusionError> {
     if !needs_binding(plan)? {
         return Ok(plan.clone());

@@ -11,6 +11,6 @@ mod table;
 
 #[cfg(test)]
 pub(crate) use scan::unguarded_provider;
-pub(super) use scan::{EmbeddedProvider, EmbeddedScan, RunSnapshots};
+pub(super) use scan::{EmbeddedProvider, RunSnapshots};
 pub use store::EmbeddedStore;
 pub use table::{EmbeddedTable, Retention};

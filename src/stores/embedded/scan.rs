@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 
 use crate::guard::Requirement;
 use crate::stores::leaf::{Admitted, wanted_keys};
+use crate::stores::local::RunSize;
 
 use super::table::{Contents, EmbeddedTable};
 
@@ -65,7 +66,8 @@ pub(in crate::stores) struct EmbeddedProvider {
 }
 
 impl EmbeddedProvider {
-    fn key(&self) -> Option<&str> {
+    /// The column by which it finds rows.
+    pub(in crate::stores) fn key(&self) -> Option<&str> {
         self.table.key().map(|key| self.table.schema().field(key).name().as_str())
     }
 
@@ -120,27 +122,25 @@ impl TableProvider for EmbeddedProvider {
             None => self.table.snapshot(),
         };
         let batches = self.batches(&contents, filters);
-        Ok(Arc::new(EmbeddedScan::new(self.table.schema(), batches, self.admitted.clone(), projection, limit)?))
+        let scan = EmbeddedScan::new(self.table.schema(), batches, self.admitted.clone(), projection, limit)?;
+        RunSize::add(state, Some(scan.rows));
+        Ok(Arc::new(scan))
     }
 }
 
 /// The batches of one snapshot, in order; of them the rows that are admitted.
 #[derive(Debug)]
-pub(in crate::stores) struct EmbeddedScan {
+struct EmbeddedScan {
     batches: Arc<[Arc<RecordBatch>]>,
     admitted: Arc<Admitted>,
     projection: Option<Arc<[usize]>>,
     limit: Option<usize>,
+    /// How many it looks at, at most.
     rows: usize,
     properties: Arc<PlanProperties>,
 }
 
 impl EmbeddedScan {
-    /// How many rows it looks at, at most.
-    pub(in crate::stores) fn rows(&self) -> usize {
-        self.rows
-    }
-
     fn new(
         schema: &SchemaRef,
         batches: Vec<Arc<RecordBatch>>,

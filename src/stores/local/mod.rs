@@ -10,12 +10,14 @@ mod infinite;
 mod keep_order;
 mod late_projection;
 mod list_items;
+mod lookup;
 mod misread;
 mod not_in;
 mod nullable;
 mod one_row;
 mod piece;
 mod plain_keys;
+mod run_size;
 mod session;
 mod share;
 mod sound;
@@ -31,7 +33,6 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result as EngineResult};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::{DefaultTableSource, source_as_provider};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
@@ -43,9 +44,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
-use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -58,13 +57,15 @@ use crate::functions;
 
 use super::bounded;
 use super::decorrelate::decorrelate;
-use super::embedded::{EmbeddedScan, RunSnapshots};
+use super::embedded::RunSnapshots;
 use super::{RunContext, StoreError};
 
 use constants::HideConstants;
 use keep_order::KeepOrder;
+use lookup::Lookup;
 pub(in crate::stores) use piece::piece_of;
 pub use piece::piece_provider;
+pub(in crate::stores) use run_size::RunSize;
 use session::RunSession;
 use share::Shares;
 use sound::SoundPlan;
@@ -95,6 +96,7 @@ pub struct PreparedLocal {
     plan: LogicalPlan,
     schema: SchemaRef,
     simple: bool,
+    lookup: Option<Lookup>,
 }
 
 impl PreparedLocal {
@@ -186,7 +188,8 @@ impl LocalExecutor {
             .map_err(|error| failed(&error))?;
         let schema = Arc::clone(plan.schema().inner());
         let simple = is_simple(&plan).map_err(|error| failed(&error))?;
-        Ok(PreparedLocal { plan, schema, simple })
+        let lookup = Lookup::of(&plan);
+        Ok(PreparedLocal { plan, schema, simple, lookup })
     }
 
     /// Starts a run. The stream ends with `57014` when the run is cancelled or its deadline passes.
@@ -198,32 +201,36 @@ impl LocalExecutor {
         prepared: &PreparedLocal,
         context: &RunContext,
     ) -> Result<SendableRecordBatchStream, StoreError> {
+        let size = Arc::new(RunSize::default());
+        let session = self.session(prepared.simple, context, &size)?;
+        if let Some(lookup) = &prepared.lookup
+            && let Some(rows) =
+                lookup.open(&session, &context.parameters, context.clock).await.map_err(|error| failed(&error))?
+        {
+            return Ok(bounded::bounded(rows, context));
+        }
         let plan = functions::bind(&prepared.plan, &context.parameters, context.clock)?;
-        self.run_bound(&plan, prepared.simple, context).await
+        let physical = self.planner.create_physical_plan(&plan, &session).await.map_err(|error| failed(&error))?;
+        let task = Arc::new(TaskContext::from(&session as &dyn datafusion::catalog::Session));
+        let rows = execute_stream(physical, task).map_err(|error| failed(&error))?;
+        // Handing a point lookup to another thread would cost more than its own work.
+        let at_once = prepared.simple && size.rows() <= BATCH_ROWS;
+        let rows = if at_once { rows } else { bounded::spawned(&self.compute_handle()?, rows) };
+        Ok(bounded::bounded(rows, context))
     }
 
-    async fn run_bound(
-        &self,
-        plan: &LogicalPlan,
-        simple: bool,
-        context: &RunContext,
-    ) -> Result<SendableRecordBatchStream, StoreError> {
+    /// What one run plans with; its leaves tell the size what they read.
+    fn session(&self, simple: bool, context: &RunContext, size: &Arc<RunSize>) -> Result<RunSession, StoreError> {
         let rules = if simple { &self.simple_rules } else { &self.all_rules };
         let config = self
             .state
             .config()
             .clone()
             .with_extension(Arc::new(context.clone()))
-            .with_extension(Arc::new(RunSnapshots::default()));
+            .with_extension(Arc::new(RunSnapshots::default()))
+            .with_extension(Arc::clone(size));
         let runtime = self.shares.of(&context.tenant).map_err(|error| failed(&error))?;
-        let session = RunSession::new(Arc::clone(&self.state), config, Arc::clone(rules), runtime);
-        let physical = self.planner.create_physical_plan(plan, &session).await.map_err(|error| failed(&error))?;
-        let task = Arc::new(TaskContext::from(&session as &dyn datafusion::catalog::Session));
-        // Handing a point lookup to another thread would cost more than its own work.
-        let at_once = simple && is_small(&physical);
-        let rows = execute_stream(physical, task).map_err(|error| failed(&error))?;
-        let rows = if at_once { rows } else { bounded::spawned(&self.compute_handle()?, rows) };
-        Ok(bounded::bounded(rows, context))
+        Ok(RunSession::new(Arc::clone(&self.state), config, Arc::clone(rules), runtime))
     }
 
     fn compute_handle(&self) -> Result<Handle, StoreError> {
@@ -308,18 +315,6 @@ fn is_simple(plan: &LogicalPlan) -> EngineResult<bool> {
         Ok(if simple { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     })?;
     Ok(simple)
-}
-
-/// Whether the leaf under a line of operators gives a batch at most, so that all the work is done in a moment.
-fn is_small(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    match plan.children().as_slice() {
-        [] => match plan.downcast_ref::<EmbeddedScan>() {
-            Some(scan) => scan.rows() <= BATCH_ROWS,
-            None => plan.is::<PlaceholderRowExec>() || plan.is::<EmptyExec>() || plan.is::<DataSourceExec>(),
-        },
-        [input] => is_small(input),
-        _ => false,
-    }
 }
 
 /// Providers of the stores have one partition; others may have several, which only the full set of rules joins.

@@ -20,6 +20,8 @@ use crate::base::engine_error::wrap;
 use crate::stores::conform::conform;
 use crate::stores::{PreparedPiece, RunContext};
 
+use super::RunSize;
+
 /// A leaf that runs the piece of that number when its rows are first asked for, with the run's own values, clock and
 /// cancellation; or what the run has in the piece's place.
 /// The schema is the one that the plan was made with; the piece's rows are
@@ -52,11 +54,12 @@ impl TableProvider for PieceProvider {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        RunSize::add(session, None);
         let partition: Arc<dyn PartitionStream> = Arc::<PieceRows>::clone(&self.rows);
         let scan = StreamingTableExec::try_new(
             Arc::clone(&self.rows.schema),

@@ -21,6 +21,7 @@ use crate::catalog::Column;
 use crate::guard::Requirement;
 use crate::stores::StoreError;
 use crate::stores::leaf::{Admitted, wanted_keys};
+use crate::stores::local::RunSize;
 
 use super::row::batch;
 use super::store::Keys;
@@ -40,6 +41,11 @@ impl RedisProvider {
     pub(super) fn new(keys: Arc<Keys>, table: Arc<RedisTable>, requirement: &Requirement) -> Result<Self> {
         let admitted = Admitted::new(requirement, &table.schema())?;
         Ok(Self { keys, table, admitted })
+    }
+
+    /// The column by which it finds rows.
+    pub(in crate::stores) fn key(&self) -> &str {
+        self.table.key()
     }
 
     /// The values of the key to look up; `None` when any will do.
@@ -77,7 +83,7 @@ impl TableProvider for RedisProvider {
 
     async fn scan(
         &self,
-        _: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
@@ -91,11 +97,13 @@ impl TableProvider for RedisProvider {
             Some(places) => places.iter().filter_map(|place| columns.get(*place).cloned()).collect(),
             None => columns.clone(),
         };
+        let wanted = self.wanted(filters);
+        RunSize::add(session, wanted.as_ref().map(BTreeSet::len));
         let read: Arc<dyn PartitionStream> = Arc::new(Read {
             keys: Arc::clone(&self.keys),
             table: Arc::clone(&self.table),
             admitted: self.admitted.clone(),
-            wanted: self.wanted(filters),
+            wanted,
             columns,
             schema: Arc::clone(&schema),
         });
