@@ -7,8 +7,8 @@ use datafusion::arrow::array::{Array, AsArray, IntervalMonthDayNanoArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Float64Type, Int32Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
-    TimeUnit,
+    DataType, Date32Type, Float32Type, Float64Type, Int32Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalUnit, TimeUnit,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -34,6 +34,25 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("interval_multiply", |_, _| Some(interval()), |args| scale_interval(&args, false)),
         Function::strict("interval_divide", |_, _| Some(interval()), |args| scale_interval(&args, true)),
     ]
+}
+
+/// The float itself; of a NaN, the one without a sign.
+#[must_use]
+pub fn plain_nan() -> ScalarUDF {
+    Function::strict("plain_nan", same, |args| {
+        by_arrays(&args, |arrays| match arrays.first() {
+            Some(floats) if *floats.data_type() == DataType::Float64 => {
+                let floats = floats.as_primitive::<Float64Type>();
+                Ok(Arc::new(floats.unary::<_, Float64Type>(|float| if float.is_nan() { f64::NAN } else { float })))
+            }
+            Some(floats) if *floats.data_type() == DataType::Float32 => {
+                let floats = floats.as_primitive::<Float32Type>();
+                Ok(Arc::new(floats.unary::<_, Float32Type>(|float| if float.is_nan() { f32::NAN } else { float })))
+            }
+            Some(others) => Ok(Arc::clone(others)),
+            None => Err(arity()),
+        })
+    })
 }
 
 fn interval() -> DataType {

@@ -47,6 +47,7 @@ mod value;
 mod value_order;
 
 pub use aggregates::{aggregate_argument_types, is_own_aggregate};
+pub use arithmetic::plain_nan;
 pub use bind::{bind, bind_expr, is_unread, unread};
 pub use function::{type_name, unknown_function};
 pub use intervals::length as interval_length;

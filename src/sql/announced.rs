@@ -274,6 +274,7 @@ fn of_expr(expr: Option<&Expr>, input: &LogicalPlan, outer: Option<&LogicalPlan>
         (Some(Expr::Alias(alias)), _) => of_expr(Some(&alias.expr), input, outer),
         (Some(Expr::Column(column)), _) => of_column(column, input, outer),
         (Some(Expr::OuterReferenceColumn(_, column)), Some(outer)) => of_column(column, outer, None),
+        (Some(Expr::ScalarSubquery(query)), _) => origin(&query.subquery, 0, Some(input)),
         (Some(Expr::Case(case)), _) => {
             let thens = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
             match &case.else_expr {

@@ -1,9 +1,10 @@
 //! `0` and `-0` of a float are equal, also in a list of constants: the library looks for the bits of a value in one.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::Transformed;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::{Case, InList};
+use datafusion::logical_expr::{Expr, lit};
 
 /// `x IN (0, …)` has both zeros in its list.
 pub(super) fn list(mut list: InList) -> Transformed<Expr> {
@@ -18,6 +19,18 @@ pub(super) fn list(mut list: InList) -> Transformed<Expr> {
     let changed = !missing.is_empty();
     list.list.extend(missing);
     Transformed::new_transformed(Expr::InList(list), changed)
+}
+
+/// `x IN ($1, sign(0) * 2, …)`: what these are is known when the statement runs. The sum of a value and 0 is never -0.
+pub(super) fn late(mut list: InList, floats: &DataType) -> InList {
+    let zero = || if *floats == DataType::Float32 { lit(0.0_f32) } else { lit(0.0) };
+    let is_late = |item: &Expr| !matches!(item, Expr::Literal(_, _)) && item.column_refs().is_empty();
+    if list.list.iter().any(is_late) {
+        *list.expr = *list.expr + zero();
+        let plain = |item: Expr| if is_late(&item) { item + zero() } else { item };
+        list.list = list.list.into_iter().map(plain).collect();
+    }
+    list
 }
 
 /// `CASE x WHEN 0 THEN …` looks for the sum of x and 0, which is never -0. The branches stand where they stood, once.
@@ -46,7 +59,7 @@ fn zeros(expr: &Expr) -> Option<[Expr; 2]> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::logical_expr::{col, lit};
+    use datafusion::logical_expr::{col, placeholder};
 
     use super::*;
 
@@ -58,6 +71,18 @@ mod tests {
         assert_eq!(both.data, col("x").in_list(vec![lit(0.0), lit(1.5), lit(-0.0)], false));
         assert!(!of(vec![lit(0.0), lit(-0.0)]).transformed);
         assert!(!of(vec![lit(0_i64), lit(1.5)]).transformed);
+    }
+
+    #[test]
+    fn constants_that_are_known_late_have_no_sign_of_zero() {
+        let items = vec![lit(1.5), col("y"), placeholder("$1"), -lit(0.0) * lit(2.0)];
+        let found = late(InList::new(Box::new(col("x")), items, true), &DataType::Float64);
+        let expected = [lit(1.5), col("y"), placeholder("$1") + lit(0.0), -lit(0.0) * lit(2.0) + lit(0.0)];
+        assert_eq!((found.expr.as_ref(), found.list.as_slice()), (&(col("x") + lit(0.0)), &expected[..]));
+        let narrow = late(InList::new(Box::new(col("x")), vec![placeholder("$1")], false), &DataType::Float32);
+        assert_eq!(*narrow.expr, col("x") + lit(0.0_f32));
+        let known = InList::new(Box::new(col("x")), vec![lit(0.0), col("y")], false);
+        assert_eq!(late(known.clone(), &DataType::Float64), known);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::literal;
 use crate::functions::{FunctionKind, find, type_name};
 
+use super::float_zeros;
 use super::groupings;
 use super::normalise::internal_name;
 use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
@@ -451,11 +452,21 @@ fn refuse_cast(from: &DataType, to: &DataType) -> Result<(), DataFusionError> {
 fn settle_negative(inner: Expr) -> Transformed<Expr> {
     if let Expr::Literal(value, _) = &inner
         && is_number(&value.data_type())
+        && !is_nan(value)
         && let Ok(negative) = value.arithmetic_negate()
     {
         return Transformed::yes(Expr::Literal(negative, None));
     }
     Transformed::no(Expr::Negative(Box::new(inner)))
+}
+
+/// A NaN has no sign: what negates it is written as it is, and told from nothing later.
+fn is_nan(value: &ScalarValue) -> bool {
+    match value {
+        ScalarValue::Float64(Some(float)) => float.is_nan(),
+        ScalarValue::Float32(Some(float)) => float.is_nan(),
+        _ => false,
+    }
 }
 
 /// Whether the type of an expression is still open.
@@ -586,7 +597,8 @@ fn settle_list(list: InList, schema: &DFSchema, operators: &Operators) -> Rewrit
     }
     let items = items.into_iter().map(|item| fit(item, &wanted, schema, operators)).collect::<Result<Vec<_>, _>>()?;
     let expr = if wanted == own { expr } else { convert(expr, &wanted) };
-    Ok(Transformed::yes(Expr::InList(InList::new(Box::new(expr), items, list.negated))))
+    let list = InList::new(Box::new(expr), items, list.negated);
+    Ok(Transformed::yes(Expr::InList(if wanted.is_floating() { float_zeros::late(list, &wanted) } else { list })))
 }
 
 fn settle_case(case: Case, schema: &DFSchema, operators: &Operators) -> Rewritten {
