@@ -184,7 +184,7 @@ pub(super) fn restore_in_query(query: &mut Query) {
     query.fetch.iter_mut().filter_map(|fetch| fetch.quantity.as_mut()).for_each(restore);
 }
 
-/// Marks the casts to numerics with digits in the recursive part of a recursive query: the planner adds casts of its own
+/// Marks the casts to numbers, dates and times in the recursive part of a recursive query: the planner adds casts of its own
 /// there, which are not to be kept. It adds them within a subquery, which is marked for that.
 pub(super) fn mark_recursive_casts(query: &mut Query) {
     let Some(with) = query.with.as_mut().filter(|with| with.recursive) else { return };
@@ -193,20 +193,34 @@ pub(super) fn mark_recursive_casts(query: &mut Query) {
         let SetExpr::Select(select) = right.as_mut() else { continue };
         for item in &mut select.projection {
             let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
-            if has_written_digits(expr) {
+            if is_written_cast(expr) {
                 *expr = internal("as_written", vec![take(expr)]);
             }
         }
     }
 }
 
-fn has_written_digits(expr: &Expr) -> bool {
+fn is_written_cast(expr: &Expr) -> bool {
     match expr {
-        Expr::Nested(inner) => has_written_digits(inner),
+        Expr::Nested(inner) => is_written_cast(inner),
         Expr::Subquery(_) => true,
-        Expr::Cast {
-            data_type: DataType::Numeric(digits) | DataType::Decimal(digits) | DataType::Dec(digits), ..
-        } => *digits != ExactNumberInfo::None,
+        Expr::Cast { data_type, .. } => match data_type {
+            // Without digits it keeps those of its value, in every step.
+            DataType::Numeric(digits) | DataType::Decimal(digits) | DataType::Dec(digits) => {
+                *digits != ExactNumberInfo::None
+            }
+            DataType::Date
+            | DataType::Timestamp(..)
+            | DataType::SmallInt(_)
+            | DataType::Int2(_)
+            | DataType::Int(_)
+            | DataType::Int4(_)
+            | DataType::Integer(_)
+            | DataType::Real
+            | DataType::Float4
+            | DataType::Float(_) => true,
+            _ => false,
+        },
         _ => false,
     }
 }
