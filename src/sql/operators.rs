@@ -696,9 +696,8 @@ impl ExprPlanner for Operators {
         self.call("overlay", args).map(PlannerResult::Planned)
     }
 
-    #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
     fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>, DataFusionError> {
-        if raw.func.name() == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
+        if raw.func.name() == "count" && !raw.distinct && counts_rows(&raw.args) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }
         if raw.distinct && raw.order_by.is_empty() && matches!(raw.func.name(), "array_agg" | "string_agg") {
@@ -718,23 +717,22 @@ impl ExprPlanner for Operators {
                 None,
             ))
         };
-        let counted = raw.args.iter().cloned().map(unwidened).collect();
+        let counted = counted_for_average(&raw.args, raw.distinct);
         self.call("avg_of", vec![of(sum, raw.args.clone()), of(count, counted)]).map(PlannerResult::Planned)
     }
 
-    #[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
     fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>, DataFusionError> {
         let name = raw.func_def.name().to_owned();
         let constants: Vec<Option<ScalarValue>> = raw.args.iter().map(constant).collect();
         check_window_arguments(&name, &constants).map_err(wrap)?;
-        if name == "count" && matches!(raw.args.as_slice(), [] | [Expr::Wildcard { .. }]) {
+        if name == "count" && !raw.distinct && counts_rows(&raw.args) {
             raw.args = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
         }
-        let of = |function: WindowFunctionDefinition| {
+        let of = |function: WindowFunctionDefinition, args: Vec<Expr>| {
             Expr::WindowFunction(Box::new(WindowFunction {
                 fun: function,
                 params: WindowFunctionParams {
-                    args: raw.args.clone(),
+                    args,
                     partition_by: raw.partition_by.clone(),
                     order_by: raw.order_by.clone(),
                     window_frame: raw.window_frame.clone(),
@@ -745,8 +743,11 @@ impl ExprPlanner for Operators {
             }))
         };
         if let ("avg", Some(sum), Some(count)) = (name.as_str(), &self.sum, &self.count) {
-            let parts = [sum, count].map(|part| of(WindowFunctionDefinition::AggregateUDF(Arc::clone(part))));
-            return self.call("avg_of", parts.to_vec()).map(PlannerResult::Planned);
+            let of = |part: &Arc<_>, args| of(WindowFunctionDefinition::AggregateUDF(Arc::clone(part)), args);
+            let counted = counted_for_average(&raw.args, raw.distinct);
+            return self
+                .call("avg_of", vec![of(sum, raw.args.clone()), of(count, counted)])
+                .map(PlannerResult::Planned);
         }
         // The library counts ranks without sign.
         let result = match name.as_str() {
@@ -754,8 +755,31 @@ impl ExprPlanner for Operators {
             "ntile" => DataType::Int32,
             _ => return Ok(PlannerResult::Original(raw)),
         };
-        Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone())), result))))
+        Ok(PlannerResult::Planned(Expr::Cast(Cast::new(Box::new(of(raw.func_def.clone(), raw.args.clone())), result))))
     }
+}
+
+/// Whether a count of these arguments is one of all rows: `count(*)`, and `count` of a constant that is not NULL. They
+/// are one call in all places of a query, so that the planner does not take them for two columns of one name.
+#[expect(deprecated, reason = "the planner still writes count(*) with a wildcard")]
+fn counts_rows(arguments: &[Expr]) -> bool {
+    match arguments {
+        [] | [Expr::Wildcard { .. }] => true,
+        [Expr::Literal(value, _)] => !value.is_null(),
+        // A number in the text, in the type that it has in PostgreSQL.
+        [Expr::Cast(Cast { expr, .. })] => {
+            matches!(expr.as_ref(), Expr::Literal(value, _) if value.data_type().is_numeric() && !value.is_null())
+        }
+        _ => false,
+    }
+}
+
+/// What the count of an average is of.
+fn counted_for_average(arguments: &[Expr], is_distinct: bool) -> Vec<Expr> {
+    if !is_distinct && counts_rows(arguments) {
+        return vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
+    }
+    arguments.iter().cloned().map(unwidened).collect()
 }
 
 /// The value of a constant, also below casts: a number in the text is cast to the type that it has in PostgreSQL.

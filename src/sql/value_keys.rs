@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue, internal_err};
+use datafusion::common::{Column, DFSchema, DataFusionError, JoinConstraint, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::{Case, InList, InSubquery, SetComparison, Sort, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder, Projection, Subquery,
@@ -186,6 +186,8 @@ fn joined(mut join: Join, operators: &Operators) -> Result<LogicalPlan> {
         if has_key(left, join.left.schema())? {
             *left = key(std::mem::take(left), join.left.schema(), operators)?;
             *right = key(std::mem::take(right), join.right.schema(), operators)?;
+            // The columns have been merged by now, and the library takes the keys of USING for columns.
+            join.join_constraint = JoinConstraint::On;
         }
     }
     Ok(LogicalPlan::Join(join))

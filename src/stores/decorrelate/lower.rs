@@ -18,6 +18,16 @@ use super::push::conditions_as_filter;
 use super::single_value::single_value;
 use super::{Decorrelator, nullability, quantified, shared, simple};
 
+/// LATERAL over a query all of whose references are its own, and bound by now, is that query.
+fn without_lateral(plan: Arc<LogicalPlan>) -> Result<Arc<LogicalPlan>> {
+    match plan.as_ref() {
+        LogicalPlan::Subquery(lateral) if free::columns(&lateral.subquery)?.is_empty() => {
+            Ok(Arc::clone(&lateral.subquery))
+        }
+        _ => Ok(plan),
+    }
+}
+
 /// `NOT x IN (subquery)` as `x NOT IN (subquery)`, which is what the engine makes of it later.
 fn negated_within(part: Expr) -> Expr {
     match part {
@@ -41,11 +51,14 @@ impl Decorrelator {
             LogicalPlan::Sort(sort) => self.lower_sort(sort),
             LogicalPlan::Join(join) => self.lower_join(join)?.recompute_schema(),
             LogicalPlan::Union(union) => nullability::of_union(union),
+            LogicalPlan::SubqueryAlias(alias) => {
+                let input = without_lateral(alias.input)?;
+                Ok(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(input, alias.alias)?))
+            }
             LogicalPlan::Repartition(_)
             | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
             | LogicalPlan::Subquery(_)
-            | LogicalPlan::SubqueryAlias(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Statement(_)
             | LogicalPlan::Values(_)

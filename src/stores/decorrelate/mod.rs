@@ -17,6 +17,7 @@ mod ordered;
 mod push;
 mod quantified;
 mod recursion;
+mod sets;
 mod simple;
 mod single_value;
 

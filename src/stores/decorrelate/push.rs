@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use super::domain::{Domain, join_null_safe, pick};
-use super::{Decorrelator, free, ordered, shared};
+use super::{Decorrelator, free, ordered, sets, shared};
 
 impl Decorrelator {
     /// The plan for every row of the domain: its own columns as they were, then the domain's.
@@ -168,8 +168,10 @@ impl Decorrelator {
     }
 
     fn push_aggregate(&mut self, aggregate: &Aggregate, domain: &Domain) -> Result<LogicalPlan> {
-        if aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_))) {
-            return not_impl_err!("GROUPING SETS in a correlated subquery");
+        if let Some(union) = sets::as_union(aggregate)? {
+            let pushed = self.push(&union, domain)?;
+            let own = aggregate.schema.columns().into_iter().map(Some);
+            return pick(pushed, own.chain(std::iter::repeat_n(None, domain.width())).enumerate());
         }
         let input = self.push(&aggregate.input, domain)?;
         if aggregate.group_expr.is_empty() {

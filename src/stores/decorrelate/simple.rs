@@ -65,7 +65,8 @@ fn is_filtered(plan: &LogicalPlan, only_equalities: bool) -> Result<bool> {
         LogicalPlan::Projection(projection) if !projection.expr.iter().any(Expr::contains_outer) => {
             is_filtered(&projection.input, only_equalities)
         }
-        LogicalPlan::SubqueryAlias(alias) => is_filtered(&alias.input, only_equalities),
+        // Any other condition is lost on the way through an alias: it names columns that are called otherwise above.
+        LogicalPlan::SubqueryAlias(alias) => Ok(only_equalities && is_filtered(&alias.input, true)?),
         LogicalPlan::Filter(filter) => {
             let own = free::columns_of_expression(&filter.predicate, &[&filter.input])?;
             let mut conjuncts = split_conjunction(&filter.predicate).into_iter();

@@ -242,3 +242,44 @@ async fn names_and_types_of_columns_stay() {
             || after.schema().logically_equivalent_names_and_types(plan.schema())
     );
 }
+
+#[tokio::test]
+async fn sets_of_keys_in_a_correlated_subquery() {
+    // The set without keys has a row for every outer row, also where there is nothing to group.
+    check(
+        "select id, (select count(*) from (select g from u where u.id < t.id group by rollup (g)) s) from t",
+        &["1|1", "2|2", "3|2", "4|3", "5|4"],
+    )
+    .await;
+    check(
+        "select id, (select sum(n * (1 + b)) from (select count(*) as n, grouping(g, id) as b from u where u.id <= t.id \
+         group by cube (g, id)) s) from t where id < 3",
+        &["1|10", "2|20"],
+    )
+    .await;
+    check(
+        "select id, exists (select 1 from u where u.id > t.id group by grouping sets ((g), (g), ())) from t where id > 4",
+        &["5|true"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn lateral_over_what_is_correlated_within_itself() {
+    check(
+        "with p as (select t.id from t left join lateral (select t.v from u) l on true) \
+         select t.id from t cross join lateral (select 1 from p) l where t.id = 1",
+        &["1"; 25],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn conditions_below_an_alias() {
+    check(
+        "select id from t where exists (select 1 from (select g from u where case when t.v > 10 then u.w > 3 end) s \
+         where s.g is null)",
+        &["2", "4"],
+    )
+    .await;
+}
