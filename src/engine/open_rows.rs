@@ -11,7 +11,7 @@ use futures::StreamExt;
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, UserFacing};
 
-use super::outcome::{OutputColumn, RowsTag};
+use super::outcome::{OutputColumns, RowsTag};
 use super::rows::RowStream;
 
 /// How a result may be read again.
@@ -28,7 +28,7 @@ pub enum Rereading {
 /// A result that is being read. Rows are counted from 1.
 pub struct OpenRows {
     tag: RowsTag,
-    columns: Vec<OutputColumn>,
+    columns: OutputColumns,
     /// `None` when it has ended.
     stream: Option<RowStream>,
     /// What came from the stream and was not yet read.
@@ -62,7 +62,7 @@ struct Kept {
 impl OpenRows {
     /// A result that begins.
     #[must_use]
-    pub fn new(tag: RowsTag, columns: Vec<OutputColumn>, stream: RowStream) -> Self {
+    pub fn new(tag: RowsTag, columns: OutputColumns, stream: RowStream) -> Self {
         Self {
             tag,
             columns,
@@ -94,7 +94,7 @@ impl OpenRows {
 
     /// Its columns.
     #[must_use]
-    pub fn columns(&self) -> &[OutputColumn] {
+    pub fn columns(&self) -> &OutputColumns {
         &self.columns
     }
 
