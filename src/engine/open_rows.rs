@@ -162,11 +162,11 @@ impl OpenRows {
         }
         let Some(batch) = self.rest.take() else {
             return match self.poll_stream(context) {
-                Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(self.read(&batch, most))),
+                Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(self.read(batch, most))),
                 other => other,
             };
         };
-        Poll::Ready(Some(self.read(&batch, most)))
+        Poll::Ready(Some(self.read(batch, most)))
     }
 
     /// A batch with rows from the stream, or its end.
@@ -205,12 +205,12 @@ impl OpenRows {
         }
     }
 
-    fn read(&mut self, batch: &RecordBatch, most: u64) -> Result<RecordBatch, ErrorReport> {
+    fn read(&mut self, mut batch: RecordBatch, most: u64) -> Result<RecordBatch, ErrorReport> {
         let wanted = usize::try_from(most).unwrap_or(usize::MAX).min(batch.num_rows());
         if wanted < batch.num_rows() {
             self.rest = Some(batch.slice(wanted, batch.num_rows() - wanted));
+            batch = batch.slice(0, wanted);
         }
-        let batch = batch.slice(0, wanted);
         self.position += wanted as u64;
         self.keep(&batch)?;
         Ok(batch)
