@@ -72,7 +72,8 @@ impl ReadValues {
             let milliseconds = parse_milliseconds(text(timeout.name())).filter(|milliseconds| *milliseconds > 0)?;
             Some(Duration::from_millis(milliseconds))
         };
-        let differing = TRANSACTION_DEFAULTS.iter().filter(|(name, default)| current.get(*name) != current.get(*default));
+        let differing =
+            TRANSACTION_DEFAULTS.iter().filter(|(name, default)| current.get(*name) != current.get(*default));
         Self {
             search_path: split_names(text("search_path")).into(),
             time_zone: parse_time_zone(text("timezone")).unwrap_or(Tz::UTC),
@@ -347,6 +348,29 @@ mod tests {
         settings.commit();
         assert_eq!(settings.get("application_name").unwrap(), "b");
         assert_eq!(settings.time_zone(), Tz::UTC);
+    }
+
+    #[test]
+    fn what_statements_ask_for_follows_every_change() {
+        let mut settings = settings();
+        assert_eq!(settings.timeout(Timeout::Statement), None);
+        let before = settings.search_path();
+        let mark = settings.begin_transaction();
+        settings.set("statement_timeout", Some("5s"), false).unwrap();
+        settings.set("idle_session_timeout", Some("1min"), false).unwrap();
+        settings.set("search_path", Some("marts, public"), true).unwrap();
+        assert_eq!(settings.timeout(Timeout::Statement), Some(Duration::from_secs(5)));
+        assert_eq!(settings.timeout(Timeout::IdleSession), Some(Duration::from_secs(60)));
+        assert_eq!(settings.timeout(Timeout::IdleInTransaction), None);
+        assert_eq!(*settings.search_path(), ["marts", "public"]);
+        settings.commit();
+        assert_eq!(settings.search_path(), before, "SET LOCAL ends");
+        assert_eq!(settings.timeout(Timeout::Statement), Some(Duration::from_secs(5)));
+        settings.restore(mark);
+        assert_eq!(settings.timeout(Timeout::Statement), None);
+        settings.set("statement_timeout", Some("2s"), false).unwrap();
+        settings.reset_all();
+        assert_eq!(settings.timeout(Timeout::Statement), None);
     }
 
     #[test]
