@@ -21,6 +21,7 @@ mod common;
 #[allow(dead_code, unused_imports, reason = "what the tests start the engines with, and tests")]
 #[path = "../../tests/it/engines.rs"]
 mod engines;
+mod floor;
 mod goals;
 mod materialize_row;
 mod noise;
@@ -47,7 +48,11 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(run());
+    match runtime.block_on(floor::serve_if_asked()) {
+        Ok(true) => {}
+        Ok(false) => runtime.block_on(run()),
+        Err(error) => println!("the floor ended: {error}"),
+    }
 }
 
 async fn run() {

@@ -12,7 +12,7 @@ use crate::sql::{Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, Sta
 use super::error::EngineError;
 use super::fetch::FetchedRows;
 use super::open_rows::{OpenRows, Rereading};
-use super::outcome::{Outcome, OutputColumn, RowsTag};
+use super::outcome::{Outcome, OutputColumns, RowsTag};
 use super::portals::{Portal, Progress, SharedRows, cannot_run, hold, missing_cursor};
 use super::prepare::{Bound, Prepared, Work};
 use super::session::Session;
@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// The columns of `EXECUTE`; none where the statement does not exist, which is an error only when it runs.
-    pub(super) fn columns_of_prepared(&self, call: &ExecuteCall) -> Result<Option<Vec<OutputColumn>>, ErrorReport> {
+    pub(super) fn columns_of_prepared(&self, call: &ExecuteCall) -> Result<Option<OutputColumns>, ErrorReport> {
         match self.statements.get(&call.name) {
             Ok(Some(prepared)) => prepared.columns.clone(),
             Ok(None) | Err(_) => Ok(None),
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// The columns of `FETCH`; none where the cursor does not exist, which is an error only when it runs.
-    pub(super) fn columns_of_cursor(&self, fetch: &Fetch) -> Option<Vec<OutputColumn>> {
+    pub(super) fn columns_of_cursor(&self, fetch: &Fetch) -> Option<OutputColumns> {
         if fetch.is_move {
             return None;
         }
@@ -145,7 +145,7 @@ impl Session {
             return Err(cannot_run(&fetch.cursor).into());
         }
         held.resume(self.statement_timeout()).await?;
-        let columns = held.columns().to_vec();
+        let columns = Arc::clone(held.columns());
         let mut fetched = FetchedRows::new(held, fetch.direction)?;
         if !fetch.is_move {
             let binary = self.portals.find(&fetch.cursor).and_then(|portal| portal.cursor);

@@ -8,6 +8,9 @@ use prometheus_client::registry::Registry;
 
 use crate::stores::StoreMetrics;
 
+/// What PostgreSQL says of a statement that met no error.
+const COMPLETED: &str = "00000";
+
 /// How a statement ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Ending {
@@ -22,6 +25,8 @@ pub struct Metrics {
     pub sessions_opened: Counter,
     /// Statements by how they ended.
     pub statements: Family<Ending, Counter>,
+    /// Those of them that came to a good end: counted without looking for them.
+    completed: Counter,
     /// Rows sent.
     pub rows: Counter,
     /// Seconds from the start of a statement to its last row.
@@ -34,9 +39,12 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
+        let statements = Family::<Ending, Counter>::default();
+        let completed = statements.get_or_create_owned(&Ending { sqlstate: COMPLETED.to_owned() });
         Self {
             sessions_opened: Counter::default(),
-            statements: Family::default(),
+            statements,
+            completed,
             rows: Counter::default(),
             // 100 µs to 52 s.
             statement_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 20)),
@@ -64,7 +72,10 @@ impl Metrics {
 
     /// A statement ended.
     pub fn ended(&self, sqlstate: &str, elapsed: std::time::Duration) {
-        self.statements.get_or_create(&Ending { sqlstate: sqlstate.to_owned() }).inc();
+        match sqlstate {
+            COMPLETED => self.completed.inc(),
+            failed => self.statements.get_or_create(&Ending { sqlstate: failed.to_owned() }).inc(),
+        };
         self.statement_seconds.observe(elapsed.as_secs_f64());
     }
 }

@@ -43,7 +43,7 @@ pub use logical::check_logical_tables;
 pub use memory::CatalogMemory;
 pub use metrics::Metrics;
 pub use open_rows::{OpenRows, Rereading};
-pub use outcome::{Notice, Outcome, OutputColumn, RowsTag};
+pub use outcome::{Notice, Outcome, OutputColumn, OutputColumns, RowsTag};
 pub use portals::{Portal, Portals, Progress, SharedRows, cannot_run, hold};
 pub use prepare::{Bound, Prepared};
 pub use rows::{RowStream, RunningRows, plain_rows};

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, InternalError, UserFacing};
 
-use super::outcome::{OutputColumn, RowsTag};
+use super::outcome::{OutputColumns, RowsTag};
 use super::rows::RowStream;
 
 /// How a result may be read again.
@@ -28,7 +28,7 @@ pub enum Rereading {
 /// A result that is being read. Rows are counted from 1.
 pub struct OpenRows {
     tag: RowsTag,
-    columns: Vec<OutputColumn>,
+    columns: OutputColumns,
     /// `None` when it has ended.
     stream: Option<RowStream>,
     /// What came from the stream and was not yet read.
@@ -62,7 +62,7 @@ struct Kept {
 impl OpenRows {
     /// A result that begins.
     #[must_use]
-    pub fn new(tag: RowsTag, columns: Vec<OutputColumn>, stream: RowStream) -> Self {
+    pub fn new(tag: RowsTag, columns: OutputColumns, stream: RowStream) -> Self {
         Self {
             tag,
             columns,
@@ -94,7 +94,7 @@ impl OpenRows {
 
     /// Its columns.
     #[must_use]
-    pub fn columns(&self) -> &[OutputColumn] {
+    pub fn columns(&self) -> &OutputColumns {
         &self.columns
     }
 
@@ -162,11 +162,11 @@ impl OpenRows {
         }
         let Some(batch) = self.rest.take() else {
             return match self.poll_stream(context) {
-                Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(self.read(&batch, most))),
+                Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(self.read(batch, most))),
                 other => other,
             };
         };
-        Poll::Ready(Some(self.read(&batch, most)))
+        Poll::Ready(Some(self.read(batch, most)))
     }
 
     /// A batch with rows from the stream, or its end.
@@ -205,12 +205,12 @@ impl OpenRows {
         }
     }
 
-    fn read(&mut self, batch: &RecordBatch, most: u64) -> Result<RecordBatch, ErrorReport> {
+    fn read(&mut self, mut batch: RecordBatch, most: u64) -> Result<RecordBatch, ErrorReport> {
         let wanted = usize::try_from(most).unwrap_or(usize::MAX).min(batch.num_rows());
         if wanted < batch.num_rows() {
             self.rest = Some(batch.slice(wanted, batch.num_rows() - wanted));
+            batch = batch.slice(0, wanted);
         }
-        let batch = batch.slice(0, wanted);
         self.position += wanted as u64;
         self.keep(&batch)?;
         Ok(batch)

@@ -21,6 +21,9 @@ pub struct OutputColumn {
     pub type_modifier: i32,
 }
 
+/// The columns of a result: what is prepared once is told at every run.
+pub type OutputColumns = Arc<[OutputColumn]>;
+
 /// A message that is no error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -37,7 +40,7 @@ pub enum Outcome {
         /// `SELECT`, or for `EXPLAIN` and `SHOW` their own word without a number.
         tag: RowsTag,
         /// The columns.
-        columns: Vec<OutputColumn>,
+        columns: OutputColumns,
         /// The rows.
         stream: RowStream,
         /// Values go in binary where the client did not choose: a FETCH from a binary cursor.
@@ -48,7 +51,7 @@ pub enum Outcome {
         /// How they are written.
         options: CopyOptions,
         /// The columns.
-        columns: Vec<OutputColumn>,
+        columns: OutputColumns,
         /// The rows.
         stream: RowStream,
     },
@@ -107,5 +110,5 @@ pub(super) fn text_rows(tag: RowsTag, columns: &[OutputColumn], rows: &[Vec<Stri
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| InternalError::new(error).report())?;
     let stream = futures::stream::iter([Ok(batch)]);
-    Ok(Outcome::Rows { tag, columns: columns.to_vec(), stream: plain_rows(stream), binary: false })
+    Ok(Outcome::Rows { tag, columns: columns.into(), stream: plain_rows(stream), binary: false })
 }

@@ -32,7 +32,7 @@ use super::cursors::work_of;
 use super::error::EngineError;
 use super::explain::{self, Explained};
 use super::keys::KeyExchange;
-use super::outcome::OutputColumn;
+use super::outcome::{OutputColumn, OutputColumns};
 use super::session::Session;
 use super::session_statements::session_columns;
 use super::shared_settings::PlannedSettings;
@@ -46,7 +46,7 @@ pub struct Prepared {
     pub parameter_types: Vec<SqlType>,
     /// The columns of its rows; `None` for a statement without rows.
     /// An error when they depend on the values of the parameters: it is what Describe of the statement answers.
-    pub columns: Result<Option<Vec<OutputColumn>>, ErrorReport>,
+    pub columns: Result<Option<OutputColumns>, ErrorReport>,
     pub(super) work: Work,
     /// The catalog that it was planned against.
     catalog_version: u64,
@@ -64,7 +64,7 @@ pub struct Prepared {
 /// The settings that planning reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Environment {
-    search_path: Vec<String>,
+    search_path: Arc<[String]>,
     time_zone: Tz,
     freshness: Option<Freshness>,
 }
@@ -154,7 +154,7 @@ impl Rows {
 #[derive(Debug)]
 pub struct Bound {
     /// The columns of its rows; `None` for a statement without rows.
-    pub columns: Option<Vec<OutputColumn>>,
+    pub columns: Option<OutputColumns>,
     pub(super) prepared: Arc<Prepared>,
     pub(super) values: Arc<[ScalarValue]>,
     /// How many `EXECUTE`s led to it.
@@ -425,7 +425,7 @@ impl Engine {
         let work = self.ready(&stages, planned.is_preview)?;
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
-            columns: Ok(Some(columns)),
+            columns: Ok(Some(columns.into())),
             work: Work::Query(Box::new(work)),
             one_request_only: planned.one_request_only,
         })
@@ -460,7 +460,7 @@ impl Engine {
         };
         Ok(Ready {
             parameter_types: planned.query.parameter_types,
-            columns: Ok(Some(explain::columns(options.format))),
+            columns: Ok(Some(explain::columns(options.format).into())),
             work: Work::Explain { explained, analyze },
             one_request_only: planned.one_request_only,
         })
@@ -585,9 +585,9 @@ impl Prepared {
 }
 
 /// The columns of a statement that reads from what the session holds under a name.
-fn columns_now(session: &Session, work: &Work) -> Result<Option<Vec<OutputColumn>>, ErrorReport> {
+fn columns_now(session: &Session, work: &Work) -> Result<Option<OutputColumns>, ErrorReport> {
     match work {
-        Work::Execute { options: Some(options), .. } => Ok(Some(explain::columns(options.format))),
+        Work::Execute { options: Some(options), .. } => Ok(Some(explain::columns(options.format).into())),
         Work::Execute { call, options: None } => session.columns_of_prepared(call),
         Work::Fetch(fetch) => Ok(session.columns_of_cursor(fetch)),
         _ => Ok(None),
@@ -603,14 +603,14 @@ struct Planned {
 /// A statement's work, with what is told of it.
 pub(super) struct Ready {
     parameter_types: Vec<SqlType>,
-    columns: Result<Option<Vec<OutputColumn>>, ErrorReport>,
+    columns: Result<Option<OutputColumns>, ErrorReport>,
     work: Work,
     one_request_only: bool,
 }
 
 impl Ready {
     /// One that has no query of its own.
-    pub(super) fn without_query(columns: Result<Option<Vec<OutputColumn>>, ErrorReport>, work: Work) -> Self {
+    pub(super) fn without_query(columns: Result<Option<OutputColumns>, ErrorReport>, work: Work) -> Self {
         Self { parameter_types: Vec::new(), columns, work, one_request_only: false }
     }
 

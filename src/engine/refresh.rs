@@ -37,7 +37,7 @@ impl Session {
         let schema = Arc::new(Schema::new(vec![Field::new(NAME, DataType::Int64, false)]));
         let batch = RecordBatch::try_new(schema, vec![values]).map_err(|error| InternalError::new(error).report())?;
         let stream = plain_rows(futures::stream::iter([Ok(batch)]));
-        Ok(Outcome::Rows { tag: RowsTag::Select, columns: refresh_columns(), stream, binary: false })
+        Ok(Outcome::Rows { tag: RowsTag::Select, columns: refresh_columns().into(), stream, binary: false })
     }
 }
 

@@ -18,7 +18,7 @@ use super::outcome::Outcome;
 use super::portals::Portals;
 use super::prepare::{Bound, Prepared, Work};
 use super::sessions::{SessionKey, SessionPlace};
-use super::settings::Settings;
+use super::settings::{Settings, Timeout};
 use super::shared_settings::SharedSettings;
 use super::statements::Statements;
 use super::transaction::{Transaction, TransactionStatus};
@@ -109,7 +109,7 @@ impl Session {
     /// How long a statement may run.
     #[must_use]
     pub fn statement_timeout(&self) -> Option<Duration> {
-        self.settings.lock().timeout("statement_timeout")
+        self.settings.lock().timeout(Timeout::Statement)
     }
 
     /// How long the session may wait for its next statement where it stands, and what ends it then.
@@ -117,12 +117,12 @@ impl Session {
     pub fn idle_timeout(&self) -> Option<(Duration, ErrorReport)> {
         let (setting, state, message) = match self.transaction.status {
             TransactionStatus::Idle => (
-                "idle_session_timeout",
+                Timeout::IdleSession,
                 SqlState::IDLE_SESSION_TIMEOUT,
                 "terminating connection due to idle-session timeout",
             ),
             TransactionStatus::InBlock | TransactionStatus::Failed => (
-                "idle_in_transaction_session_timeout",
+                Timeout::IdleInTransaction,
                 SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
                 "terminating connection due to idle-in-transaction timeout",
             ),

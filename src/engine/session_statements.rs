@@ -4,7 +4,7 @@ use crate::base::{ErrorReport, SqlState, SqlType, TableName, UserFacing};
 use crate::sql::{SessionStatement, TransactionModes, Upkeep};
 
 use super::error::EngineError;
-use super::outcome::{Notice, Outcome, OutputColumn, RowsTag, text_rows};
+use super::outcome::{Notice, Outcome, OutputColumn, OutputColumns, RowsTag, text_rows};
 use super::refresh::refresh_columns;
 use super::session::{Session, read_only};
 use super::settings::display_name;
@@ -299,11 +299,11 @@ fn text_column(name: &str) -> OutputColumn {
 }
 
 /// The columns of a session statement's rows, or `None` where it has none.
-pub(super) fn session_columns(statement: &SessionStatement) -> Option<Vec<OutputColumn>> {
+pub(super) fn session_columns(statement: &SessionStatement) -> Option<OutputColumns> {
     match statement {
-        SessionStatement::Show(name) => Some(show_columns(name)),
-        SessionStatement::CatalogRefresh => Some(refresh_columns()),
-        SessionStatement::ShowAll => Some(["name", "setting", "description"].map(text_column).to_vec()),
+        SessionStatement::Show(name) => Some(show_columns(name).into()),
+        SessionStatement::CatalogRefresh => Some(refresh_columns().into()),
+        SessionStatement::ShowAll => Some(["name", "setting", "description"].map(text_column).into()),
         SessionStatement::Begin { .. }
         | SessionStatement::Commit { .. }
         | SessionStatement::Rollback { .. }

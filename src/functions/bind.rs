@@ -41,14 +41,6 @@ pub fn bind(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> 
     bind_plan(plan, values, clock).map_err(|error| report(&error))
 }
 
-/// The same for one expression, with the causes that the engine gives.
-///
-/// # Errors
-/// Those of [`bind`].
-pub fn bind_expr(expr: &Expr, values: &[ScalarValue], clock: RequestClock) -> Result<Expr, DataFusionError> {
-    Ok(expr.clone().transform_up(|expr| replace(expr, values, clock))?.data)
-}
-
 fn bind_plan(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) -> Result<LogicalPlan, DataFusionError> {
     if !needs_binding(plan)? {
         return Ok(plan.clone());
@@ -74,7 +66,9 @@ fn bind_plan(plan: &LogicalPlan, values: &[ScalarValue], clock: RequestClock) ->
 
 fn replace(expr: Expr, values: &[ScalarValue], clock: RequestClock) -> Result<Transformed<Expr>, DataFusionError> {
     match expr {
-        Expr::Placeholder(placeholder) => Ok(Transformed::yes(value_of(&placeholder, values)?)),
+        Expr::Placeholder(placeholder) => {
+            Ok(Transformed::yes(Expr::Literal(parameter_value(&placeholder, values)?, None)))
+        }
         Expr::ScalarFunction(call) => match clock::value(call.func.name(), clock) {
             Some(value) if call.args.is_empty() => Ok(Transformed::yes(Expr::Literal(value, None))),
             Some(_) | None => Ok(Transformed::no(Expr::ScalarFunction(call))),
@@ -83,7 +77,11 @@ fn replace(expr: Expr, values: &[ScalarValue], clock: RequestClock) -> Result<Tr
     }
 }
 
-fn value_of(placeholder: &Placeholder, values: &[ScalarValue]) -> Result<Expr, DataFusionError> {
+/// The value of one parameter, with the causes that the engine gives.
+///
+/// # Errors
+/// Those of [`bind`].
+pub fn parameter_value(placeholder: &Placeholder, values: &[ScalarValue]) -> Result<ScalarValue, DataFusionError> {
     if let Some(column) = placeholder.id.strip_prefix(UNREAD) {
         let defect = format!("column {column} is read, and was not asked of its store");
         return Err(wrap(InternalError::new(defect).report()));
@@ -95,11 +93,10 @@ fn value_of(placeholder: &Placeholder, values: &[ScalarValue]) -> Result<Expr, D
             format!("bind message supplies {} parameters, but the statement needs ${number}", values.len()),
         ))
     })?;
-    let value = match &placeholder.field {
-        Some(field) => fit(value, field.data_type(), number)?,
-        None => value.clone(),
-    };
-    Ok(Expr::Literal(value, None))
+    match &placeholder.field {
+        Some(field) => fit(value, field.data_type(), number),
+        None => Ok(value.clone()),
+    }
 }
 
 /// The value as the type that the plan was made for.

@@ -146,10 +146,26 @@ impl Socket {
 
     /// Reads one message. Its length is checked before its body is waited for. Dropping the future loses nothing.
     pub async fn frame(&mut self, limit_bytes: usize) -> Result<Frame, Failure> {
-        self.require(1).await?;
-        let kind = self.input[0];
+        loop {
+            if let Some(frame) = self.ready_frame(limit_bytes)? {
+                return Ok(frame);
+            }
+            if self.fill().await? == 0 {
+                return Err(Failure::Gone);
+            }
+        }
+    }
+
+    /// The next message, when all of it is there.
+    ///
+    /// # Errors
+    /// When what is there of it cannot be the beginning of one.
+    pub fn ready_frame(&mut self, limit_bytes: usize) -> Result<Option<Frame>, Failure> {
+        let Some(kind) = self.input.first().copied() else { return Ok(None) };
         let limit_bytes = frame_limit(kind, limit_bytes)?;
-        self.require(5).await?;
+        if self.input.len() < 5 {
+            return Ok(None);
+        }
         let length = length_at(&self.input, 1).filter(|length| *length >= 4);
         let Some(length) = length else {
             return Err(Failure::broken("invalid message length"));
@@ -158,10 +174,12 @@ impl Socket {
             let detail = format!("The message has {length} bytes, at most {limit_bytes} are allowed.");
             return Err(Failure::Fatal(violation("invalid message length").with_detail(detail)));
         }
-        self.require(1 + length).await?;
+        if self.input.len() < 1 + length {
+            return Ok(None);
+        }
         let mut body = self.input.split_to(1 + length).freeze();
         body.advance(5);
-        Ok(Frame { kind, body })
+        Ok(Some(Frame { kind, body }))
     }
 
     /// Sends what is in the output buffer. A client that takes nothing of it for too long is cut off.

@@ -211,7 +211,7 @@ async fn run(session: &mut Session, prepared: &Arc<Prepared>) -> Result<(Vec<Out
     while let Some(batch) = stream.next().await {
         count += batch?.num_rows();
     }
-    Ok((columns, count))
+    Ok((columns.to_vec(), count))
 }
 
 /// A plan that has one piece, and one that runs in process over its piece.

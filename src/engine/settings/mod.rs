@@ -10,7 +10,7 @@ mod known;
 mod values;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -40,6 +40,79 @@ struct Values {
     current: BTreeMap<String, String>,
     /// What `SET LOCAL` covers until the transaction ends.
     local: BTreeMap<String, Option<String>>,
+    /// What every statement asks for, once it was asked for.
+    read: OnceLock<ReadValues>,
+}
+
+impl Values {
+    fn new(current: BTreeMap<String, String>) -> Self {
+        Self { current, ..Self::default() }
+    }
+
+    fn read(&self) -> &ReadValues {
+        self.read.get_or_init(|| ReadValues::of(&self.current))
+    }
+}
+
+/// Values as those whom they concern read them.
+#[derive(Debug, Clone)]
+struct ReadValues {
+    search_path: Arc<[String]>,
+    time_zone: Tz,
+    freshness: Option<Freshness>,
+    timeouts: [Option<Duration>; Timeout::ALL.len()],
+    /// The settings of transactions that differ from their defaults, with these.
+    own_transaction: Vec<(&'static str, String)>,
+}
+
+impl ReadValues {
+    fn of(current: &BTreeMap<String, String>) -> Self {
+        let text = |name: &str| current.get(name).map_or("", String::as_str);
+        let timeout = |timeout: Timeout| {
+            let milliseconds = parse_milliseconds(text(timeout.name())).filter(|milliseconds| *milliseconds > 0)?;
+            Some(Duration::from_millis(milliseconds))
+        };
+        let differing =
+            TRANSACTION_DEFAULTS.iter().filter(|(name, default)| current.get(*name) != current.get(*default));
+        Self {
+            search_path: split_names(text("search_path")).into(),
+            time_zone: parse_time_zone(text("timezone")).unwrap_or(Tz::UTC),
+            freshness: Freshness::of_name(text("flowforge.freshness")),
+            timeouts: Timeout::ALL.map(timeout),
+            own_transaction: differing.map(|(name, default)| (*name, text(default).to_owned())).collect(),
+        }
+    }
+}
+
+/// Settings that every transaction begins with, and where their values come from.
+const TRANSACTION_DEFAULTS: [(&str, &str); 2] = [
+    ("transaction_isolation", "default_transaction_isolation"),
+    ("transaction_deferrable", "default_transaction_deferrable"),
+];
+
+/// How long a session may be busy, or idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timeout {
+    /// One statement.
+    Statement,
+    /// The wait for the next one, outside of a transaction block.
+    IdleSession,
+    /// The wait for the next one inside of one.
+    IdleInTransaction,
+}
+
+impl Timeout {
+    /// In the order of their numbers.
+    const ALL: [Self; 3] = [Self::Statement, Self::IdleSession, Self::IdleInTransaction];
+
+    /// The setting.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Statement => "statement_timeout",
+            Self::IdleSession => "idle_session_timeout",
+            Self::IdleInTransaction => "idle_in_transaction_session_timeout",
+        }
+    }
 }
 
 /// The values at one time, to go back to.
@@ -56,13 +129,15 @@ impl Settings {
         initial.insert("search_path".into(), path);
         initial.insert("session_authorization".into(), user.to_owned());
         initial.insert("statement_timeout".into(), milliseconds_text(statement_timeout_ms));
-        let now = Arc::new(Values { current: initial.clone(), local: BTreeMap::new() });
+        let now = Arc::new(Values::new(initial.clone()));
         Self { initial, now, version: 0 }
     }
 
     fn values(&mut self) -> &mut Values {
         self.version += 1;
-        Arc::make_mut(&mut self.now)
+        let values = Arc::make_mut(&mut self.now);
+        values.read = OnceLock::new();
+        values
     }
 
     /// How often something changed.
@@ -158,17 +233,14 @@ impl Settings {
     /// Back to what the session began with.
     pub fn reset_all(&mut self) {
         let current = self.initial.clone();
-        *self.values() = Values { current, local: BTreeMap::new() };
+        *self.values() = Values::new(current);
     }
 
     /// A transaction begins, with the defaults for transactions.
     pub fn begin_transaction(&mut self) -> SettingsMark {
         let mark = self.mark();
-        for name in ["transaction_isolation", "transaction_deferrable"] {
-            let default = self.now.current.get(&format!("default_{name}")).cloned();
-            if default.as_ref() != self.now.current.get(name) {
-                self.set_for_transaction(name, default.as_deref().unwrap_or_default());
-            }
+        for (name, default) in self.now.read().own_transaction.clone() {
+            self.set_for_transaction(name, &default);
         }
         mark
     }
@@ -210,27 +282,26 @@ impl Settings {
 
     /// The schemas of `search_path`, in order.
     #[must_use]
-    pub fn search_path(&self) -> Vec<String> {
-        split_names(self.now.current.get("search_path").map_or("", String::as_str))
+    pub fn search_path(&self) -> Arc<[String]> {
+        Arc::clone(&self.now.read().search_path)
     }
 
     /// The time zone.
     #[must_use]
     pub fn time_zone(&self) -> Tz {
-        self.now.current.get("timezone").and_then(|name| parse_time_zone(name)).unwrap_or(Tz::UTC)
+        self.now.read().time_zone
     }
 
     /// The placements that logical tables are to be served from; `None` when the query decides.
     #[must_use]
     pub fn freshness(&self) -> Option<Freshness> {
-        self.now.current.get("flowforge.freshness").and_then(|name| Freshness::of_name(name))
+        self.now.read().freshness
     }
 
     /// A timeout, if it is set.
     #[must_use]
-    pub fn timeout(&self, name: &str) -> Option<Duration> {
-        let milliseconds = parse_milliseconds(self.now.current.get(name)?)?;
-        (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    pub fn timeout(&self, timeout: Timeout) -> Option<Duration> {
+        self.now.read().timeouts[timeout as usize]
     }
 }
 
@@ -277,6 +348,29 @@ mod tests {
         settings.commit();
         assert_eq!(settings.get("application_name").unwrap(), "b");
         assert_eq!(settings.time_zone(), Tz::UTC);
+    }
+
+    #[test]
+    fn what_statements_ask_for_follows_every_change() {
+        let mut settings = settings();
+        assert_eq!(settings.timeout(Timeout::Statement), None);
+        let before = settings.search_path();
+        let mark = settings.begin_transaction();
+        settings.set("statement_timeout", Some("5s"), false).unwrap();
+        settings.set("idle_session_timeout", Some("1min"), false).unwrap();
+        settings.set("search_path", Some("marts, public"), true).unwrap();
+        assert_eq!(settings.timeout(Timeout::Statement), Some(Duration::from_secs(5)));
+        assert_eq!(settings.timeout(Timeout::IdleSession), Some(Duration::from_secs(60)));
+        assert_eq!(settings.timeout(Timeout::IdleInTransaction), None);
+        assert_eq!(*settings.search_path(), ["marts", "public"]);
+        settings.commit();
+        assert_eq!(settings.search_path(), before, "SET LOCAL ends");
+        assert_eq!(settings.timeout(Timeout::Statement), Some(Duration::from_secs(5)));
+        settings.restore(mark);
+        assert_eq!(settings.timeout(Timeout::Statement), None);
+        settings.set("statement_timeout", Some("2s"), false).unwrap();
+        settings.reset_all();
+        assert_eq!(settings.timeout(Timeout::Statement), None);
     }
 
     #[test]

@@ -111,6 +111,13 @@ impl<S: BackendSession> Connection<S> {
 
     async fn next_frame(&mut self) -> Result<Frame, Failure> {
         let limit_bytes = self.limits.of(limits::FRONTEND_MESSAGE_BYTES);
+        // Messages that came together are answered without waiting for anything.
+        if !self.shutdown.is_cancelled()
+            && let Some(frame) = self.socket.ready_frame(limit_bytes)?
+        {
+            self.is_idle = false;
+            return Ok(frame);
+        }
         let idle = if self.is_idle { self.session.idle_timeout() } else { None };
         let frame = tokio::select! {
             biased;

@@ -2,7 +2,7 @@
 
 use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
-use crate::engine::{CopyOptions, OpenRows, Outcome, OutputColumn, RowStream, RowsTag};
+use crate::engine::{CopyOptions, OpenRows, Outcome, OutputColumns, RowStream, RowsTag};
 use crate::pg::backend::BackendSession;
 use crate::pg::encode::{Format, RowEncoder};
 use crate::pg::failure::Failure;
@@ -84,7 +84,7 @@ impl<S: BackendSession> Connection<S> {
     pub(super) async fn copy_out(
         &mut self,
         options: &CopyOptions,
-        columns: Vec<OutputColumn>,
+        columns: OutputColumns,
         stream: RowStream,
     ) -> Result<(), Failure> {
         let mut encoder = RowEncoder::for_copy(&columns, options, self.session.time_zone());

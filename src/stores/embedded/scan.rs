@@ -1,6 +1,6 @@
 //! Reading a table in memory, as the engine wants it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use parking_lot::Mutex;
 
 use crate::guard::Requirement;
-use crate::stores::leaf::{Admitted, wanted_keys};
+use crate::stores::leaf::{Admitted, KeyedRows, wanted_keys};
 use crate::stores::local::RunSize;
 
 use super::table::{Contents, EmbeddedTable};
@@ -69,6 +69,21 @@ impl EmbeddedProvider {
     /// The column by which it finds rows.
     pub(in crate::stores) fn key(&self) -> Option<&str> {
         self.table.key().map(|key| self.table.schema().field(key).name().as_str())
+    }
+
+    /// Rows by their keys, without a plan: these columns of them.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub(in crate::stores) fn by_key(&self, columns: &[usize]) -> Result<Arc<dyn KeyedRows>> {
+        let schema = Arc::new(self.table.schema().project(columns)?);
+        let (table, admitted) = (Arc::clone(&self.table), self.admitted.clone());
+        Ok(Arc::new(Lookup { table, admitted, columns: columns.to_vec(), schema }))
+    }
+
+    /// Whether a filter is true for every row that leaves the table anyway.
+    pub(in crate::stores) fn implies(&self, filter: &Expr) -> bool {
+        self.admitted.implies(filter)
     }
 
     fn batches(&self, contents: &Contents, filters: &[Expr]) -> Vec<Arc<RecordBatch>> {
@@ -125,6 +140,24 @@ impl TableProvider for EmbeddedProvider {
         let scan = EmbeddedScan::new(self.table.schema(), batches, self.admitted.clone(), projection, limit)?;
         RunSize::add(state, Some(scan.rows));
         Ok(Arc::new(scan))
+    }
+}
+
+/// Rows by their keys, of the table as it is when they are asked for.
+#[derive(Debug)]
+struct Lookup {
+    table: Arc<EmbeddedTable>,
+    admitted: Admitted,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl KeyedRows for Lookup {
+    fn rows(&self, keys: BTreeSet<String>) -> SendableRecordBatchStream {
+        let batches = self.table.snapshot().lookup(keys.iter().map(String::as_str));
+        let rows: Vec<_> =
+            batches.iter().map(|batch| admitted_rows(batch, &self.admitted, Some(&self.columns))).collect();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), futures::stream::iter(rows)))
     }
 }
 

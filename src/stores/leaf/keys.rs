@@ -32,13 +32,18 @@ fn is_key(expression: &Expr, key: &str) -> bool {
     matches!(expression, Expr::Column(column) if column.name == key)
 }
 
-/// The text of a literal; the inner `None` is NULL, which equals nothing.
 fn key_value(expression: &Expr) -> Option<Option<String>> {
     match expression {
-        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text), _) => {
-            Some(text.clone())
-        }
-        Expr::Literal(ScalarValue::Null, _) => Some(None),
+        Expr::Literal(value, _) => key_text(value).map(|text| text.map(str::to_owned)),
+        _ => None,
+    }
+}
+
+/// The text of a value; the inner `None` is NULL, which equals nothing.
+pub(in crate::stores) fn key_text(value: &ScalarValue) -> Option<Option<&str>> {
+    match value {
+        ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => Some(text.as_deref()),
+        ScalarValue::Null => Some(None),
         _ => None,
     }
 }

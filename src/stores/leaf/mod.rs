@@ -5,7 +5,9 @@
 //! Invariant: a row that is not the tenant's never leaves the table, whatever stands above it.
 
 mod admitted;
+mod keyed;
 mod keys;
 
 pub(super) use admitted::Admitted;
-pub(super) use keys::wanted_keys;
+pub(super) use keyed::KeyedRows;
+pub(super) use keys::{key_text, wanted_keys};

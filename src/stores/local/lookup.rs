@@ -2,40 +2,32 @@
 //!
 //! Such a plan is read once, when it is prepared. A run then asks the leaf itself, and no physical plan is made.
 
-use std::fmt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::datasource::source_as_provider;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, TableScan};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
-use crate::base::RequestClock;
 use crate::functions;
 use crate::stores::conform::conform;
 use crate::stores::embedded::EmbeddedProvider;
-use crate::stores::leaf::wanted_keys;
+use crate::stores::leaf::{KeyedRows, key_text};
 use crate::stores::redis::RedisProvider;
 
 /// Some columns of the rows whose key is one value.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Lookup {
-    provider: Arc<dyn TableProvider>,
-    key: String,
-    filters: Vec<Expr>,
-    columns: Vec<usize>,
+    rows: Arc<dyn KeyedRows>,
+    /// What the key equals: literals and parameters.
+    values: Vec<Expr>,
     schema: SchemaRef,
-}
-
-impl fmt::Debug for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lookup").field("key", &self.key).field("columns", &self.columns).finish_non_exhaustive()
-    }
 }
 
 impl Lookup {
@@ -43,41 +35,55 @@ impl Lookup {
     pub(super) fn of(plan: &LogicalPlan) -> Option<Self> {
         let Read { scan, conditions, columns } = Read::of(plan)?;
         let provider = source_as_provider(&scan.source).ok()?;
-        let key = key_of(provider.as_ref())?.to_owned();
-        let is_text = provider.schema().field_with_name(&key).is_ok_and(|field| *field.data_type() == DataType::Utf8);
-        // The leaf reads what its filters ask for: it must have heard of all of them.
-        let is_answered = |condition: &&Expr| is_of_key(condition, &key) && scan.filters.contains(condition);
-        if conditions.is_empty() || !is_text || scan.fetch.is_some() || !conditions.iter().all(is_answered) {
+        let leaf = Leaf::of(provider.as_ref())?;
+        let key = leaf.key()?;
+        let is_text = provider.schema().field_with_name(key).is_ok_and(|field| *field.data_type() == DataType::Utf8);
+        // What the leaf was to see to is of the key, or is so of every row that leaves it.
+        let is_met = |filter: &Expr| conditions.contains(&filter) || leaf.implies(filter);
+        if conditions.is_empty() || !is_text || scan.fetch.is_some() || !scan.filters.iter().all(is_met) {
             return None;
         }
+        let values = conditions.iter().map(|condition| value_of_key(condition, key).cloned());
+        let values = values.collect::<Option<_>>()?;
         let columns = match &scan.projection {
-            Some(read) => columns.into_iter().map(|place| read.get(place).copied()).collect::<Option<_>>()?,
+            Some(read) => columns.into_iter().map(|place| read.get(place).copied()).collect::<Option<Vec<_>>>()?,
             None => columns,
         };
-        let schema = Arc::clone(plan.schema().inner());
-        Some(Self { provider, key, filters: scan.filters.clone(), columns, schema })
+        Some(Self { rows: leaf.by_key(&columns).ok()?, values, schema: Arc::clone(plan.schema().inner()) })
     }
 
-    /// The rows for these values of the parameters; nothing where the values ask for more than keys.
+    /// The rows for these values of the parameters; nothing where a value is no text.
     ///
     /// # Errors
-    /// What binding says of values that are missing or do not fit, or the leaf of what it cannot read.
-    pub(super) async fn open(
-        &self,
-        session: &dyn Session,
-        values: &[ScalarValue],
-        clock: RequestClock,
-    ) -> Result<Option<SendableRecordBatchStream>> {
-        let bound = self.filters.iter().map(|filter| functions::bind_expr(filter, values, clock));
-        let filters = bound.collect::<Result<Vec<_>>>()?;
-        if wanted_keys(&filters, &self.key).is_none() {
-            return Ok(None);
-        }
-        let leaf = self.provider.scan(session, Some(&self.columns), &filters, None).await?;
-        let rows = leaf.execute(0, Arc::new(TaskContext::from(session)))?;
+    /// What binding says of values that are missing or do not fit.
+    pub(super) fn open(&self, parameters: &[ScalarValue]) -> Result<Option<SendableRecordBatchStream>> {
+        let Some(keys) = self.keys(parameters)? else { return Ok(None) };
         let schema = Arc::clone(&self.schema);
-        let rows = rows.map(move |batch| conform(&batch?, &schema));
+        let rows = self.rows.rows(keys).map(move |batch| conform(&batch?, &schema));
         Ok(Some(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))))
+    }
+
+    /// The one key that equals all values; none where they differ, or one is NULL.
+    fn keys(&self, parameters: &[ScalarValue]) -> Result<Option<BTreeSet<String>>> {
+        let mut found: Option<BTreeSet<String>> = None;
+        for value in &self.values {
+            let Some(own) = key_of(value, parameters)? else { return Ok(None) };
+            found = Some(match found {
+                None => own,
+                Some(before) => &before & &own,
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// The key that equals a literal or a parameter: none where it is NULL. Nothing where it is no text.
+fn key_of(value: &Expr, parameters: &[ScalarValue]) -> Result<Option<BTreeSet<String>>> {
+    let owned = |value: &ScalarValue| key_text(value).map(|text| text.map(str::to_owned).into_iter().collect());
+    match value {
+        Expr::Literal(value, _) => Ok(owned(value)),
+        Expr::Placeholder(placeholder) => Ok(owned(&functions::parameter_value(placeholder, parameters)?)),
+        _ => Ok(None),
     }
 }
 
@@ -127,20 +133,50 @@ impl<'p> Read<'p> {
     }
 }
 
-/// The column by which a leaf finds rows.
-fn key_of(provider: &dyn TableProvider) -> Option<&str> {
-    if let Some(table) = provider.downcast_ref::<EmbeddedProvider>() {
-        return table.key();
-    }
-    provider.downcast_ref::<RedisProvider>().map(RedisProvider::key)
+/// A leaf that may find rows by a key.
+enum Leaf<'p> {
+    Embedded(&'p EmbeddedProvider),
+    Redis(&'p RedisProvider),
 }
 
-/// Whether a condition says that the key is one value: then the rows that are found need not be asked again.
-fn is_of_key(condition: &Expr, key: &str) -> bool {
-    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return false };
+impl<'p> Leaf<'p> {
+    fn of(provider: &'p dyn TableProvider) -> Option<Self> {
+        let embedded = provider.downcast_ref::<EmbeddedProvider>().map(Self::Embedded);
+        embedded.or_else(|| provider.downcast_ref::<RedisProvider>().map(Self::Redis))
+    }
+
+    /// The column by which it finds rows.
+    fn key(&self) -> Option<&'p str> {
+        match self {
+            Self::Embedded(table) => table.key(),
+            Self::Redis(table) => Some(table.key()),
+        }
+    }
+
+    fn implies(&self, filter: &Expr) -> bool {
+        match self {
+            Self::Embedded(table) => table.implies(filter),
+            Self::Redis(table) => table.implies(filter),
+        }
+    }
+
+    fn by_key(&self, columns: &[usize]) -> Result<Arc<dyn KeyedRows>> {
+        match self {
+            Self::Embedded(table) => table.by_key(columns),
+            Self::Redis(table) => table.by_key(columns),
+        }
+    }
+}
+
+/// The literal or the parameter that a condition says the key equals: then the rows that are found need not be asked again.
+fn value_of_key<'c>(condition: &'c Expr, key: &str) -> Option<&'c Expr> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return None };
     let is_key = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == key);
     let is_value = |expr: &Expr| matches!(expr, Expr::Literal(_, _) | Expr::Placeholder(_));
-    (is_key(left) && is_value(right)) || (is_value(left) && is_key(right))
+    match (left.as_ref(), right.as_ref()) {
+        (column, value) | (value, column) if is_key(column) && is_value(value) => Some(value),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +190,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use crate::base::limits::LimitSet;
-    use crate::base::{SqlType, StoreKind, TableName, TenantId};
+    use crate::base::{RequestClock, SqlType, StoreKind, TableName, TenantId};
     use crate::catalog::{Column, Table};
     use crate::stores::RunContext;
     use crate::stores::embedded::{EmbeddedTable, Retention, unguarded_provider};

@@ -106,6 +106,12 @@ impl PreparedLocal {
         &self.schema
     }
 
+    /// Whether its rows are found by a key, without a physical plan.
+    #[cfg(test)]
+    pub(in crate::stores) fn is_lookup(&self) -> bool {
+        self.lookup.is_some()
+    }
+
     /// The optimised plan, for `EXPLAIN`.
     #[must_use]
     pub fn plan(&self) -> &LogicalPlan {
@@ -201,14 +207,13 @@ impl LocalExecutor {
         prepared: &PreparedLocal,
         context: &RunContext,
     ) -> Result<SendableRecordBatchStream, StoreError> {
-        let size = Arc::new(RunSize::default());
-        let session = self.session(prepared.simple, context, &size)?;
         if let Some(lookup) = &prepared.lookup
-            && let Some(rows) =
-                lookup.open(&session, &context.parameters, context.clock).await.map_err(|error| failed(&error))?
+            && let Some(rows) = lookup.open(&context.parameters).map_err(|error| failed(&error))?
         {
             return Ok(bounded::bounded(rows, context));
         }
+        let size = Arc::new(RunSize::default());
+        let session = self.session(prepared.simple, context, &size)?;
         let plan = functions::bind(&prepared.plan, &context.parameters, context.clock)?;
         let physical = self.planner.create_physical_plan(&plan, &session).await.map_err(|error| failed(&error))?;
         let task = Arc::new(TaskContext::from(&session as &dyn datafusion::catalog::Session));

@@ -77,36 +77,38 @@ pub(super) struct List {
 }
 
 impl Column {
-    /// A column for values of an Arrow type.
+    /// A column for values of an Arrow type. It takes no room before the first of them: most statements have few.
     pub(super) fn new(data_type: &DataType) -> Result<Self, InternalError> {
         Ok(match data_type {
-            DataType::Boolean => Self::Bool(BooleanBuilder::new()),
-            DataType::Int16 => Self::Int16(Int16Builder::new()),
-            DataType::Int32 => Self::Int32(Int32Builder::new()),
-            DataType::Int64 => Self::Int64(Int64Builder::new()),
-            DataType::UInt32 => Self::Oid(UInt32Builder::new()),
-            DataType::UInt64 => Self::UInt64(UInt64Builder::new()),
-            DataType::Float32 => Self::Float32(Float32Builder::new()),
-            DataType::Float64 => Self::Float64(Float64Builder::new()),
+            DataType::Boolean => Self::Bool(BooleanBuilder::with_capacity(0)),
+            DataType::Int16 => Self::Int16(Int16Builder::with_capacity(0)),
+            DataType::Int32 => Self::Int32(Int32Builder::with_capacity(0)),
+            DataType::Int64 => Self::Int64(Int64Builder::with_capacity(0)),
+            DataType::UInt32 => Self::Oid(UInt32Builder::with_capacity(0)),
+            DataType::UInt64 => Self::UInt64(UInt64Builder::with_capacity(0)),
+            DataType::Float32 => Self::Float32(Float32Builder::with_capacity(0)),
+            DataType::Float64 => Self::Float64(Float64Builder::with_capacity(0)),
             DataType::Decimal128(precision, scale) => {
-                let builder = Decimal128Builder::new().with_data_type(data_type.clone());
+                let builder = Decimal128Builder::with_capacity(0).with_data_type(data_type.clone());
                 Self::Decimal128(builder, *precision, *scale)
             }
             DataType::Decimal256(precision, scale) => {
-                let builder = Decimal256Builder::new().with_data_type(data_type.clone());
+                let builder = Decimal256Builder::with_capacity(0).with_data_type(data_type.clone());
                 Self::Decimal256(builder, *precision, *scale)
             }
-            DataType::Utf8 => Self::Text(StringBuilder::new()),
-            DataType::LargeUtf8 => Self::Json(LargeStringBuilder::new()),
-            DataType::LargeBinary => Self::Jsonb(LargeBinaryBuilder::new()),
-            DataType::Binary => Self::Bytes(BinaryBuilder::new()),
+            DataType::Utf8 => Self::Text(StringBuilder::with_capacity(0, 0)),
+            DataType::LargeUtf8 => Self::Json(LargeStringBuilder::with_capacity(0, 0)),
+            DataType::LargeBinary => Self::Jsonb(LargeBinaryBuilder::with_capacity(0, 0)),
+            DataType::Binary => Self::Bytes(BinaryBuilder::with_capacity(0, 0)),
             DataType::FixedSizeBinary(16) => Self::Uuid(FixedSizeBinaryBuilder::new(16)),
-            DataType::Date32 => Self::Date(Date32Builder::new()),
-            DataType::Time64(TimeUnit::Microsecond) => Self::Time(Time64MicrosecondBuilder::new()),
+            DataType::Date32 => Self::Date(Date32Builder::with_capacity(0)),
+            DataType::Time64(TimeUnit::Microsecond) => Self::Time(Time64MicrosecondBuilder::with_capacity(0)),
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()))
+                Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(0).with_data_type(data_type.clone()))
             }
-            DataType::Interval(IntervalUnit::MonthDayNano) => Self::Interval(IntervalMonthDayNanoBuilder::new()),
+            DataType::Interval(IntervalUnit::MonthDayNano) => {
+                Self::Interval(IntervalMonthDayNanoBuilder::with_capacity(0))
+            }
             DataType::List(element) => Self::List(Box::new(List {
                 element: FieldRef::clone(element),
                 values: Self::new(element.data_type())?,

@@ -7,6 +7,9 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::decode::{Unreadable, malformed};
 
+/// Four digits.
+const LARGEST_GROUP: u16 = 9_999;
+
 /// The number times ten to the power of `scale`, when it has at most `precision` digits then. Digits that the column's
 /// scale has no place for are rounded as PostgreSQL rounds.
 pub(super) fn read(mut value: &[u8], precision: u8, scale: i8) -> Result<i256, Unreadable> {
@@ -31,7 +34,11 @@ pub(super) fn read(mut value: &[u8], precision: u8, scale: i8) -> Result<i256, U
     }
     let mut digits = String::with_capacity(usize::from(count) * 4);
     for _ in 0..count {
-        digits.push_str(&format!("{:04}", value.get_u16()));
+        let group = value.get_u16();
+        if group > LARGEST_GROUP {
+            return Err(malformed("numeric"));
+        }
+        digits.extend([1_000, 100, 10, 1].map(|unit| char::from(b'0' + (group / unit % 10) as u8)));
     }
     let fraction_digits = 4 * (i64::from(count) - 1 - i64::from(weight));
     let magnitude = scaled(digits, i64::from(scale) - fraction_digits, precision)?;
@@ -101,6 +108,12 @@ mod tests {
         assert_eq!(read(&encoded(&[5000], -2, 0), 38, 1).unwrap(), i256::ZERO);
         // 1e20
         assert_eq!(read(&encoded(&[1], 5, 0), 38, 0).unwrap(), i256::from_i128(10_i128.pow(20)));
+    }
+
+    #[test]
+    fn a_group_has_four_digits() {
+        assert_eq!(read(&encoded(&[12, 9_999], 1, 0), 38, 0).unwrap(), i256::from_i128(129_999));
+        assert!(matches!(read(&encoded(&[10_000], 0, 0), 38, 0), Err(Unreadable::Malformed(_))));
     }
 
     #[test]

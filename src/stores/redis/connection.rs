@@ -230,14 +230,20 @@ impl Shared {
     }
 
     /// One answer each, in the order of the commands: one round trip to a server; in a cluster the nodes are asked at once.
-    pub(super) async fn answers(&self, commands: impl Iterator<Item = Cmd>) -> RedisResult<Vec<Value>> {
+    pub(super) async fn answers(&self, mut commands: impl ExactSizeIterator<Item = Cmd>) -> RedisResult<Vec<Value>> {
         match self {
             Self::Server(connection, _) => {
+                let mut connection = connection.clone();
+                if commands.len() == 1
+                    && let Some(only) = commands.next()
+                {
+                    return Ok(vec![only.query_async(&mut connection).await?]);
+                }
                 let mut pipeline = Pipeline::new();
                 for command in commands {
                     pipeline.add_command(command);
                 }
-                pipeline.query_async(&mut connection.clone()).await
+                pipeline.query_async(&mut connection).await
             }
             Self::Cluster(connection, _) => {
                 let asked = commands.map(|command| {

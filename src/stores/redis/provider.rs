@@ -20,7 +20,7 @@ use crate::base::engine_error::wrap;
 use crate::catalog::Column;
 use crate::guard::Requirement;
 use crate::stores::StoreError;
-use crate::stores::leaf::{Admitted, wanted_keys};
+use crate::stores::leaf::{Admitted, KeyedRows, wanted_keys};
 use crate::stores::local::RunSize;
 
 use super::row::batch;
@@ -48,6 +48,42 @@ impl RedisProvider {
         self.table.key()
     }
 
+    /// Rows by their keys, without a plan: these columns of them.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub(in crate::stores) fn by_key(&self, columns: &[usize]) -> Result<Arc<dyn KeyedRows>> {
+        Ok(Arc::new(Lookup(Arc::new(self.reader(Some(columns))?))))
+    }
+
+    /// Whether a filter is true for every row that leaves the table anyway.
+    pub(in crate::stores) fn implies(&self, filter: &Expr) -> bool {
+        self.admitted.implies(filter)
+    }
+
+    fn reader(&self, projection: Option<&[usize]>) -> Result<Reader> {
+        let columns = &self.table.definition().columns;
+        let (schema, columns) = match projection {
+            Some(places) => {
+                let schema = Arc::new(self.table.schema().project(places)?);
+                (schema, places.iter().filter_map(|place| columns.get(*place).cloned()).collect())
+            }
+            None => (self.table.schema(), columns.clone()),
+        };
+        let (keys, table) = (Arc::clone(&self.keys), Arc::clone(&self.table));
+        Ok(Reader { keys, table, admitted: self.admitted.clone(), columns, schema })
+    }
+
+    fn pushdown(&self, filter: &Expr) -> TableProviderFilterPushDown {
+        if self.admitted.implies(filter) {
+            return TableProviderFilterPushDown::Exact;
+        }
+        match filter.column_refs().iter().all(|column| column.name == self.table.key()) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        }
+    }
+
     /// The values of the key to look up; `None` when any will do.
     fn wanted(&self, filters: &[Expr]) -> Option<BTreeSet<String>> {
         let key = self.table.key();
@@ -69,16 +105,10 @@ impl TableProvider for RedisProvider {
         TableType::Base
     }
 
-    /// The key's filters choose what is read; such a filter stays above and checks again.
+    /// What is so of every row that leaves the table needs no filter above. The key's filters choose what is read; such a
+    /// filter stays above and checks again.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let on_key = |filter: &&Expr| filter.column_refs().iter().all(|column| column.name == self.table.key());
-        Ok(filters
-            .iter()
-            .map(|filter| match on_key(filter) {
-                true => TableProviderFilterPushDown::Inexact,
-                false => TableProviderFilterPushDown::Unsupported,
-            })
-            .collect())
+        Ok(filters.iter().map(|filter| self.pushdown(filter)).collect())
     }
 
     async fn scan(
@@ -88,65 +118,79 @@ impl TableProvider for RedisProvider {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let schema = match projection {
-            Some(columns) => Arc::new(self.table.schema().project(columns)?),
-            None => self.table.schema(),
-        };
-        let columns = &self.table.definition().columns;
-        let columns: Vec<Column> = match projection {
-            Some(places) => places.iter().filter_map(|place| columns.get(*place).cloned()).collect(),
-            None => columns.clone(),
-        };
         let wanted = self.wanted(filters);
         RunSize::add(session, wanted.as_ref().map(BTreeSet::len));
-        let read: Arc<dyn PartitionStream> = Arc::new(Read {
-            keys: Arc::clone(&self.keys),
-            table: Arc::clone(&self.table),
-            admitted: self.admitted.clone(),
-            wanted,
-            columns,
-            schema: Arc::clone(&schema),
-        });
+        let reader = Arc::new(self.reader(projection.map(Vec::as_slice))?);
+        let schema = Arc::clone(&reader.schema);
+        let read: Arc<dyn PartitionStream> = Arc::new(Read { reader, wanted });
         // The read gives the wanted columns alone, so that a broken field that nobody asks for does no harm.
         Ok(Arc::new(StreamingTableExec::try_new(schema, vec![read], None, None, false, limit)?))
     }
 }
 
-#[derive(Clone)]
-struct Read {
+/// Reads some columns of the hashes of a table.
+struct Reader {
     keys: Arc<Keys>,
     table: Arc<RedisTable>,
     admitted: Admitted,
-    wanted: Option<BTreeSet<String>>,
     columns: Vec<Column>,
     schema: SchemaRef,
 }
 
-impl fmt::Debug for Read {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Read").field("table", &self.table).field("wanted", &self.wanted).finish_non_exhaustive()
-    }
-}
-
-impl Read {
-    async fn rows(self) -> Result<RecordBatch> {
-        let hashes = self.keys.hashes(&self.table, self.wanted.as_ref()).await;
+impl Reader {
+    /// The rows of these values of the key, or all.
+    async fn rows(&self, wanted: Option<&BTreeSet<String>>) -> Result<RecordBatch> {
+        let hashes = self.keys.hashes(&self.table, wanted).await;
         let mut hashes = hashes.map_err(|error: StoreError| wrap(error.report()))?;
         let key = self.table.key();
         // Before anything of a row is read that could fail.
         hashes.retain(|hash| self.admitted.admits(|column| hash.text(column, key)));
-        let columns: Vec<&Column> = self.columns.iter().collect();
-        batch(&hashes, &columns, key, &self.schema).map_err(wrap)
+        batch(&hashes, &self.columns, key, &self.schema).map_err(wrap)
+    }
+
+    fn stream(self: &Arc<Self>, wanted: Option<BTreeSet<String>>) -> SendableRecordBatchStream {
+        let reader = Arc::clone(self);
+        let rows = futures::stream::once(async move { reader.rows(wanted.as_ref()).await });
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+    }
+}
+
+/// Rows by their keys: what the policy does not admit is not even asked for.
+struct Lookup(Arc<Reader>);
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookup").field("table", &self.0.table).finish_non_exhaustive()
+    }
+}
+
+impl KeyedRows for Lookup {
+    fn rows(&self, mut keys: BTreeSet<String>) -> SendableRecordBatchStream {
+        if let Some(admitted) = self.0.admitted.values_of(self.0.table.key()) {
+            keys.retain(|key| admitted.contains(key));
+        }
+        self.0.stream(Some(keys))
+    }
+}
+
+struct Read {
+    reader: Arc<Reader>,
+    wanted: Option<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = &self.reader.table;
+        f.debug_struct("Read").field("table", table).field("wanted", &self.wanted).finish_non_exhaustive()
     }
 }
 
 impl PartitionStream for Read {
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.reader.schema
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = futures::stream::once(self.clone().rows());
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+        self.reader.stream(self.wanted.clone())
     }
 }

@@ -35,7 +35,7 @@ impl Hash {
 /// `22P02` naming key and field where a text is no value of the column's type.
 pub(super) fn batch(
     hashes: &[Hash],
-    columns: &[&Column],
+    columns: &[Column],
     key_column: &str,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, ErrorReport> {
@@ -132,12 +132,12 @@ mod tests {
         }
         .schema();
         let rows = [hash("AAPL", &[("vwap", "1.5")]), hash("MSFT", &[])];
-        let batch = batch(&rows, &[&symbol, &vwap], "symbol", &schema).unwrap();
+        let batch = batch(&rows, &[symbol.clone(), vwap.clone()], "symbol", &schema).unwrap();
         assert_eq!(batch.num_rows(), 2);
         assert_eq!(batch.column(1).null_count(), 1);
 
         let broken = [hash("AAPL", &[("vwap", "many")])];
-        let report = super::batch(&broken, &[&symbol, &vwap], "symbol", &schema).unwrap_err();
+        let report = super::batch(&broken, &[symbol, vwap], "symbol", &schema).unwrap_err();
         assert_eq!(report.sqlstate, SqlState::INVALID_TEXT_REPRESENTATION);
         assert_eq!(report.detail.unwrap(), "It is field \"vwap\" of key \"AAPL\".");
     }

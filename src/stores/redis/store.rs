@@ -213,3 +213,60 @@ fn too_many(table: &RedisTable, most: usize) -> StoreError {
             .with_hint(format!("Ask for single rows: … WHERE {} = '…'.", table.key())),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+    use crate::base::{TableName, TenantId};
+    use crate::config::{RedisFieldSection, RedisSection, RedisTableSection};
+    use crate::stores::Trust;
+    use crate::tenancy::{Policy, Tenant};
+
+    const SYMBOLS: [&str; 5] = ["A", "B", "C", "D", "E"];
+
+    /// A table whose rows are a tenant's by a list of keys. Nothing is connected.
+    fn provider() -> Arc<dyn TableProvider> {
+        let field = |name: &str, field_type: &str| RedisFieldSection {
+            name: name.to_owned(),
+            field_type: field_type.to_owned(),
+        };
+        let table = RedisTable::new(&RedisTableSection {
+            table: TableName::new("latest", "t"),
+            pattern: "latest:t:*".to_owned(),
+            key: "symbol".to_owned(),
+            fields: vec![field("n", "bigint"), field("owner", "text")],
+        });
+        let list = SYMBOLS.map(str::to_owned).to_vec();
+        let attributes = BTreeMap::from([("symbols".to_owned(), list)]);
+        let tenant = Tenant { id: TenantId::new("acme").unwrap(), attributes };
+        let policy = Policy::ListAttribute { column: "symbol".to_owned(), attribute: "symbols".to_owned() };
+        let requirement = Requirement::new(vec!["latest:t:*".to_owned()], &policy, &tenant);
+        let section = RedisSection { urls: vec!["redis://127.0.0.1:1/0".to_owned()], ..RedisSection::default() };
+        let connection = RedisConnection::new(&section, &Trust::new(None).unwrap()).unwrap();
+        let keys = Keys { connection, limits: LimitSet::default() };
+        Arc::new(RedisProvider::new(Arc::new(keys), Arc::new(table.unwrap()), &requirement).unwrap())
+    }
+
+    async fn is_lookup(condition: &str) -> bool {
+        let session = SessionContext::new();
+        session.register_table("t", provider()).unwrap();
+        let list = SYMBOLS.map(|symbol| format!("'{symbol}'")).join(", ");
+        let guarded = format!("SELECT n, symbol FROM (SELECT * FROM t WHERE symbol IN ({list})) t WHERE {condition}");
+        let plan = session.sql(&guarded).await.unwrap().into_unoptimized_plan();
+        let state = session.state();
+        let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).unwrap();
+        LocalExecutor::new(&LimitSet::default()).unwrap().prepare(&plan, &|_| None).unwrap().is_lookup()
+    }
+
+    #[tokio::test]
+    async fn a_row_by_its_key_needs_no_plan_under_the_guard() {
+        assert!(is_lookup("symbol = $1").await);
+        assert!(is_lookup("symbol = 'A'").await);
+        assert!(!is_lookup("symbol = $1 AND owner = 'x'").await);
+        assert!(!is_lookup("symbol IN ('A', 'F')").await);
+    }
+}

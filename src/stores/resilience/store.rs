@@ -189,6 +189,10 @@ impl Care {
     /// A place among the statements that run there. Waiting for it ends, so that statements that need two places each
     /// cannot wait for one another for ever.
     async fn place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        // Nobody who waits is passed by: a place that is given back goes to them first.
+        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(permit);
+        }
         let waiting = Arc::clone(&self.places).acquire_owned();
         match timeout(self.settings.answer_timeout(), waiting).await {
             Ok(Ok(permit)) => Ok(permit),

@@ -453,6 +453,6 @@ impl BackendSession for FakeSession {
                 .collect()),
             _ => one(bound.values.clone()),
         };
-        Ok(Outcome::Rows { tag: RowsTag::Select, columns, stream, binary: false })
+        Ok(Outcome::Rows { tag: RowsTag::Select, columns: columns.into(), stream, binary: false })
     }
 }
