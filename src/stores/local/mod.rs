@@ -13,6 +13,7 @@ mod list_items;
 mod lookup;
 mod misread;
 mod not_in;
+mod null_safe;
 mod nullable;
 mod one_row;
 mod piece;
@@ -264,7 +265,11 @@ fn session_state(limits: &LimitSet) -> Result<SessionState, InternalError> {
         .with_batch_size(BATCH_ROWS)
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false);
-    Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).build())
+    Ok(SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_optimizer_rules(null_safe::rules())
+        .build())
 }
 
 fn failed(error: &DataFusionError) -> StoreError {
