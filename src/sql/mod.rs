@@ -16,6 +16,7 @@ mod digits;
 mod errors;
 mod expansion;
 mod explain;
+mod filtered;
 mod finish;
 mod float_zeros;
 mod foreign;

@@ -18,8 +18,8 @@ use super::announced::{self, Announced};
 use super::context::{Provider, options};
 use super::statement::Query;
 use super::{
-    check, correlation, digits, errors, expansion, finish, normalise, outer_types, parameters, peer_frames, recursion,
-    row_limits, set_operations, settle,
+    check, correlation, digits, errors, expansion, filtered, finish, normalise, outer_types, parameters, peer_frames,
+    recursion, row_limits, set_operations, settle,
 };
 
 /// Table functions that another folder brings, such as `workflow_preview`.
@@ -176,7 +176,7 @@ fn typed_plan(
     let settled = row_limits::plan(set_operations::plan(outer_types::plan(settled)?)?)?;
     let (filled, types) = parameters::resolve(settled, context)?;
     let finished = finish::plan(coerce(peer_frames::plan(filled, provider.operators())?)?, provider.operators())?;
-    Ok((correlation::plan(finished)?, types))
+    Ok((correlation::plan(filtered::plan(finished)?)?, types))
 }
 
 /// The plan as the planner makes it, before types are coerced.
