@@ -432,7 +432,7 @@ impl Writer {
             expr = types::cast(self.dialect, expr, &data_type)?;
         }
         let items = list.list.iter().map(|item| self.expr(item, scope)).collect::<Result<_, _>>()?;
-        Ok(ast::Expr::InList { expr: Box::new(expr), list: items, negated: list.negated })
+        Ok(ast::Expr::InList { expr: Box::new(atom(expr)), list: items, negated: list.negated })
     }
 
     /// In ClickHouse a NULL is in no list and outside every one, where PostgreSQL says NULL.

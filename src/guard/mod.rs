@@ -6,6 +6,7 @@
 //! Invariant: [`apply()`] is the only way to a [`GuardedPlan`] and [`verify()`] the only way to a [`VerifiedStatement`].
 
 mod apply;
+mod binding;
 mod predicate;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -10,7 +11,7 @@ use datafusion::logical_expr::{
     scalar_subquery,
 };
 use proptest::prelude::*;
-use sqlparser::ast::Statement;
+use sqlparser::ast::{self, Statement, VisitMut, VisitorMut};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
@@ -79,6 +80,43 @@ fn guarded_statements_pass() {
     ];
     for sql in good {
         assert!(passes(sql), "{sql}");
+    }
+}
+
+/// The text of a tree whose parentheses are lost reads as another tree: here as `guard OR …`.
+#[test]
+fn a_tree_that_reads_otherwise_is_refused() {
+    struct WithoutParentheses;
+    impl VisitorMut for WithoutParentheses {
+        type Break = ();
+        fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+            if let ast::Expr::Nested(inner) = expr {
+                *expr = (**inner).clone();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let conditions = [
+        r#"("t"."x" = 1 OR "t"."y" IS NULL)"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) IN (true, true)"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) IN (SELECT true)"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) IS NOT NULL"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) IS DISTINCT FROM (false OR true)"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) = true"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) BETWEEN (false AND true) AND true"#,
+        r#"("t"."x" = 1 OR "t"."y" IS NULL) = ANY (SELECT true)"#,
+        r#"("t"."x" OR "t"."y") LIKE 'x'"#,
+        r#"NOT ("t"."x" = 1 OR "t"."y" IS NULL)"#,
+        r#"(("t"."x" = 1 OR "t"."y" IS NULL) AND "t"."z" = 1)"#,
+        r#"("t"."x" OR "t"."y") + 1 = 2"#,
+        r#"("t"."x" = 1) = ("t"."y" = 1)"#,
+    ];
+    for condition in conditions {
+        let sql = format!(r#"SELECT 1 FROM "marts"."owned" AS "t" WHERE "t"."tenant_id" = 'acme' AND {condition}"#);
+        assert!(passes(&sql), "{sql}");
+        let mut lost = parsed(&sql);
+        let _never: ControlFlow<()> = lost.visit(&mut WithoutParentheses);
+        assert!(verify(lost, &required()).is_err(), "{condition}");
     }
 }
 

@@ -8,6 +8,7 @@ use sqlparser::ast::{
     TableWithJoins, WindowFrameBound, WindowSpec, WindowType,
 };
 
+use super::binding::reads_as_its_tree;
 use super::predicate;
 use super::verify::Requirement;
 
@@ -313,6 +314,7 @@ impl<'a> Walk<'a> {
 
     #[recursive::recursive]
     fn expr(&mut self, expr: &Expr) -> Checked {
+        must(reads_as_its_tree(expr), "an operand that needs parentheses")?;
         match expr {
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) => Ok(()),
             Expr::TypedString(_) | Expr::Interval(_) => Ok(()),

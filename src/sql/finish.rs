@@ -83,7 +83,10 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
             Some(operand) if has_key(operand, schema)? => {
                 value_keys::case(case, schema, operators).map(Transformed::yes)
             }
-            Some(_) => Ok(float_zeros::case(case)),
+            Some(operand) => {
+                let operand = operand.get_type(schema)?;
+                Ok(float_zeros::case(case, &operand))
+            }
             None => Ok(Transformed::no(Expr::Case(case))),
         },
         other => Ok(Transformed::no(other)),

@@ -21,27 +21,37 @@ pub(super) fn list(mut list: InList) -> Transformed<Expr> {
     Transformed::new_transformed(Expr::InList(list), changed)
 }
 
-/// `x IN ($1, sign(0) * 2, …)`: what these are is known when the statement runs. The sum of a value and 0 is never -0.
+/// `x IN (y, $1, sign(0) * 2, …)`: what these are is known when the statement runs. The sum of a value and 0 is never -0.
 pub(super) fn late(mut list: InList, floats: &DataType) -> InList {
-    let zero = || if *floats == DataType::Float32 { lit(0.0_f32) } else { lit(0.0) };
-    let is_late = |item: &Expr| !matches!(item, Expr::Literal(_, _)) && item.column_refs().is_empty();
     if list.list.iter().any(is_late) {
-        *list.expr = *list.expr + zero();
-        let plain = |item: Expr| if is_late(&item) { item + zero() } else { item };
+        *list.expr = *list.expr + zero(floats);
+        let plain = |item: Expr| if is_late(&item) { item + zero(floats) } else { item };
         list.list = list.list.into_iter().map(plain).collect();
     }
     list
 }
 
-/// `CASE x WHEN 0 THEN …` looks for the sum of x and 0, which is never -0. The branches stand where they stood, once.
-pub(super) fn case(mut case: Case) -> Transformed<Expr> {
-    let Some([zero, _]) = case.when_then_expr.iter().find_map(|(when, _)| zeros(when)) else {
+fn is_late(expr: &Expr) -> bool {
+    !matches!(expr, Expr::Literal(_, _))
+}
+
+fn zero(floats: &DataType) -> Expr {
+    if *floats == DataType::Float32 { lit(0.0_f32) } else { lit(0.0) }
+}
+
+/// `CASE x WHEN 0 THEN … WHEN y THEN …` looks for the sum of x and 0, which is never -0. The branches stand where they stood,
+/// once.
+pub(super) fn case(mut case: Case, operand: &DataType) -> Transformed<Expr> {
+    let may_be_zero = |when: &Expr| is_late(when) || zeros(when).is_some();
+    if !operand.is_floating() || !case.when_then_expr.iter().any(|(when, _)| may_be_zero(when)) {
         return Transformed::no(Expr::Case(case));
-    };
-    case.expr = case.expr.map(|value| Box::new(*value + zero));
+    }
+    case.expr = case.expr.map(|value| Box::new(*value + zero(operand)));
     for (when, _) in &mut case.when_then_expr {
-        if let Some([zero, _]) = zeros(when) {
-            **when = zero;
+        if is_late(when) {
+            **when = std::mem::take(&mut **when) + zero(operand);
+        } else if zeros(when).is_some() {
+            **when = zero(operand);
         }
     }
     Transformed::yes(Expr::Case(case))
@@ -77,20 +87,21 @@ mod tests {
     fn constants_that_are_known_late_have_no_sign_of_zero() {
         let items = vec![lit(1.5), col("y"), placeholder("$1"), -lit(0.0) * lit(2.0)];
         let found = late(InList::new(Box::new(col("x")), items, true), &DataType::Float64);
-        let expected = [lit(1.5), col("y"), placeholder("$1") + lit(0.0), -lit(0.0) * lit(2.0) + lit(0.0)];
+        let expected = [lit(1.5), col("y") + lit(0.0), placeholder("$1") + lit(0.0), -lit(0.0) * lit(2.0) + lit(0.0)];
         assert_eq!((found.expr.as_ref(), found.list.as_slice()), (&(col("x") + lit(0.0)), &expected[..]));
         let narrow = late(InList::new(Box::new(col("x")), vec![placeholder("$1")], false), &DataType::Float32);
         assert_eq!(*narrow.expr, col("x") + lit(0.0_f32));
-        let known = InList::new(Box::new(col("x")), vec![lit(0.0), col("y")], false);
+        let known = InList::new(Box::new(col("x")), vec![lit(0.0), lit(2.5)], false);
         assert_eq!(late(known.clone(), &DataType::Float64), known);
     }
 
     #[test]
     fn a_branch_for_one_zero_is_one_for_the_other() {
-        let one = Case::new(Some(Box::new(col("x"))), vec![(Box::new(lit(-0.0_f32)), Box::new(lit("z")))], None);
-        let Expr::Case(both) = case(one).data else { panic!("a CASE stays one") };
+        let branch = |when: Expr| (Box::new(when), Box::new(lit("z")));
+        let one = Case::new(Some(Box::new(col("x"))), vec![branch(lit(-0.0_f32)), branch(col("y"))], None);
+        let Expr::Case(both) = case(one, &DataType::Float32).data else { panic!("a CASE stays one") };
         let whens: Vec<&Expr> = both.when_then_expr.iter().map(|(when, _)| when.as_ref()).collect();
-        assert_eq!(whens, [&lit(0.0_f32)]);
+        assert_eq!(whens, [&lit(0.0_f32), &(col("y") + lit(0.0_f32))]);
         assert_eq!(both.expr, Some(Box::new(col("x") + lit(0.0_f32))));
     }
 }

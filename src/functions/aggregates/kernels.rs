@@ -13,7 +13,7 @@ use super::super::json::{Json, json_of, object_key};
 use super::super::signature::element;
 use super::super::value::{defect, fail, invalid, list, text};
 use super::ordered::compare;
-use super::{Group, Nulls, aggregate};
+use super::{Group, Nulls, Step, aggregate, stepwise};
 use crate::base::SqlState;
 
 type Found = Result<ScalarValue, ErrorReport>;
@@ -34,28 +34,56 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         })
         .nulls(Nulls::Kept)
         .done(),
-        aggregate("bool_and", "(bool) bool", |group| all_or_any(group, false)).done(),
-        aggregate("every", "(bool) bool", |group| all_or_any(group, false)).done(),
-        aggregate("bool_or", "(bool) bool", |group| all_or_any(group, true)).done(),
-        bits("bit_and", |group| folded(group, |a, b| a & b)),
-        bits("bit_or", |group| folded(group, |a, b| a | b)),
-        bits("bit_xor", |group| folded(group, |a, b| a ^ b)),
-        aggregate("interval_sum", "(interval) interval", interval_sum).done(),
-        aggregate("value_min", "(anyelement) anyelement", |group| extreme(group, Ordering::Less)).done(),
-        aggregate("value_max", "(anyelement) anyelement", |group| extreme(group, Ordering::Greater)).done(),
+        stepwise("bool_and", "(bool) bool", all).done(),
+        stepwise("every", "(bool) bool", all).done(),
+        stepwise("bool_or", "(bool) bool", any).done(),
+        bits("bit_and", |before, value| of_bits(before, value, |a, b| a & b)),
+        bits("bit_or", |before, value| of_bits(before, value, |a, b| a | b)),
+        bits("bit_xor", |before, value| of_bits(before, value, |a, b| a ^ b)),
+        stepwise("interval_sum", "(interval) interval", interval_sum).done(),
+        stepwise("value_min", "(anyelement) anyelement", |best, value| extreme(best, value, Ordering::Less)).done(),
+        stepwise("value_max", "(anyelement) anyelement", |best, value| extreme(best, value, Ordering::Greater)).done(),
     ]
 }
 
-fn all_or_any(group: &Group<'_>, decides: bool) -> Found {
-    if group.rows.is_empty() {
-        return group.null();
-    }
-    let found = group.column(0).any(|value| *value == ScalarValue::Boolean(Some(decides)));
-    Ok(ScalarValue::Boolean(Some(found == decides)))
+fn all(before: ScalarValue, value: &ScalarValue) -> Found {
+    Ok(if *value == ScalarValue::Boolean(Some(false)) { value.clone() } else { before })
 }
 
-fn bits(name: &'static str, kernel: super::OfGroup) -> AggregateUDF {
-    aggregate(name, "(int2) int2", kernel).or("(int4) int4", kernel).or("(int8) int8", kernel).done()
+fn any(before: ScalarValue, value: &ScalarValue) -> Found {
+    Ok(if *value == ScalarValue::Boolean(Some(true)) { value.clone() } else { before })
+}
+
+fn bits(name: &'static str, step: Step) -> AggregateUDF {
+    stepwise(name, "(int2) int2", step).or_stepwise("(int4) int4", step).or_stepwise("(int8) int8", step).done()
+}
+
+fn of_bits(before: ScalarValue, value: &ScalarValue, of: fn(i64, i64) -> i64) -> Found {
+    let number = |value: &ScalarValue| match value {
+        ScalarValue::Int16(Some(value)) => i64::from(*value),
+        ScalarValue::Int32(Some(value)) => i64::from(*value),
+        ScalarValue::Int64(Some(value)) => *value,
+        _ => 0,
+    };
+    ScalarValue::Int64(Some(of(number(&before), number(value)))).cast_to(&value.data_type()).map_err(defect)
+}
+
+/// Of equal values the first.
+fn extreme(best: ScalarValue, value: &ScalarValue, wanted: Ordering) -> Found {
+    Ok(if compare(value, &best) == wanted { value.clone() } else { best })
+}
+
+fn interval_sum(before: ScalarValue, value: &ScalarValue) -> Found {
+    let (ScalarValue::IntervalMonthDayNano(Some(a)), ScalarValue::IntervalMonthDayNano(Some(b))) = (&before, value)
+    else {
+        return Ok(before);
+    };
+    let sum = || {
+        let (months, days) = (a.months.checked_add(b.months)?, a.days.checked_add(b.days)?);
+        Some(IntervalMonthDayNano::new(months, days, a.nanoseconds.checked_add(b.nanoseconds)?))
+    };
+    let sum = sum().ok_or_else(|| fail(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"))?;
+    Ok(ScalarValue::IntervalMonthDayNano(Some(sum)))
 }
 
 fn document(words: String, binary: bool) -> Found {
@@ -113,39 +141,4 @@ fn joined(group: &Group<'_>) -> Found {
         }
     }
     Ok(text(out))
-}
-
-fn folded(group: &Group<'_>, of: fn(i64, i64) -> i64) -> Found {
-    let number = |value: &ScalarValue| match value {
-        ScalarValue::Int16(Some(value)) => i64::from(*value),
-        ScalarValue::Int32(Some(value)) => i64::from(*value),
-        ScalarValue::Int64(Some(value)) => *value,
-        _ => 0,
-    };
-    match group.column(0).map(number).reduce(of) {
-        Some(found) => ScalarValue::Int64(Some(found)).cast_to(group.returns).map_err(defect),
-        None => group.null(),
-    }
-}
-
-/// The first of the values that are before, or after, all others.
-fn extreme(group: &Group<'_>, wanted: Ordering) -> Found {
-    let found = group.column(0).reduce(|best, value| if compare(value, best) == wanted { value } else { best });
-    found.map_or_else(|| group.null(), |value| Ok(value.clone()))
-}
-
-fn interval_sum(group: &Group<'_>) -> Found {
-    if group.rows.is_empty() {
-        return group.null();
-    }
-    let (mut months, mut days, mut nanos) = (0_i32, 0_i32, 0_i64);
-    let out_of_range = || fail(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range");
-    for value in group.column(0) {
-        if let ScalarValue::IntervalMonthDayNano(Some(span)) = value {
-            months = months.checked_add(span.months).ok_or_else(out_of_range)?;
-            days = days.checked_add(span.days).ok_or_else(out_of_range)?;
-            nanos = nanos.checked_add(span.nanoseconds).ok_or_else(out_of_range)?;
-        }
-    }
-    Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(months, days, nanos))))
 }

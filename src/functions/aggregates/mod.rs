@@ -1,13 +1,16 @@
 //! Aggregates that the library has not, or has with other results.
 //!
 //! Comes in: the values of a group. Goes out: one value.
-//! Does not: keep sums where PostgreSQL's result needs every value; what it keeps is counted for the memory limit.
+//! Does not: keep sums where PostgreSQL's result needs every value; what it keeps is counted for the memory limit. Where a
+//! value so far is enough, only that one is kept (`folded.rs`).
 //! Invariant: a row that has a NULL where the aggregate looks at values is left out, as PostgreSQL does it.
 
+mod folded;
 mod kernels;
 mod ordered;
 mod statistics;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -27,6 +30,8 @@ use super::function::Returns;
 use super::signature::{Argument, CallSignature, Chosen, choose, dimensions, leaf, list_of, nested};
 use super::value;
 
+use folded::Folded;
+
 /// The rows of a group: the values of each argument.
 pub(super) struct Group<'a> {
     rows: &'a [Vec<ScalarValue>],
@@ -37,11 +42,36 @@ pub(super) struct Group<'a> {
 
 type OfGroup = fn(&Group<'_>) -> Result<ScalarValue, ErrorReport>;
 
+/// The value of all values so far, and of one more.
+type Step = fn(ScalarValue, &ScalarValue) -> Result<ScalarValue, ErrorReport>;
+
+/// How the value of a group is found.
+#[derive(Debug, Clone, Copy)]
+enum Kernel {
+    /// From all its rows.
+    Whole(OfGroup),
+    /// From one value after the other, of one argument; the result has its type.
+    Stepwise(Step),
+}
+
+impl Kernel {
+    fn value(self, group: &Group<'_>) -> Result<ScalarValue, ErrorReport> {
+        match self {
+            Self::Whole(of) => of(group),
+            Self::Stepwise(step) => {
+                let mut values = group.column(0);
+                let Some(first) = values.next() else { return group.null() };
+                values.try_fold(first.clone(), step)
+            }
+        }
+    }
+}
+
 /// One signature of an aggregate.
 #[derive(Debug, Clone)]
 struct Form {
     signature: CallSignature,
-    kernel: OfGroup,
+    kernel: Kernel,
     returns: Option<Returns>,
 }
 
@@ -67,6 +97,15 @@ struct Aggregate {
 }
 
 fn aggregate(name: &'static str, signature: &str, kernel: OfGroup) -> Built {
+    built(name, signature, Kernel::Whole(kernel))
+}
+
+/// An aggregate for which the value so far is enough.
+fn stepwise(name: &'static str, signature: &str, step: Step) -> Built {
+    built(name, signature, Kernel::Stepwise(step))
+}
+
+fn built(name: &'static str, signature: &str, kernel: Kernel) -> Built {
     let form = Form { signature: CallSignature::parse(signature), kernel, returns: None };
     Built(Aggregate {
         name,
@@ -80,7 +119,17 @@ fn aggregate(name: &'static str, signature: &str, kernel: OfGroup) -> Built {
 struct Built(Aggregate);
 
 impl Built {
-    fn or(mut self, signature: &str, kernel: OfGroup) -> Self {
+    /// Another signature, with a kernel of its own.
+    fn or(self, signature: &str, kernel: OfGroup) -> Self {
+        self.form(signature, Kernel::Whole(kernel))
+    }
+
+    /// Another signature, with a step of its own.
+    fn or_stepwise(self, signature: &str, step: Step) -> Self {
+        self.form(signature, Kernel::Stepwise(step))
+    }
+
+    fn form(mut self, signature: &str, kernel: Kernel) -> Self {
         self.0.forms.push(Form { signature: CallSignature::parse(signature), kernel, returns: None });
         self
     }
@@ -132,6 +181,46 @@ impl Aggregate {
         }
         Ok(chosen)
     }
+
+    fn kernel(&self, types: &[DataType]) -> Result<Kernel, DataFusionError> {
+        Ok(self.forms[self.chosen(types)?.index].kernel)
+    }
+
+    /// The step of a call that looks at its values once and in any order.
+    fn step(&self, types: &[DataType], plain: bool) -> Result<Option<Step>, DataFusionError> {
+        Ok(match self.kernel(types)? {
+            Kernel::Stepwise(step) if plain => Some(step),
+            Kernel::Stepwise(_) | Kernel::Whole(_) => None,
+        })
+    }
+
+    /// Keeps all values: of a frame some leave again.
+    fn values(&self, arguments: &AccumulatorArgs<'_>) -> Result<Values, DataFusionError> {
+        let types = types_of(arguments.expr_fields);
+        let kernel = self.kernel(&types)?;
+        let keys: Vec<SortOptions> = arguments.order_bys.iter().map(|key| key.options).collect();
+        let count = types.len();
+        let mut stored = types;
+        if !self.within_group {
+            for key in arguments.order_bys {
+                stored.push(key.expr.data_type(arguments.schema)?);
+            }
+        }
+        Ok(Values {
+            kernel,
+            nulls: self.nulls,
+            distinct: arguments.is_distinct,
+            keys,
+            returns: arguments.return_type().clone(),
+            count,
+            stored,
+            rows: Vec::new(),
+        })
+    }
+}
+
+fn types_of(fields: &[FieldRef]) -> Vec<DataType> {
+    fields.iter().map(|field| field.data_type().clone()).collect()
 }
 
 impl PartialEq for Aggregate {
@@ -168,29 +257,26 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>, DataFusionError> {
-        let types: Vec<DataType> = arguments.expr_fields.iter().map(|field| field.data_type().clone()).collect();
-        let chosen = self.chosen(&types)?;
-        let keys: Vec<SortOptions> = arguments.order_bys.iter().map(|key| key.options).collect();
-        let count = types.len();
-        let mut stored = types;
-        if !self.within_group {
-            for key in arguments.order_bys {
-                stored.push(key.expr.data_type(arguments.schema)?);
-            }
+        let plain = !arguments.is_distinct && arguments.order_bys.is_empty();
+        match self.step(&types_of(arguments.expr_fields), plain)? {
+            Some(step) => Ok(Box::new(Folded::new(step, arguments.return_type())?)),
+            None => Ok(Box::new(self.values(&arguments)?)),
         }
-        Ok(Box::new(Values {
-            kernel: self.forms[chosen.index].kernel,
-            nulls: self.nulls,
-            distinct: arguments.is_distinct,
-            keys,
-            returns: arguments.return_type().clone(),
-            count,
-            stored,
-            rows: Vec::new(),
-        }))
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        arguments: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>, DataFusionError> {
+        Ok(Box::new(self.values(&arguments)?))
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>, DataFusionError> {
+        let plain = !arguments.is_distinct && arguments.ordering_fields.is_empty();
+        if self.step(&types_of(arguments.input_fields), plain)?.is_some() {
+            let field = Field::new(arguments.name, arguments.return_type().clone(), true);
+            return Ok(vec![Arc::new(field)]);
+        }
         let ordering = if self.within_group { &[][..] } else { arguments.ordering_fields };
         let fields = arguments.input_fields.iter().chain(ordering).enumerate();
         let field = |(index, field): (usize, &FieldRef)| {
@@ -224,7 +310,7 @@ impl AggregateUDFImpl for Aggregate {
 /// The values of a group so far.
 #[derive(Debug)]
 struct Values {
-    kernel: OfGroup,
+    kernel: Kernel,
     nulls: Nulls,
     distinct: bool,
     /// How the rows are ordered; the keys stand behind the arguments, or they are the first argument.
@@ -352,13 +438,13 @@ impl Accumulator for Values {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
-        let mut rows = if self.distinct { self.once() } else { self.rows.clone() };
+        let mut rows = if self.distinct { Cow::Owned(self.once()) } else { Cow::Borrowed(&self.rows) };
         if !self.distinct && rows.first().is_some_and(|row| row.len() > self.count) {
-            rows.sort_by(|a, b| self.order(a, b));
+            rows.to_mut().sort_by(|a, b| self.order(a, b));
         }
         let descending = self.keys.first().is_some_and(|key| key.descending);
         let group = Group { rows: &rows, returns: &self.returns, descending };
-        let found = (self.kernel)(&group).map_err(wrap)?;
+        let found = self.kernel.value(&group).map_err(wrap)?;
         value::fitted(found, &self.returns).map_err(wrap)
     }
 

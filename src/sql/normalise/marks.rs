@@ -3,14 +3,14 @@
 //! It names a cast by what is cast, and every subquery alike; of two expressions of one name it refuses the second, or
 //! takes it for the first. A mark is a call that gives its argument, with a constant that makes the name another one.
 
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowType};
 
 use crate::functions::{FunctionKind, find};
 
 use super::forms::{has_query, internal, internal_name, take, text};
 use super::system::bare_name;
 
-/// Marks the arguments and the condition of an aggregate or a window call.
+/// Marks the arguments and the condition of an aggregate or a window call, and the keys of its window.
 pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
     let Expr::Function(function) = expr else { return };
     // The arguments of GROUPING are the keys as they are.
@@ -20,9 +20,10 @@ pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
         return;
     }
     if let FunctionArguments::List(list) = &mut function.args {
-        for argument in &mut list.args {
+        for (at, argument) in list.args.iter_mut().enumerate() {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
-            match cast_name(argument).filter(|_| is_aggregate) {
+            // The arguments of window functions behind the first are read as constants.
+            match cast_name(argument).filter(|_| is_aggregate || at == 0) {
                 Some(name) => *argument = marked(take(argument), &name),
                 None => *argument = marks.subquery(take(argument)),
             }
@@ -30,6 +31,14 @@ pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
     }
     if let Some(condition) = &mut function.filter {
         **condition = marks.subquery(take(condition));
+    }
+    if let Some(WindowType::WindowSpec(window)) = &mut function.over {
+        let keys = window.order_by.iter_mut().map(|key| &mut key.expr);
+        for key in window.partition_by.iter_mut().chain(keys) {
+            if let Some(name) = cast_name(key) {
+                *key = marked(take(key), &name);
+            }
+        }
     }
 }
 
@@ -67,11 +76,11 @@ pub(super) fn marked_in(function: &Function) -> Option<&Expr> {
     }
 }
 
-/// The type of a cast of what is no constant.
+/// The type of a cast.
 fn cast_name(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Nested(inner) => cast_name(inner),
-        Expr::Cast { expr, data_type, .. } if !matches!(**expr, Expr::Value(_)) => Some(data_type.to_string()),
+        Expr::Cast { data_type, .. } => Some(data_type.to_string()),
         _ => None,
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct KeepOrder;
 impl PhysicalOptimizerRule for KeepOrder {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| match ordered_input(&node).map(kept).transpose()?.flatten() {
-            Some(input) => above(&node, input).map(Transformed::yes),
+            Some(input) => above(&node, input).map(fenced).map(Transformed::yes),
             None => Ok(Transformed::no(node)),
         })
         .map(|kept| kept.data)
@@ -48,6 +48,11 @@ impl PhysicalOptimizerRule for KeepOrder {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// An OFFSET below a node where sorts from above stop: below it they would change which rows it leaves out.
+fn fenced(node: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    if node.is::<GlobalLimitExec>() { Arc::new(SortedInput { input: node, order: None }) } else { node }
 }
 
 /// The input of a node that gives other rows when they come in another order.
@@ -90,16 +95,17 @@ fn above(plan: &Arc<dyn ExecutionPlan>, input: Arc<dyn ExecutionPlan>) -> Result
     replace_children_if_necessary(Arc::clone(plan), vec![input])
 }
 
-/// The rows of its input, for one who wants them in their order.
+/// The rows of its input, in the order in which they come: no sort moves through it.
 #[derive(Debug)]
 pub(super) struct SortedInput {
     input: Arc<dyn ExecutionPlan>,
-    order: OrderingRequirements,
+    /// The order that it asks for, if any.
+    order: Option<OrderingRequirements>,
 }
 
 impl SortedInput {
     fn new(input: &Arc<dyn ExecutionPlan>, sort: &SortExec) -> Self {
-        Self { input: Arc::clone(input), order: OrderingRequirements::from(sort.expr().clone()) }
+        Self { input: Arc::clone(input), order: Some(sort.expr().clone().into()) }
     }
 }
 
@@ -123,11 +129,13 @@ impl ExecutionPlan for SortedInput {
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![Some(self.order.clone())]
+        vec![self.order.clone()]
     }
 
+    /// Its rows do come in the order of its input; but where the library is told so, it moves sorts from above to below (of
+    /// two orders it compares the keys at each place, and takes one pair that agrees for enough).
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![false]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {

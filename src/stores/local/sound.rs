@@ -21,8 +21,6 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 
-use super::keep_order::SortedInput;
-
 /// In the place of the library's own rule.
 #[derive(Debug)]
 pub(super) struct SoundPlan;
@@ -52,12 +50,8 @@ impl PhysicalOptimizerRule for SoundPlan {
     }
 }
 
-/// The node over inputs that are sorted as it asks, once more where they may be so already. Of one that only keeps an
-/// order, the sort goes back above it that somebody above counts on and that was moved below it.
+/// The node over inputs that are sorted as it asks, once more where they may be so already.
 fn sorted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    if node.is::<SortedInput>() {
-        return moved_up(node);
-    }
     let merges = node.is::<SortPreservingMergeExec>();
     let inputs = node.children().into_iter().zip(node.required_input_ordering()).map(|(input, wanted)| {
         let Some(wanted) = wanted.map(OrderingRequirements::into_single) else { return Arc::clone(input) };
@@ -73,15 +67,6 @@ fn sorted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>
     });
     let inputs = inputs.collect();
     replace_children_if_necessary(Arc::clone(node), inputs).map(Some)
-}
-
-/// The sort below the node over the node, which has the sort's input.
-fn moved_up(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let moved =
-        node.children().first().and_then(|child| Some((Arc::clone(child), child.downcast_ref::<SortExec>()?.input())));
-    let Some((sort, input)) = moved else { return Ok(None) };
-    let below = replace_children_if_necessary(Arc::clone(node), vec![Arc::clone(input)])?;
-    replace_children_if_necessary(sort, vec![below]).map(Some)
 }
 
 fn is_sound(node: &Arc<dyn ExecutionPlan>, options: &OptimizerOptions) -> bool {

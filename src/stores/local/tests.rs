@@ -232,3 +232,19 @@ async fn nothing_runs_ahead_of_a_slow_reader_and_dropping_the_rows_ends_the_run(
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(dropped.load(Ordering::SeqCst));
 }
+
+#[tokio::test]
+async fn an_offset_leaves_out_the_first_rows_of_its_own_order() {
+    let executor = executor();
+    for last in ["ORDER BY 2, 3", "ORDER BY 2 NULLS FIRST, 3 DESC", "ORDER BY 3, 2", ""] {
+        let sql = format!(
+            "WITH t AS (SELECT * FROM (VALUES (3, 1), (NULL, 2), (1, NULL), (NULL, 0)) v(a, b)) \
+             (SELECT coalesce(a, 0) * 10 + coalesce(b, 0) AS n, a, b FROM t ORDER BY 2 NULLS FIRST, 3 OFFSET 1) \
+             UNION ALL (SELECT 77, 7, 7) {last}"
+        );
+        let prepared = executor.prepare(&plan_of(&sql).await, &|_| None).unwrap();
+        let mut rows = collect(executor.run(&prepared, &context(Vec::new(), None)).await.unwrap()).await.unwrap();
+        rows.sort_unstable();
+        assert_eq!(rows, [2, 10, 31, 77], "{last}");
+    }
+}
