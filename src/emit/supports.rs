@@ -93,8 +93,9 @@ fn expressions(dialect: Dialect, plan: &LogicalPlan) -> bool {
     let schemas = inputs(plan);
     let mut said = true;
     let only_harmless = evaluates_early(dialect, plan);
-    // ClickHouse (26.9) drops columns that only a correlated subquery of a SELECT list reads, and then misses them.
-    let is_list = dialect == Dialect::ClickHouse && matches!(plan, LogicalPlan::Projection(_));
+    // ClickHouse (26.9) drops columns that only a correlated subquery of a SELECT list reads, and then misses them; in
+    // aggregates, windows and keys it has none.
+    let is_value = dialect == Dialect::ClickHouse && !matches!(plan, LogicalPlan::Filter(_));
     // The closure never fails.
     drop(plan.apply_expressions(|expr| {
         // What nobody reads is not written.
@@ -105,7 +106,7 @@ fn expressions(dialect: Dialect, plan: &LogicalPlan) -> bool {
         said = schemas.iter().any(|schema| {
             let scope = Scope { schema, columns: None, outer: None };
             (!only_harmless || fallible::cannot_fail(expr, schema))
-                && !(is_list && super::uses::has_correlated_subquery(expr))
+                && !(is_value && super::uses::has_correlated_subquery(expr))
                 && writer.alone(expr, &scope).is_ok()
         });
         Ok(if said { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })

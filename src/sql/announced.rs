@@ -13,7 +13,9 @@ use sqlparser::ast::{self, ArrayElemTypeDef, DataType, SelectItem, SetExpr};
 use crate::base::{SqlType, TextType};
 use crate::catalog::{Relation, RowsLeaf};
 
+use super::normalise::MODIFIER;
 use super::record_types::has_records;
+use super::set_operations::is_set_operation;
 use super::type_of::type_of;
 use super::types::sql_type_of;
 
@@ -213,6 +215,9 @@ fn origin(plan: &LogicalPlan, index: usize, outer: Option<&LogicalPlan>) -> Anno
                 Announced::plain(NONE)
             }
         }
+        LogicalPlan::Join(join) if is_set_operation(join) => {
+            all_same([&join.left, &join.right].into_iter().map(|side| origin(side, index, outer)))
+        }
         LogicalPlan::Join(join) => match join.join_type {
             JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => origin(&join.right, index, outer),
             JoinType::Inner
@@ -343,6 +348,7 @@ fn of_call(call: &ScalarFunction) -> Announced {
     });
     let length = count.map_or(NONE, |count| count.saturating_add(4));
     match call.func.name() {
+        "as_written" => Announced::plain(marked_modifier(call).unwrap_or(NONE)),
         name @ ("as_varchar" | "as_character") => Announced { text_type: told_by_call(name), type_modifier: length },
         // An interval's modifier also says which fields it has.
         "round_time" if !matches!(call.args.first(), Some(Expr::ScalarFunction(_))) => match call.args.first() {
@@ -350,6 +356,14 @@ fn of_call(call: &ScalarFunction) -> Announced {
             Some(_) | None => Announced::plain(count.unwrap_or(NONE)),
         },
         name => Announced { text_type: told_by_call(name), type_modifier: NONE },
+    }
+}
+
+/// The modifier that the mark of a cast tells.
+fn marked_modifier(call: &ScalarFunction) -> Option<i32> {
+    match call.args.get(1)? {
+        Expr::Literal(ScalarValue::Utf8(Some(mark)), _) => mark.strip_prefix(MODIFIER)?.parse().ok(),
+        _ => None,
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan.transform_up_with_subqueries(set_node)?.data)
 }
 
-/// No other form of SQL becomes such a join before the optimizer.
-fn is_set_operation(join: &Join) -> bool {
+/// INTERSECT or EXCEPT: no other form of SQL becomes such a join before the optimizer.
+pub(super) fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
         && join.filter.is_none()

@@ -94,6 +94,7 @@ impl Checker<'_> {
             return Ok(Typed::new(data_type, place));
         }
         if let Some(found) = self.scope.column(ident, place)? {
+            self.note_merged(found, &folded(ident), place);
             return Ok(self.note_column(found, place));
         }
         if ident.quote_style.is_none() && is_reserved(&ident.value) {

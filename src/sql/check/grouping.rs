@@ -345,7 +345,8 @@ impl Ungrouped<'_, '_> {
     /// The argument of GROUPING that is no key.
     fn not_grouped_argument<'e>(&self, expr: &'e Expr) -> Option<&'e Expr> {
         let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expr else { return None };
-        if !name.to_string().eq_ignore_ascii_case("grouping") {
+        let is_own = self.checker.groupings.get(&begin(name)).is_none_or(|level| *level == self.level);
+        if !is_own || !name.to_string().eq_ignore_ascii_case("grouping") {
             return None;
         }
         argument_expressions(&list.args).find(|argument| match self.checker.column_at(argument) {

@@ -6,7 +6,7 @@ use crate::base::{ErrorReport, SqlState};
 use crate::sql::normalise::{call, quoted};
 
 use super::from::Side;
-use super::scope::{Column, Item, Scope, Table};
+use super::scope::{Column, Found, Item, Scope, Table};
 use super::{Checked, Checker, MergedColumn, Typed, error};
 
 /// What a merged column reads.
@@ -65,15 +65,25 @@ impl Scope {
 
     /// The columns of an alias, as they are read from this place; `None` where they cannot be.
     fn merged(&self, level: usize, alias: usize) -> Option<Vec<MergedColumn>> {
-        let owner = self.levels.get(level)?;
-        let is_seen = |table: usize| owner.items.iter().any(|item| item.by_name && item.table == table);
         let columns = self.table(level, alias)?.sources.iter().map(|(name, source)| {
-            let tables = source.tables();
-            let reads = tables.iter().all(|table| is_seen(*table) && !self.is_hidden(level, *table));
-            let expr = source.read(&owner.tables).filter(|_| reads)?;
+            let expr = self.read(level, source)?;
             Some(MergedColumn { name: name.clone(), expr })
         });
         columns.collect()
+    }
+
+    /// A column that a join merges, as it is read from this place; `None` for what is none, or cannot be.
+    fn merged_column(&self, level: usize, join: usize, name: &str) -> Option<Expr> {
+        let joined = self.table(level, join).filter(|table| table.name.is_empty())?;
+        let (_, source) = joined.sources.iter().find(|(own, _)| own == name)?;
+        self.read(level, source)
+    }
+
+    fn read(&self, level: usize, source: &Source) -> Option<Expr> {
+        let owner = self.levels.get(level)?;
+        let is_seen = |table: usize| owner.items.iter().any(|item| item.by_name && item.table == table);
+        let reads = source.tables().iter().all(|table| is_seen(*table) && !self.is_hidden(level, *table));
+        source.read(&owner.tables).filter(|_| reads)
     }
 
     /// Whether the name of a table means something else here: a nearer query has a table or a column of that name.
@@ -218,6 +228,14 @@ impl Checker<'_> {
                     .with_hint("Name the columns of the joined tables."))
             }
         }
+    }
+
+    /// Notes what a merged column reads: in subqueries the planner takes its bare name for one of several columns.
+    pub(super) fn note_merged(&mut self, found: Found, name: &str, place: usize) {
+        let Some(expr) = self.scope.merged_column(found.level, found.table, name) else { return };
+        let is_outside = found.level < self.scope.depth();
+        let places = if is_outside { &mut self.findings.merged_outside } else { &mut self.findings.merged_here };
+        places.insert(place, expr);
     }
 
     /// Whether what is named is a column of an alias that is not known to have one.

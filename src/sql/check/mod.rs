@@ -68,6 +68,10 @@ pub(super) struct Findings {
     pub(super) groups: HashMap<usize, Groups>,
     /// What each alias of USING stands for, by the places where it is named.
     pub(super) merged: HashMap<usize, Vec<MergedColumn>>,
+    /// What the bare names of merged columns of queries around read, by the places of the names.
+    pub(super) merged_outside: HashMap<usize, ast::Expr>,
+    /// The same of the query in which they are named.
+    pub(super) merged_here: HashMap<usize, ast::Expr>,
     /// The only column of each row of a function that returns single values, by the places where the row is named.
     pub(super) scalars: HashMap<usize, String>,
     /// Tables of each SELECT that are named where a nearer query has a column of that name, by the place of the SELECT.

@@ -3,12 +3,19 @@
 //! It names a cast by what is cast, and every subquery alike; of two expressions of one name it refuses the second, or
 //! takes it for the first. A mark is a call that gives its argument, with a constant that makes the name another one.
 
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, WindowType};
+use sqlparser::ast::{
+    DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    SelectItem, SetExpr, WindowType,
+};
 
 use crate::functions::{FunctionKind, find};
+use crate::sql::types::sql_type_of;
 
 use super::forms::{has_query, internal, internal_name, take, text};
 use super::system::bare_name;
+
+/// Begins a mark that tells the modifier of the type (`atttypmod`).
+pub(in crate::sql) const MODIFIER: &str = "modifier ";
 
 /// Marks the arguments and the condition of an aggregate or a window call, and the keys of its window.
 pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
@@ -39,6 +46,76 @@ pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
                 *key = marked(take(key), &name);
             }
         }
+    }
+}
+
+/// Marks casts to a numeric with digits in the lists of a query, where nothing else would tell of the digits once the value
+/// is a column of another query. Those of a query that is no part of another are told by its text.
+///
+/// What is grouped, or sorted by what is distinct, is looked for as it is written, and stays so.
+pub(super) fn in_lists(body: &mut SetExpr, is_part: bool) {
+    match body {
+        SetExpr::Select(select) => {
+            let is_grouped = !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
+                || select.distinct.is_some();
+            if is_grouped {
+                return;
+            }
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                    && (is_part || modifier(expr).is_none())
+                {
+                    keep_modifier(expr);
+                }
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            in_lists(left, true);
+            in_lists(right, true);
+        }
+        SetExpr::Values(values) => values.rows.iter_mut().flat_map(|row| &mut row.content).for_each(keep_modifier),
+        _ => {}
+    }
+}
+
+/// Marks a cast, and those that a value may be taken from.
+fn keep_modifier(expr: &mut Expr) {
+    if let Some(modifier) = modifier(expr) {
+        *expr = marked(take(expr), &format!("{MODIFIER}{modifier}"));
+        return;
+    }
+    match expr {
+        Expr::Nested(inner) => keep_modifier(inner),
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter_mut().for_each(|when| keep_modifier(&mut when.result));
+            else_result.iter_mut().for_each(|last| keep_modifier(last));
+        }
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+            let takes_one =
+                bare_name(name).is_some_and(|name| matches!(name.as_str(), "coalesce" | "greatest" | "least"));
+            for argument in list.args.iter_mut().filter(|_| takes_one) {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument {
+                    keep_modifier(argument);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The modifier of a cast to a numeric with digits.
+fn modifier(expr: &Expr) -> Option<i32> {
+    match expr {
+        Expr::Nested(inner) => modifier(inner),
+        Expr::Cast { data_type, .. } => match data_type {
+            DataType::Numeric(digits) | DataType::Decimal(digits) | DataType::Dec(digits)
+                if *digits != ExactNumberInfo::None =>
+            {
+                sql_type_of(data_type).ok().map(|found| found.type_modifier())
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -58,6 +58,7 @@ use marks::Marks;
 
 pub(super) use forms::{call, internal_name};
 pub(super) use grouping::of_positions;
+pub(super) use marks::MODIFIER;
 pub(super) use names::{figured, shown};
 pub(super) use numbers::is_wide;
 pub(super) use samples::{Percentage, percentage, seeded};
@@ -150,6 +151,7 @@ impl VisitorMut for Normaliser<'_> {
         values::type_constants(&mut query.body);
         numbers::restore_in_query(query);
         numbers::mark_recursive_casts(query);
+        marks::in_lists(&mut query.body, !self.entered.is_empty());
         bare_queries::in_distinct(query);
         distinct::order(query);
         forms::whole_limits(query);

@@ -1,5 +1,5 @@
 //! `JOIN … USING (k) AS m`: what `m`, `m.k` and `m.*` stand for is written in their places, and the alias is taken off the
-//! names of USING, whose last one it is.
+//! names of USING, whose last one it is. So is what `k` stands for in a subquery, or in a row that is compared with one.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -22,18 +22,18 @@ use super::whole_rows::record;
 
 /// Writes the aliases of a query out.
 pub(super) fn write_out(query: &mut Query, findings: &Findings) {
-    let _: ControlFlow<()> = walk_mut(query, &mut Aliases { merged: &findings.merged });
+    let _: ControlFlow<()> = walk_mut(query, &mut Aliases { findings });
 }
 
 struct Aliases<'a> {
-    merged: &'a HashMap<usize, Vec<MergedColumn>>,
+    findings: &'a Findings,
 }
 
 impl Aliases<'_> {
     /// The columns of what is named here, if it is such an alias.
     fn columns(&self, name: &Ident) -> Option<&[MergedColumn]> {
         let place = of(name);
-        self.merged.get(&place).filter(|_| place > 0).map(Vec::as_slice)
+        self.findings.merged.get(&place).filter(|_| place > 0).map(Vec::as_slice)
     }
 
     fn star(&self, name: &ObjectName) -> Option<&[MergedColumn]> {
@@ -73,7 +73,10 @@ impl Aliases<'_> {
     /// What an expression that names an alias stands for.
     fn written(&self, expr: &Expr) -> Option<Expr> {
         match expr {
-            Expr::Identifier(alias) => self.columns(alias).map(Self::row),
+            Expr::Identifier(name) => {
+                let outside = read_at(&self.findings.merged_outside, name);
+                outside.or_else(|| self.columns(name).map(Self::row))
+            }
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
                 [alias, column] => self.column(alias, column),
                 _ => None,
@@ -113,6 +116,40 @@ impl Aliases<'_> {
     }
 }
 
+fn read_at(columns: &HashMap<usize, Expr>, name: &Ident) -> Option<Expr> {
+    let place = of(name);
+    columns.get(&place).filter(|_| place > 0).cloned()
+}
+
+/// The row that is compared with a subquery: it is read within the subquery then.
+fn compared_row(expr: &mut Expr) -> Option<&mut Expr> {
+    match expr {
+        Expr::InSubquery { expr: row, .. } | Expr::AnyOp { left: row, .. } | Expr::AllOp { left: row, .. } => Some(row),
+        Expr::BinaryOp { left, right, .. } => match (left.as_ref(), right.as_ref()) {
+            (_, Expr::Subquery(_)) => Some(left),
+            (Expr::Subquery(_), _) => Some(right),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Writes out the merged columns of a row.
+struct Here<'a>(&'a HashMap<usize, Expr>);
+
+impl VisitorMut for Here<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(name) = expr
+            && let Some(written) = read_at(self.0, name)
+        {
+            *expr = written;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 /// The name that an expression is and nothing else.
 fn named(expr: &Expr) -> Option<&Ident> {
     match expr {
@@ -144,7 +181,7 @@ impl VisitorMut for Aliases<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         select.from.iter_mut().for_each(take_aliases);
-        if !self.merged.is_empty() {
+        if !self.findings.merged.is_empty() || !self.findings.merged_outside.is_empty() {
             let items = std::mem::take(&mut select.projection);
             let written = items.into_iter().flat_map(|item| self.items(&item).unwrap_or_else(|| vec![item]));
             select.projection = written.collect();
@@ -153,6 +190,11 @@ impl VisitorMut for Aliases<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(row) = compared_row(expr)
+            && matches!(row, Expr::Tuple(_))
+        {
+            let _: ControlFlow<()> = walk_mut(row, &mut Here(&self.findings.merged_here));
+        }
         if let Some(written) = self.written(expr) {
             *expr = written;
         } else if let Expr::Function(function) = expr {
