@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, Spans};
+use datafusion::common::{DFSchema, DataFusionError, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, Subquery, SubqueryAlias};
@@ -72,33 +72,70 @@ fn in_expr(expr: Expr) -> Result<Transformed<Expr>> {
 }
 
 fn completed(mut subquery: Subquery) -> Result<Subquery> {
+    let mut read = Vec::new();
+    read_outside(&subquery.subquery, &mut read)?;
+    // The planner also lists what a LATERAL item within reads of its own neighbours.
     let mut found = std::mem::take(&mut subquery.outer_ref_columns);
-    for outer in named_within(&subquery.subquery)? {
-        if !found.contains(&outer) {
-            found.push(outer);
-        }
-    }
+    found.retain(|outer| read.contains(outer));
+    add_missing(&mut found, read);
     subquery.outer_ref_columns = found;
     Ok(subquery)
 }
 
-/// The columns that subqueries in the expressions of a plan read, and that the plan does not have where they stand.
+fn add_missing(found: &mut Vec<Expr>, more: impl IntoIterator<Item = Expr>) {
+    for outer in more {
+        if !found.contains(&outer) {
+            found.push(outer);
+        }
+    }
+}
+
+/// The columns of queries around a plan that the plan reads, also in its subqueries and LATERAL items; without what such an
+/// item reads of what stands before it.
+#[recursive::recursive]
+fn read_outside(plan: &LogicalPlan, found: &mut Vec<Expr>) -> Result<()> {
+    add_missing(found, named_by(plan)?);
+    plan.apply_expressions(|expr| {
+        expr.apply(|part| {
+            add_missing(found, matches!(part, Expr::OuterReferenceColumn(..)).then(|| part.clone()));
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    let LogicalPlan::Join(join) = plan else {
+        return plan.inputs().into_iter().try_for_each(|input| read_outside(input, found));
+    };
+    read_outside(&join.left, found)?;
+    let mut of_right = Vec::new();
+    read_outside(&join.right, &mut of_right)?;
+    add_missing(found, of_right.into_iter().filter(|outer| !is_in(outer, join.left.schema())));
+    Ok(())
+}
+
+fn is_in(outer: &Expr, schema: &DFSchema) -> bool {
+    matches!(outer, Expr::OuterReferenceColumn(_, column) if schema.has_column(column))
+}
+
+/// The columns that subqueries in the expressions of a node read, and that the node does not have.
+fn named_by(node: &LogicalPlan) -> Result<Vec<Expr>> {
+    let mut inner = Vec::new();
+    node.apply_expressions(|expr| {
+        expr.apply(|part| {
+            inner.extend(subquery_of(part).map(|subquery| subquery.outer_ref_columns.clone()));
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    if inner.is_empty() {
+        return Ok(Vec::new());
+    }
+    let schema = merge_schema(&node.inputs());
+    Ok(inner.into_iter().flatten().filter(|outer| !is_in(outer, &schema)).collect())
+}
+
+/// The same of all nodes of a plan.
 fn named_within(plan: &LogicalPlan) -> Result<Vec<Expr>> {
     let mut found = Vec::new();
     plan.apply(|node| {
-        let mut inner = Vec::new();
-        node.apply_expressions(|expr| {
-            expr.apply(|part| {
-                inner.extend(subquery_of(part).map(|subquery| subquery.outer_ref_columns.clone()));
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })?;
-        if !inner.is_empty() {
-            let schema = merge_schema(&node.inputs());
-            let is_own =
-                |outer: &Expr| matches!(outer, Expr::OuterReferenceColumn(_, column) if schema.has_column(column));
-            found.extend(inner.into_iter().flatten().filter(|outer| !is_own(outer)));
-        }
+        found.extend(named_by(node)?);
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(found)
@@ -111,9 +148,8 @@ fn lateral(mut join: Join) -> Result<Transformed<Join>> {
     if matches!(side.input.as_ref(), LogicalPlan::Subquery(_)) {
         return Ok(Transformed::no(join));
     }
-    let of_left =
-        |outer: &Expr| matches!(outer, Expr::OuterReferenceColumn(_, column) if join.left.schema().has_column(column));
-    let outer: Vec<Expr> = named_within(&side.input)?.into_iter().filter(of_left).collect();
+    let outer = named_within(&side.input)?.into_iter().filter(|outer| is_in(outer, join.left.schema()));
+    let outer: Vec<Expr> = outer.collect();
     if outer.is_empty() {
         return Ok(Transformed::no(join));
     }

@@ -1,12 +1,14 @@
-//! Subqueries in columns that nobody reads: `SELECT 1 FROM (SELECT (SELECT … WHERE outer.x …) FROM t) s`.
+//! Subqueries in columns that nobody reads: `SELECT 1 FROM (SELECT (SELECT … WHERE outer.x …) FROM t) s`. So they stand in
+//! aggregates and windows that nobody reads.
 //!
 //! The stores are not asked for what only such a subquery reads. It would be made a join before the optimizer sees that it is
 //! not needed, and the join would read what is not there.
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, internal_err};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Projection};
 
 use crate::route::ColumnSet;
@@ -24,6 +26,16 @@ fn pruned(plan: LogicalPlan, wanted: &ColumnSet) -> Result<LogicalPlan> {
     let needed = needs(&plan, wanted).map_err(|error| DataFusionError::External(Box::new(error)))?;
     let plan = match plan {
         LogicalPlan::Projection(projection) => without_unread(projection, wanted)?,
+        LogicalPlan::Aggregate(mut aggregate) => {
+            let first = aggregate.schema.fields().len().saturating_sub(aggregate.aggr_expr.len());
+            blank_unread(&mut aggregate.aggr_expr, first, wanted, aggregate.input.schema())?;
+            LogicalPlan::Aggregate(aggregate)
+        }
+        LogicalPlan::Window(mut window) => {
+            let first = window.input.schema().fields().len();
+            blank_unread(&mut window.window_expr, first, wanted, window.input.schema())?;
+            LogicalPlan::Window(window)
+        }
         other => other,
     };
     let plan = plan.map_subqueries(|subquery| prune(subquery).map(Transformed::yes))?.data;
@@ -46,4 +58,27 @@ fn without_unread(mut projection: Projection, wanted: &ColumnSet) -> Result<Logi
         }
     }
     Ok(LogicalPlan::Projection(projection))
+}
+
+/// Calls that nobody reads, the first of which is the column `first`, keep their names and types and lose their subqueries.
+fn blank_unread(calls: &mut [Expr], first: usize, wanted: &ColumnSet, schema: &DFSchema) -> Result<()> {
+    for (at, call) in calls.iter_mut().enumerate() {
+        if wanted.contains(first + at) || subqueries::of_expr(call).is_empty() {
+            continue;
+        }
+        let name = NamePreserver::new_for_projection().save(call);
+        let blank = std::mem::take(call).transform_down(|expr| blank(expr, schema))?.data;
+        *call = name.restore(blank);
+    }
+    Ok(())
+}
+
+fn blank(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => {
+            let null = ScalarValue::try_from(expr.get_type(schema)?)?;
+            Ok(Transformed::new(Expr::Literal(null, None), true, TreeNodeRecursion::Jump))
+        }
+        other => Ok(Transformed::no(other)),
+    }
 }
