@@ -5,6 +5,7 @@
 //! Invariant: imports no other folder of this crate.
 
 pub mod clock;
+pub mod current_run;
 pub mod engine_error;
 pub mod error;
 pub mod freshness;

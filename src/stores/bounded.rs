@@ -1,8 +1,10 @@
 //! Streams that stop when they are told to.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -17,8 +19,9 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::base::current_run::{CurrentRun, stop_report};
 use crate::base::engine_error::wrap;
-use crate::base::{ErrorReport, InternalError, SqlState, UserFacing};
+use crate::base::{ErrorReport, InternalError, UserFacing};
 use crate::stores::RunContext;
 
 /// Batches that wait between the computing task and the reader. A slow reader stops the computation.
@@ -89,27 +92,25 @@ impl RecordBatchStream for Bounded {
     }
 }
 
-fn stop_report(deadline: Option<Instant>) -> ErrorReport {
-    let timed_out = deadline.is_some_and(|at| at <= Instant::now());
-    let why = if timed_out { "statement timeout" } else { "user request" };
-    ErrorReport::new(SqlState::QUERY_CANCELED, format!("canceling statement due to {why}"))
-}
-
 fn panic_report(panic: &(dyn Any + Send)) -> ErrorReport {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     InternalError::new(format!("a query panicked: {}", text.unwrap_or("no message"))).report()
 }
 
-/// The same rows, computed by a task of the given runtime a few batches ahead. Dropping the stream ends the task.
-pub(super) fn spawned(runtime: &Handle, inner: SendableRecordBatchStream) -> SendableRecordBatchStream {
+/// The same rows, computed for the run by a task of the given runtime a few batches ahead. Dropping the stream ends the task.
+pub(super) fn spawned(
+    runtime: &Handle,
+    inner: SendableRecordBatchStream,
+    run: CurrentRun,
+) -> SendableRecordBatchStream {
     let schema = inner.schema();
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-    let task = runtime.spawn(forward(sender, inner));
+    let task = runtime.spawn(forward(sender, inner, Arc::new(run)));
     Box::pin(Spawned { schema, receiver, task: Some(AbortOnDropHandle::new(task)) })
 }
 
-async fn forward(sender: mpsc::Sender<Result<RecordBatch>>, mut rows: SendableRecordBatchStream) {
-    while let Some(batch) = rows.next().await {
+async fn forward(sender: mpsc::Sender<Result<RecordBatch>>, mut rows: SendableRecordBatchStream, run: Arc<CurrentRun>) {
+    while let Some(batch) = poll_fn(|cx| run.step(|| rows.poll_next_unpin(cx))).await {
         if sender.send(batch).await.is_err() {
             return;
         }

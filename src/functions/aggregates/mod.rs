@@ -19,12 +19,13 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
-use crate::base::ErrorReport;
 use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, current_run};
 
 use super::function::Returns;
 use super::signature::{Argument, CallSignature, Chosen, choose, dimensions, leaf, list_of, nested};
@@ -215,6 +216,8 @@ impl Aggregate {
             count,
             stored,
             rows: Vec::new(),
+            has_given: false,
+            given: None,
         })
     }
 }
@@ -321,7 +324,14 @@ struct Values {
     /// The types of arguments and keys.
     stored: Vec<DataType>,
     rows: Vec<Vec<ScalarValue>>,
+    /// Whether the group has given a value: that of a window gives one for every row, each as large as all rows may be.
+    has_given: bool,
+    /// What those values take.
+    given: Option<MemoryReservation>,
 }
+
+/// Values of so many bytes and less are not counted: what grows with its frame soon has more.
+const SMALL_VALUE_BYTES: usize = 256;
 
 impl Values {
     fn is_kept(&self, row: &[ScalarValue]) -> bool {
@@ -370,6 +380,18 @@ impl Values {
             }
         }
         Ordering::Equal
+    }
+
+    /// Counts a value that is not the only one of its group. A group that is no window has one.
+    fn count_given(&mut self, value: &ScalarValue) -> Result<(), DataFusionError> {
+        let bytes = value.size();
+        if !std::mem::replace(&mut self.has_given, true) || bytes <= SMALL_VALUE_BYTES {
+            return Ok(());
+        }
+        if self.given.is_none() {
+            self.given = current_run::memory("values of a window");
+        }
+        self.given.as_ref().map_or(Ok(()), |given| given.try_grow(bytes))
     }
 
     /// Each value once, in order: what is equal as PostgreSQL compares it is one, whatever it looks like.
@@ -438,6 +460,7 @@ impl Accumulator for Values {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue, DataFusionError> {
+        current_run::check().map_err(wrap)?;
         let mut rows = if self.distinct { Cow::Owned(self.once()) } else { Cow::Borrowed(&self.rows) };
         if !self.distinct && rows.first().is_some_and(|row| row.len() > self.count) {
             rows.to_mut().sort_by(|a, b| self.order(a, b));
@@ -445,7 +468,9 @@ impl Accumulator for Values {
         let descending = self.keys.first().is_some_and(|key| key.descending);
         let group = Group { rows: &rows, returns: &self.returns, descending };
         let found = self.kernel.value(&group).map_err(wrap)?;
-        value::fitted(found, &self.returns).map_err(wrap)
+        let found = value::fitted(found, &self.returns).map_err(wrap)?;
+        self.count_given(&found)?;
+        Ok(found)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>, DataFusionError> {

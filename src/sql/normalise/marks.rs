@@ -26,11 +26,12 @@ pub(super) fn in_call(expr: &mut Expr, marks: &mut Marks) {
     if !is_aggregate && function.over.is_none() {
         return;
     }
+    let is_ntile = bare_name(&function.name).as_deref() == Some("ntile");
     if let FunctionArguments::List(list) = &mut function.args {
         for (at, argument) in list.args.iter_mut().enumerate() {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else { continue };
-            // The arguments of window functions behind the first are read as constants.
-            match cast_name(argument).filter(|_| is_aggregate || at == 0) {
+            // What is no value of the rows is read as a constant.
+            match cast_name(argument).filter(|_| is_aggregate || (at == 0 && !is_ntile)) {
                 Some(name) => *argument = marked(take(argument), &name),
                 None => *argument = marks.subquery(take(argument)),
             }

@@ -50,6 +50,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::base::current_run::CurrentRun;
 use crate::base::engine_error;
 use crate::base::limits::{self, LimitSet};
 use crate::base::{InternalError, UserFacing};
@@ -218,10 +219,17 @@ impl LocalExecutor {
         let plan = functions::bind(&prepared.plan, &context.parameters, context.clock)?;
         let physical = self.planner.create_physical_plan(&plan, &session).await.map_err(|error| failed(&error))?;
         let task = Arc::new(TaskContext::from(&session as &dyn datafusion::catalog::Session));
+        let memory = Arc::clone(task.memory_pool());
         let rows = execute_stream(physical, task).map_err(|error| failed(&error))?;
         // Handing a point lookup to another thread would cost more than its own work.
         let at_once = prepared.simple && size.rows() <= BATCH_ROWS;
-        let rows = if at_once { rows } else { bounded::spawned(&self.compute_handle()?, rows) };
+        let rows = match at_once {
+            true => rows,
+            false => {
+                let run = CurrentRun { cancel: context.cancel.clone(), deadline: context.deadline, memory };
+                bounded::spawned(&self.compute_handle()?, rows, run)
+            }
+        };
         Ok(bounded::bounded(rows, context))
     }
 
