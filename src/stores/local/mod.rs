@@ -156,7 +156,7 @@ impl LocalExecutor {
         ]);
         let first: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [Arc::new(HideConstants), Arc::new(KeepOrder)];
         let last: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 1] = [Arc::new(SoundPlan)];
-        let library = state.physical_optimizers().iter().filter(|rule| rule.name() != sound::REPLACED);
+        let library = sound::library_rules(state.physical_optimizers());
         let all_rules = first.iter().chain(library).chain(&last).map(Arc::clone).collect();
         let share_bytes = limits.of(limits::QUERY_MEMORY_PER_TENANT_BYTES);
         let shares = Shares::new(Arc::clone(state.runtime_env()), share_bytes);

@@ -248,3 +248,18 @@ async fn an_offset_leaves_out_the_first_rows_of_its_own_order() {
         assert_eq!(rows, [2, 10, 31, 77], "{last}");
     }
 }
+
+#[tokio::test]
+async fn a_condition_reads_the_columns_that_it_names() {
+    let executor = executor();
+    for join in ["a RIGHT JOIN b", "b LEFT JOIN a"] {
+        let sql = format!(
+            "WITH a AS (SELECT * FROM (VALUES (1, true), (2, false), (3, NULL)) v(k, f)), \
+             b AS (SELECT * FROM (VALUES (1, true), (2, true), (4, true), (5, false), (6, NULL)) v(k, f)) \
+             SELECT b.k FROM {join} ON a.k = b.k WHERE CASE WHEN b.f THEN a.f END"
+        );
+        let prepared = executor.prepare(&plan_of(&sql).await, &|_| None).unwrap();
+        let rows = collect(executor.run(&prepared, &context(Vec::new(), None)).await.unwrap()).await.unwrap();
+        assert_eq!(rows, [1], "{join}");
+    }
+}
