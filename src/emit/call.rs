@@ -34,7 +34,7 @@ pub(super) struct Decoration {
     distinct: bool,
     filter: Option<ast::Expr>,
     order_by: Vec<ast::OrderByExpr>,
-    null_treatment: Option<ast::NullTreatment>,
+    pub(super) null_treatment: Option<ast::NullTreatment>,
     over: Option<ast::WindowType>,
 }
 

@@ -126,10 +126,14 @@ fn in_clickhouse(
     writer: &mut Writer,
     call: &Call<'_>,
     mut args: Vec<ast::Expr>,
-    decoration: Decoration,
+    mut decoration: Decoration,
     scope: &Scope<'_>,
 ) -> Result<ast::Expr, EmitError> {
     let is_bare = decoration.is_nothing();
+    if call.kind == FunctionKind::Window && matches!(call.name, "first_value" | "last_value") {
+        // They look for the first that is not NULL there, unless they are told.
+        decoration.null_treatment = Some(ast::NullTreatment::RespectNulls);
+    }
     let of = |name: &str, args| ast::Expr::Function(function(name, args, decoration));
     match (call.kind, call.name) {
         // The sum of nothing is NULL, and a sum of small integers is a bigint.

@@ -106,8 +106,9 @@ pub(super) fn of_node(
     };
     match side {
         Side::Store(store) => {
-            let bound = standing == Standing::Attached || !subqueries::reads_outer(plan);
-            let said = bound && capability.supports(store, plan) && neutral_inputs_said(plan, store, capability);
+            let said = is_bound(plan, standing)
+                && capability.supports(store, plan)
+                && neutral_inputs_said(plan, store, capability, standing);
             if said { side } else { Side::Local }
         }
         Side::Neutral | Side::Local => side,
@@ -132,17 +133,24 @@ pub(super) fn of_subqueries(plan: &LogicalPlan, capability: &dyn Capability) -> 
     subqueries_of(plan, capability).into_iter().reduce(Side::with)
 }
 
+/// Whether the queries around give the columns that a node reads of them.
+fn is_bound(plan: &LogicalPlan, standing: Standing) -> bool {
+    standing == Standing::Attached || !subqueries::reads_outer(plan)
+}
+
 /// An input without tables goes where the other inputs go, if that store can say it.
-fn neutral_inputs_said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability) -> bool {
+fn neutral_inputs_said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability, standing: Standing) -> bool {
     let inputs = plan.inputs();
     if inputs.len() < 2 {
         return true;
     }
-    inputs.iter().all(|input| reads_table(input) || said(input, store, capability))
+    inputs.iter().all(|input| reads_table(input) || said(input, store, capability, standing))
 }
 
-fn said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability) -> bool {
-    capability.supports(store, plan) && plan.inputs().iter().all(|input| said(input, store, capability))
+fn said(plan: &LogicalPlan, store: StoreKind, capability: &dyn Capability, standing: Standing) -> bool {
+    is_bound(plan, standing)
+        && capability.supports(store, plan)
+        && plan.inputs().iter().all(|input| said(input, store, capability, standing))
 }
 
 /// Whether the plan has a table of a store in it.

@@ -132,23 +132,6 @@ fn growing_window(rows: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_cancelled_in_a_long_step_leaves_its_thread_to_others() {
-    let server = TestServer::start_with(&[("limits.query_memory_per_tenant_bytes", "17179869184")]).await;
-    // One for each thread that computes, and one more.
-    let count = std::thread::available_parallelism().unwrap().get() + 1;
-    let stopped = (0..count).map(|_| async {
-        let client = server.connect("acme").await;
-        client.batch_execute("SET statement_timeout = '200ms'").await.unwrap();
-        sqlstate(&client, &growing_window(200_000)).await
-    });
-    assert!(futures::future::join_all(stopped).await.iter().all(|state| state == "57014"));
-    let other = server.connect("globex").await;
-    let counted = value(&other, "SELECT count(*) FROM (SELECT symbol FROM raw_trades ORDER BY price, symbol) t");
-    let counted = tokio::time::timeout(Duration::from_secs(60), counted).await;
-    assert!(counted.is_ok(), "the threads still compute what was cancelled");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_values_of_a_window_take_memory_of_their_query() {
     let server = TestServer::start_with(&[("limits.query_memory_per_tenant_bytes", "8388608")]).await;
     let client = server.connect("acme").await;

@@ -516,3 +516,55 @@ impl Group<'_> {
         ScalarValue::try_from(self.returns).map_err(value::defect)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::Int64Array;
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::base::current_run::CurrentRun;
+
+    /// A sum of texts: as long as all values together.
+    fn texts() -> Values {
+        let joined = |group: &Group<'_>| Ok(value::text("x".repeat(group.rows.len() * 1000)));
+        Values {
+            kernel: Kernel::Whole(joined),
+            nulls: Nulls::Kept,
+            distinct: false,
+            keys: Vec::new(),
+            returns: DataType::Utf8,
+            count: 1,
+            stored: vec![DataType::Int64],
+            rows: Vec::new(),
+            has_given: false,
+            given: None,
+        }
+    }
+
+    fn add(values: &mut Values) {
+        values.update_batch(&[Arc::new(Int64Array::from(vec![1]))]).unwrap();
+    }
+
+    #[test]
+    fn every_value_asks_whether_its_run_goes_on_and_takes_its_memory() {
+        let memory: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(10_000));
+        let cancel = CancellationToken::new();
+        let run = Arc::new(CurrentRun { cancel: cancel.clone(), deadline: None, memory: Arc::clone(&memory) });
+        run.step(|| {
+            let mut window = texts();
+            for expected in [0, 2000, 5000, 9000] {
+                add(&mut window);
+                window.evaluate().unwrap();
+                assert!((expected..expected + 500).contains(&memory.reserved()), "{}", memory.reserved());
+            }
+            add(&mut window);
+            assert!(matches!(window.evaluate(), Err(DataFusionError::ResourcesExhausted(_))));
+            drop(window);
+            assert_eq!(memory.reserved(), 0);
+            cancel.cancel();
+            assert!(texts().evaluate().is_err());
+        });
+    }
+}

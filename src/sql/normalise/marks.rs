@@ -12,6 +12,7 @@ use crate::functions::{FunctionKind, find};
 use crate::sql::types::sql_type_of;
 
 use super::forms::{has_query, internal, internal_name, take, text};
+use super::numbers::is_typed;
 use super::system::bare_name;
 
 /// Begins a mark that tells the modifier of the type (`atttypmod`).
@@ -154,11 +155,11 @@ pub(super) fn marked_in(function: &Function) -> Option<&Expr> {
     }
 }
 
-/// The type of a cast.
+/// The type of a cast that is written; a number by itself is given its type by us.
 fn cast_name(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Nested(inner) => cast_name(inner),
-        Expr::Cast { data_type, .. } => Some(data_type.to_string()),
+        Expr::Cast { data_type, .. } if !is_typed(expr) => Some(data_type.to_string()),
         _ => None,
     }
 }

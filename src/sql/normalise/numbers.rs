@@ -103,7 +103,7 @@ fn wrap(expr: &mut Expr, data_type: DataType) {
     *expr = Expr::Cast { kind: CastKind::Cast, expr: inner, data_type, array: false, format: None };
 }
 
-fn is_typed(expr: &Expr) -> bool {
+pub(super) fn is_typed(expr: &Expr) -> bool {
     let is_whole = |expr: &Expr| {
         matches!(expr, Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. })
             if digits == "9223372036854775808")
