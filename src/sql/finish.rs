@@ -61,6 +61,9 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         Expr::BinaryExpr(operation) if matches!(operation.op, Operator::Plus | Operator::Minus) => {
             moved(operation, schema, operators)
         }
+        Expr::BinaryExpr(operation) if matches!(operation.op, Operator::Multiply | Operator::Modulo) => {
+            numeric_of_constant(operation, schema, operators)
+        }
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(mut call) => {
             let sorted = value_keys::order(&mut call.params.order_by, schema, operators)?;
@@ -143,6 +146,35 @@ fn compare(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> R
     let BinaryExpr { left, op, right } = operation;
     let (left, right) = (key(*left, schema, operators)?, key(*right, schema, operators)?);
     Ok(Transformed::yes(binary(left, op, right)))
+}
+
+/// `x % 1` and `x * 0` of a numeric. The library (DataFusion 55.2) takes the first for 0, whatever digits x has after the
+/// point, and the second for its constant, which has other digits than the product.
+fn numeric_of_constant(operation: BinaryExpr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let may_be = |expr: &Expr, is_it: fn(&ScalarValue) -> bool| match expr {
+        Expr::Literal(value, _) => is_it(value),
+        other => other.column_refs().is_empty(),
+    };
+    let is_zero = |value: &ScalarValue| ScalarValue::new_zero(&value.data_type()).is_ok_and(|zero| *value == zero);
+    let is_one = |value: &ScalarValue| ScalarValue::new_one(&value.data_type()).is_ok_and(|one| *value == one);
+    let (left, right) = (operation.left.as_ref(), operation.right.as_ref());
+    let is_special = match operation.op {
+        Operator::Modulo => may_be(right, is_one),
+        _ => may_be(left, is_zero) || may_be(right, is_zero),
+    };
+    let whole = Expr::BinaryExpr(operation);
+    if !is_special {
+        return Ok(Transformed::no(whole));
+    }
+    let wanted = whole.get_type(schema)?;
+    let value = match whole {
+        whole if !wanted.is_decimal() => return Ok(Transformed::no(whole)),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Modulo, right }) => {
+            operators.call("mod", vec![*left, *right])?
+        }
+        product => product,
+    };
+    Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(value), wanted))))
 }
 
 fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {

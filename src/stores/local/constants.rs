@@ -3,6 +3,9 @@
 //! The optimizer (`EnsureRequirements` in DataFusion 55.2) knows that each branch of a union has one value in a column,
 //! moves the sort by that column below the join above it and drops it there; its join then forgets the constant, and its
 //! last check refuses the plan for an order that nothing keeps. A value that it cannot see into is sorted as any other.
+//!
+//! So it is with GROUPING SETS: a key that is constant below is NULL in the rows of the sets without it. The library knows
+//! the key for a constant above, too, and drops the sort by it. What is known of such rows is forgotten.
 
 use std::fmt;
 use std::hash::Hash;
@@ -10,16 +13,23 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
-use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
 use datafusion::config::ConfigOptions;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, replace_children_if_necessary,
+};
 
-/// Hides the constants of projections that stand below a node with several inputs.
+/// Hides the constants of projections that stand below a node with several inputs, and forgets those of several sets of
+/// groups.
 #[derive(Debug)]
 pub(super) struct HideConstants;
 
@@ -45,6 +55,9 @@ fn hidden(plan: Arc<dyn ExecutionPlan>, is_below: bool) -> Result<Arc<dyn Execut
     let below = is_below || children.len() > 1;
     let inputs = children.into_iter().map(|input| hidden(Arc::clone(input), below)).collect::<Result<Vec<_>>>()?;
     let plan = replace_children_if_necessary(plan, inputs)?;
+    if gives_sets(&plan) {
+        return Ok(Arc::new(Forgotten::new(plan)));
+    }
     match plan.downcast_ref::<ProjectionExec>() {
         Some(projection) if is_below && projection.expr().iter().any(|column| is_constant(&column.expr)) => {
             let columns = projection
@@ -54,6 +67,83 @@ fn hidden(plan: Arc<dyn ExecutionPlan>, is_below: bool) -> Result<Arc<dyn Execut
             Ok(Arc::new(ProjectionExec::try_new(columns, Arc::clone(projection.input()))?))
         }
         Some(_) | None => Ok(plan),
+    }
+}
+
+/// Whether these are the groups of several sets. Where they are made in two steps, the first one has the sets.
+fn gives_sets(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let has_sets = |plan: &Arc<dyn ExecutionPlan>| {
+        plan.downcast_ref::<AggregateExec>().is_some_and(|aggregate| !aggregate.group_expr().is_single())
+    };
+    match plan.downcast_ref::<AggregateExec>().map(AggregateExec::mode) {
+        Some(AggregateMode::Partial) | None => false,
+        Some(_) => has_sets(plan) || plan.children().into_iter().any(has_sets),
+    }
+}
+
+/// The rows of its input, of which nothing is known but their columns.
+#[derive(Debug)]
+struct Forgotten {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl Forgotten {
+    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        let known = input.properties();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(input.schema()),
+            known.output_partitioning().clone(),
+            known.emission_type,
+            known.boundedness,
+        );
+        Self { input, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for Forgotten {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Forgotten")
+    }
+}
+
+impl ExecutionPlan for Forgotten {
+    fn name(&self) -> &'static str {
+        "Forgotten"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) {
+            Ok([input]) => Ok(Arc::new(Self::new(input))),
+            Err(children) => internal_err!("forgotten rows of {} inputs", children.len()),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
     }
 }
 

@@ -1,6 +1,7 @@
 //! A piece's rows as a leaf of what runs in process.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -102,6 +103,8 @@ impl PartitionStream for PieceRows {
         };
         let named = Arc::clone(&schema);
         let rows = futures::stream::once(run).try_flatten().map(move |batch| conform(&batch?, &named));
-        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+        // Of no rows a projection would still work out its constants, which may fail.
+        let some = rows.try_filter(|batch| ready(batch.num_rows() > 0));
+        Box::pin(RecordBatchStreamAdapter::new(schema, some))
     }
 }
