@@ -6,7 +6,7 @@ use sqlparser::ast::{
 
 use crate::base::ErrorReport;
 
-use super::forms::{internal, number, take, text, unsupported};
+use super::forms::{has_query, internal, number, take, text, unsupported};
 use super::system::has_column;
 
 /// A form of arrays as a call; `None` where the expression is none.
@@ -138,10 +138,11 @@ fn open_lower() -> Expr {
     Expr::Value(Value::Number("1".to_owned(), false).into())
 }
 
-/// `ARRAY[…]` of columns within a query that stands in another one, as a call: the planner looks for columns of the outer
-/// query in calls, and not in constructors.
-pub(super) fn of_outer_columns(expr: &mut Expr) {
-    if has_column(expr)
+/// `ARRAY[…]` of columns within a query that stands in another one, or of subqueries, as a call: the planner looks for
+/// columns of the outer query, and for the tables of WITH, in calls, and not in constructors.
+pub(super) fn of_outer_names(expr: &mut Expr, is_within: bool) {
+    if matches!(expr, Expr::Array(_))
+        && ((is_within && has_column(expr)) || has_query(expr))
         && let Expr::Array(array) = expr
         && !array.elem.is_empty()
     {

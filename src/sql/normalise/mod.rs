@@ -207,9 +207,7 @@ impl VisitorMut for Normaliser<'_> {
             // The planner says what queries around this one may do with it before it says that a sum is wider.
             numbers::widen_argument(function);
         }
-        if self.entered.len() > 1 {
-            arrays::of_outer_columns(expr);
-        }
+        arrays::of_outer_names(expr, self.entered.len() > 1);
         flow(forms::rewrite(expr, self.context))
     }
 }
