@@ -11,10 +11,11 @@ use datafusion::logical_expr::{
     scalar_subquery,
 };
 use proptest::prelude::*;
-use sqlparser::ast::{self, Statement, VisitMut, VisitorMut};
+use sqlparser::ast::{self, Statement, VisitorMut};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
+use crate::base::syntax_walk::walk_mut;
 use crate::base::{SqlType, StoreKind, TableName, TenantId};
 use crate::catalog::{Column, RowsLeaf, Snapshot, Table, TableLeaf, TenantView};
 use crate::tenancy::{Policy, PolicyBook, Tenant};
@@ -115,7 +116,7 @@ fn a_tree_that_reads_otherwise_is_refused() {
         let sql = format!(r#"SELECT 1 FROM "marts"."owned" AS "t" WHERE "t"."tenant_id" = 'acme' AND {condition}"#);
         assert!(passes(&sql), "{sql}");
         let mut lost = parsed(&sql);
-        let _never: ControlFlow<()> = lost.visit(&mut WithoutParentheses);
+        let _never: ControlFlow<()> = walk_mut(&mut lost, &mut WithoutParentheses);
         assert!(verify(lost, &required()).is_err(), "{condition}");
     }
 }

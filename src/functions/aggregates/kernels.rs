@@ -37,9 +37,9 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         stepwise("bool_and", "(bool) bool", all).done(),
         stepwise("every", "(bool) bool", all).done(),
         stepwise("bool_or", "(bool) bool", any).done(),
-        bits("bit_and", |before, value| of_bits(before, value, |a, b| a & b)),
-        bits("bit_or", |before, value| of_bits(before, value, |a, b| a | b)),
-        bits("bit_xor", |before, value| of_bits(before, value, |a, b| a ^ b)),
+        bits("bit_and", |before, value| of_bits(&before, value, |a, b| a & b)),
+        bits("bit_or", |before, value| of_bits(&before, value, |a, b| a | b)),
+        bits("bit_xor", |before, value| of_bits(&before, value, |a, b| a ^ b)),
         stepwise("interval_sum", "(interval) interval", interval_sum).done(),
         stepwise("value_min", "(anyelement) anyelement", |best, value| extreme(best, value, Ordering::Less)).done(),
         stepwise("value_max", "(anyelement) anyelement", |best, value| extreme(best, value, Ordering::Greater)).done(),
@@ -58,14 +58,14 @@ fn bits(name: &'static str, step: Step) -> AggregateUDF {
     stepwise(name, "(int2) int2", step).or_stepwise("(int4) int4", step).or_stepwise("(int8) int8", step).done()
 }
 
-fn of_bits(before: ScalarValue, value: &ScalarValue, of: fn(i64, i64) -> i64) -> Found {
+fn of_bits(before: &ScalarValue, value: &ScalarValue, of: fn(i64, i64) -> i64) -> Found {
     let number = |value: &ScalarValue| match value {
         ScalarValue::Int16(Some(value)) => i64::from(*value),
         ScalarValue::Int32(Some(value)) => i64::from(*value),
         ScalarValue::Int64(Some(value)) => *value,
         _ => 0,
     };
-    ScalarValue::Int64(Some(of(number(&before), number(value)))).cast_to(&value.data_type()).map_err(defect)
+    ScalarValue::Int64(Some(of(number(before), number(value)))).cast_to(&value.data_type()).map_err(defect)
 }
 
 /// Of equal values the first.
