@@ -1,6 +1,7 @@
 //! Which subqueries the engine's own rules turn into joins, and well.
 
 use datafusion::common::Result;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
@@ -29,7 +30,8 @@ pub(super) fn is_left_to_the_engine(expression: &Expr, rows: &LogicalPlan, place
         return Ok(false);
     }
     if is_scalar {
-        return Ok((is_in_filter || place == Place::Output) && is_plain_aggregate(&subquery.subquery)?);
+        let is_plain = is_plain_aggregate(&subquery.subquery)? && !is_named_as_key(&subquery.subquery)?;
+        return Ok((is_in_filter || place == Place::Output) && is_plain);
     }
     Ok(is_in_filter && !needs_unknown(expression, rows, place, true)? && is_filtered(&subquery.subquery, false)?)
 }
@@ -91,6 +93,21 @@ fn is_plain_aggregate(plan: &LogicalPlan) -> Result<bool> {
     }
 }
 
+/// Whether the value has the name of a column that is compared with an outer one, `(SELECT count(*) AS k … WHERE k = outer.k)`:
+/// the engine puts that column beside the value, and then finds two of the name.
+fn is_named_as_key(plan: &LogicalPlan) -> Result<bool> {
+    let names: Vec<&str> = plan.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    let mut found = false;
+    plan.apply(|node| {
+        if let LogicalPlan::Filter(filter) = node {
+            let correlated = split_conjunction(&filter.predicate).into_iter().filter(|part| part.contains_outer());
+            found |= correlated.flat_map(Expr::column_refs).any(|column| names.contains(&column.name.as_str()));
+        }
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
 fn has_plain_calls(aggregate: &Aggregate) -> bool {
     aggregate.aggr_expr.iter().all(|call| match call.clone().unalias() {
         Expr::AggregateFunction(function) => {
@@ -115,6 +132,5 @@ fn is_key(conjunct: &Expr) -> bool {
 }
 
 fn has_subquery(expression: &Expr) -> bool {
-    use datafusion::common::tree_node::TreeNode;
     expression.exists(|part| Ok(subquery_of(part).is_some())).unwrap_or(true)
 }
