@@ -98,7 +98,7 @@ fn statement(graph: &str, target: &str, context: &WorkflowContext<'_>) -> Result
     let routed = route(guarded, &Emitter)?;
     let piece = routed.pieces.first().ok_or("no piece")?;
     let emitted = emit(piece, Dialect::of(piece.store))?;
-    Ok(verify(emitted.statement, &piece.requirements)?.text().to_owned())
+    Ok(verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements)?.text().to_owned())
 }
 
 fn compiling(criterion: &mut Criterion) {

@@ -156,7 +156,7 @@ impl Planner {
         let routed = route(guard::apply(placed, view.tenant())?, &Emitter)?;
         let written = routed.pieces.iter().map(|piece| -> Outcome<String> {
             let emitted = emit(piece, Dialect::of(piece.store))?;
-            Ok(verify(emitted.statement, &piece.requirements)?.text().to_owned())
+            Ok(verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements)?.text().to_owned())
         });
         written.collect()
     }

@@ -84,9 +84,15 @@ pub fn is_clickhouse(name: &str, wanted: &str) -> bool {
 pub fn is_other_text(store: StoreKind, name: &str) -> bool {
     match store {
         StoreKind::ClickHouse => !is_clickhouse(name, "String"),
-        StoreKind::Materialize => postgresql(name).is_none(),
+        // Blanks at the end of a `character(n)` are none to its comparisons.
+        StoreKind::Materialize => postgresql(name).is_none() || is_padded(name),
         StoreKind::Redis => false,
     }
+}
+
+fn is_padded(name: &str) -> bool {
+    let base = name.split('(').next().unwrap_or_default().trim();
+    matches!(base, "character" | "char" | "bpchar")
 }
 
 /// Reads a PostgreSQL or Materialize type as `format_type` names it. Every column may be NULL there.
@@ -208,6 +214,7 @@ mod tests {
             assert!(is_other_text(StoreKind::ClickHouse, name), "{name}");
         }
         assert!(!is_other_text(StoreKind::Materialize, "character varying(3)"));
+        assert!(is_other_text(StoreKind::Materialize, "character(3)"));
         assert!(is_other_text(StoreKind::Materialize, "mz_timestamp"));
         assert!(!is_other_text(StoreKind::Redis, "key"));
     }

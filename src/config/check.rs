@@ -7,7 +7,9 @@ use crate::base::limits::{self, LimitSet};
 use super::Secret;
 use super::error::Problem;
 use super::sections::{Config, JwtAlgorithm, JwtSection, PolicyKind, PolicySection};
-use super::stores::{ConnectionSection, RedisCatalogSection, RedisSection, RedisTopology, StoreBackend};
+use super::stores::{
+    ConnectionSection, RedisCatalogSection, RedisSection, RedisTableSection, RedisTopology, StoreBackend,
+};
 use super::verifier::ScramVerifier;
 
 /// A shorter secret can be guessed offline from one token.
@@ -165,6 +167,7 @@ impl Config {
             problems.push(Problem::new("stores.redis.master", "Sentinel needs the name of the master"));
         }
         check_kept_catalog(&stores.redis, problems);
+        self.check_key_patterns(&stores.redis, problems);
         let sections = [
             ("clickhouse", &stores.clickhouse.connection),
             ("materialize", &stores.materialize.connection),
@@ -172,6 +175,23 @@ impl Config {
         ];
         for (store, connection) in sections {
             check_connection(store, connection, problems);
+        }
+    }
+
+    /// A key that two tables read is guarded by the policy of the one that is asked.
+    fn check_key_patterns(&self, section: &RedisSection, problems: &mut Vec<Problem>) {
+        let rule_of = |table: &RedisTableSection| {
+            let policy = self.policies.iter().find(|policy| policy.table == table.table);
+            policy.map(|policy| (policy.kind, &policy.column, &policy.tenant_column, &policy.attribute))
+        };
+        for (index, table) in section.tables.iter().enumerate() {
+            let others = section.tables.iter().take(index);
+            for other in others.filter(|other| share_keys(&table.pattern, &other.pattern)) {
+                if rule_of(table) != rule_of(other) {
+                    let message = format!("keys of {} match it too, and that table has another policy", other.table);
+                    problems.push(Problem::new(format!("stores.redis.tables[{index}].pattern"), message));
+                }
+            }
         }
     }
 
@@ -184,6 +204,14 @@ impl Config {
             problems.push(Problem::new("live.dead_after_seconds", message));
         }
     }
+}
+
+/// Whether a key can match both patterns, of which each has one `*`.
+fn share_keys(one: &str, other: &str) -> bool {
+    let ends = |pattern: &str| pattern.split_once('*').map(|(begin, end)| (begin.to_owned(), end.to_owned()));
+    let (Some((one_begin, one_end)), Some((other_begin, other_end))) = (ends(one), ends(other)) else { return false };
+    (one_begin.starts_with(&other_begin) || other_begin.starts_with(&one_begin))
+        && (one_end.ends_with(&other_end) || other_end.ends_with(&one_end))
 }
 
 /// What is kept must not pass for a row of a table, nor live for a moment only.

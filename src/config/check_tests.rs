@@ -198,3 +198,24 @@ fn the_example_has_every_limit_with_its_default() {
     assert!(missing.is_empty(), "add to [limits] of config/flowforge.toml:\n{}", missing.join("\n"));
     assert_eq!(listed.len(), limits::ALL.len());
 }
+
+#[test]
+fn a_key_is_not_read_under_two_policies() {
+    let problems = |one: &str, other: &str, policies: &str| {
+        let table = |name: &str, pattern: &str| {
+            format!(
+                "[[stores.redis.tables]]\ntable = \"latest.{name}\"\npattern = \"{pattern}\"\nkey = \"k\"\nfields = []\n"
+            )
+        };
+        let text = format!("{}{}{policies}", table("x", one), table("y", other));
+        problems_of(&text).into_iter().filter(|told| told.contains("match it too")).count()
+    };
+    let policy = |name: &str, kind: &str| format!("[[policies]]\ntable = \"latest.{name}\"\nkind = \"{kind}\"\n");
+    let both_shared = policy("x", "shared") + &policy("y", "shared");
+    let x_shared = policy("x", "shared");
+    assert_eq!(problems("latest:*", "latest:quotes:*", &x_shared), 1);
+    assert_eq!(problems("latest:*", "latest:quotes:*", &both_shared), 0);
+    assert_eq!(problems("a:*:x", "a:b:*", &x_shared), 1);
+    assert_eq!(problems("a:*:x", "a:*:y", &x_shared), 0);
+    assert_eq!(problems("a:*", "b:*", &x_shared), 0);
+}

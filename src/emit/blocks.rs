@@ -13,7 +13,7 @@ use crate::base::limits;
 use crate::route::ColumnSet;
 
 use super::dialect::Dialect;
-use super::expression::{Writer, all_of};
+use super::expression::{Writer, all_of, could_be_an_alias};
 use super::quote;
 use super::scope::{Kind, Slot};
 
@@ -258,7 +258,8 @@ impl Block {
 
 fn is_plain_name(name: &str) -> bool {
     let short = !name.is_empty() && name.len() <= limits::IDENTIFIER_BYTES.default;
-    short && !name.chars().any(|character| character.is_control() || matches!(character, '"' | '\\'))
+    let printable = !name.chars().any(|character| character.is_control() || matches!(character, '"' | '\\'));
+    short && printable && !could_be_an_alias(name)
 }
 
 fn limit_clause(limit: Limit) -> Option<LimitClause> {

@@ -111,7 +111,30 @@ pub(super) fn binary(left: ast::Expr, op: BinaryOperator, right: ast::Expr) -> a
     ast::Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
+/// `(left IS DISTINCT FROM right)`. In parentheses, because there are parsers that take all that follows for the second
+/// operand.
+pub(super) fn distinct(left: Box<ast::Expr>, right: Box<ast::Expr>) -> ast::Expr {
+    ast::Expr::Nested(Box::new(ast::Expr::IsDistinctFrom(left, right)))
+}
+
+/// `(left IS NOT DISTINCT FROM right)`, in parentheses as [`distinct`].
+pub(super) fn not_distinct(left: Box<ast::Expr>, right: Box<ast::Expr>) -> ast::Expr {
+    ast::Expr::Nested(Box::new(ast::Expr::IsNotDistinctFrom(left, right)))
+}
+
 type Written = Result<ast::Expr, EmitError>;
+
+/// What relation aliases begin with, before their number.
+const ALIAS: char = 't';
+
+/// Whether a name could be a relation's alias. Columns of a SELECT list have no such names: to ClickHouse the alias of an
+/// expression goes before that of a relation.
+pub(super) fn could_be_an_alias(name: &str) -> bool {
+    name.strip_prefix(ALIAS).is_some_and(|rest| {
+        let number = rest.split('.').next().unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
 
 impl Writer {
     pub(super) fn new(dialect: Dialect) -> Self {
@@ -120,9 +143,23 @@ impl Writer {
 
     /// The next relation alias.
     pub(super) fn next_alias(&mut self) -> String {
-        let alias = format!("t{}", self.aliases);
+        let alias = format!("{ALIAS}{}", self.aliases);
         self.aliases += 1;
         alias
+    }
+
+    /// The next relation alias under which each column of a table can be told from the others: to ClickHouse `t0.x` is
+    /// the column `t0.x`, or the field `x` of a column `t0`, before it is the column `x` of a table with the alias `t0`.
+    pub(super) fn next_alias_beside<'a>(&mut self, columns: &(impl Iterator<Item = &'a str> + Clone)) -> String {
+        loop {
+            let alias = self.next_alias();
+            let stands_for_another = |column: &str| {
+                column.strip_prefix(alias.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if !columns.clone().any(stands_for_another) {
+                return alias;
+            }
+        }
     }
 
     pub(super) fn unsupported<T>(&self, what: impl Into<String>) -> Result<T, EmitError> {
@@ -255,11 +292,11 @@ impl Writer {
             }
             Operator::IsDistinctFrom => {
                 let (left, right) = (self.boxed(&expr.left, scope)?, self.boxed(&expr.right, scope)?);
-                return Ok(ast::Expr::IsDistinctFrom(left, right));
+                return Ok(distinct(left, right));
             }
             Operator::IsNotDistinctFrom => {
                 let (left, right) = (self.boxed(&expr.left, scope)?, self.boxed(&expr.right, scope)?);
-                return Ok(ast::Expr::IsNotDistinctFrom(left, right));
+                return Ok(not_distinct(left, right));
             }
             _ => {}
         }
@@ -300,8 +337,8 @@ impl Writer {
         if self.dialect == Dialect::ClickHouse {
             let truth = Box::new(ast::Expr::Value(Value::Boolean(truth).into()));
             return Ok(match negated {
-                true => ast::Expr::IsDistinctFrom(inner, truth),
-                false => ast::Expr::IsNotDistinctFrom(inner, truth),
+                true => distinct(inner, truth),
+                false => not_distinct(inner, truth),
             });
         }
         Ok(match (truth, negated) {

@@ -13,7 +13,7 @@ use crate::route::columns::position_of;
 use super::blocks::{Block, empty_select, query};
 use super::dialect::Dialect;
 use super::error::EmitError;
-use super::expression::{Tightness, Writer, all_of, at_least, binary, chain};
+use super::expression::{Tightness, Writer, all_of, at_least, binary, chain, not_distinct};
 use super::nodes::{Built, Outer, build};
 use super::scope::{Kind, Scope, Slot};
 use super::uses::{Uses, has_subquery};
@@ -233,7 +233,7 @@ fn equalities(
             let null_equals_null = at < node.on.len() && node.null_equality == NullEquality::NullEqualsNull;
             Ok(match null_equals_null {
                 false => binary(left, BinaryOperator::Eq, right),
-                true => ast::Expr::IsNotDistinctFrom(Box::new(left), Box::new(right)),
+                true => not_distinct(Box::new(left), Box::new(right)),
             })
         })
         .collect()

@@ -21,7 +21,8 @@ pub(super) fn table_scan(writer: &mut Writer, scan: &TableScan, wanted: &ColumnS
         return Err(InternalError::new(format!("{} is no table of a store", scan.table_name)).into());
     };
     let dialect = writer.dialect;
-    let alias = writer.next_alias();
+    let all_columns = scan.source.schema();
+    let alias = writer.next_alias_beside(&all_columns.fields().iter().map(|field| field.name().as_str()));
     let slot = |field: &Field| {
         let column = quote::column(dialect, &alias, field.name());
         match is_other(scan, field) {

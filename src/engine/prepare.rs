@@ -243,7 +243,7 @@ fn write_pieces(routed: &RoutedPlan) -> Result<Vec<PieceStatement>, EngineError>
 pub(super) fn write_piece(piece: &Arc<Piece>) -> Result<PieceStatement, EngineError> {
     let dialect = Dialect::of(piece.store);
     let emitted = emit(piece, dialect)?;
-    let verified = verify(emitted.statement, &piece.requirements)?;
+    let verified = verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements)?;
     Ok(PieceStatement { piece: Arc::clone(piece), dialect, verified, parameters: emitted.parameters })
 }
 

@@ -30,8 +30,6 @@ impl Binding {
             Expr::Identifier(_)
             | Expr::CompoundIdentifier(_)
             | Expr::Value(_)
-            | Expr::TypedString(_)
-            | Expr::Interval(_)
             | Expr::Nested(_)
             | Expr::Cast { kind: CastKind::Cast | CastKind::TryCast | CastKind::SafeCast, .. }
             | Expr::Extract { .. }

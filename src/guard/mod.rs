@@ -8,6 +8,9 @@
 mod apply;
 mod binding;
 mod predicate;
+mod printed;
+#[cfg(debug_assertions)]
+mod read_back;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -3,20 +3,37 @@
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{BinaryOperator, Expr, Value};
+use sqlparser::dialect::Dialect;
 
 use crate::tenancy::Policy;
 
 use super::verify::Requirement;
 use super::walk::plain;
 
+/// How a store reads the text between plain quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// A backslash is an escape.
+    WithEscapes,
+    /// A backslash is itself.
+    AsWritten,
+}
+
+impl Texts {
+    pub(super) fn of(grammar: &dyn Dialect) -> Self {
+        if grammar.supports_string_literal_backslash_escape() { Self::WithEscapes } else { Self::AsWritten }
+    }
+}
+
 /// Whether the condition has, joined by AND alone, every part that the requirement demands of the table with the alias.
-pub(super) fn holds(requirement: &Requirement, alias: &str, selection: Option<&Expr>) -> bool {
+pub(super) fn holds(requirement: &Requirement, alias: &str, selection: Option<&Expr>, texts: Texts) -> bool {
     let mut conjuncts = Vec::new();
     if let Some(selection) = selection {
         split(selection, &mut conjuncts);
     }
-    let owner = |column: &str| conjuncts.iter().any(|part| is_owner(part, alias, column, &requirement.tenant_id));
-    let listed = |column: &str| conjuncts.iter().any(|part| is_listed(part, alias, column, &requirement.list));
+    let owner =
+        |column: &str| conjuncts.iter().any(|part| is_owner(part, alias, column, &requirement.tenant_id, texts));
+    let listed = |column: &str| conjuncts.iter().any(|part| is_listed(part, alias, column, &requirement.list, texts));
     match &requirement.policy {
         Policy::Shared => true,
         Policy::TenantColumn { column } => owner(column),
@@ -37,21 +54,21 @@ fn split<'a>(condition: &'a Expr, parts: &mut Vec<&'a Expr>) {
     }
 }
 
-fn is_owner(part: &Expr, alias: &str, column: &str, tenant: &str) -> bool {
+fn is_owner(part: &Expr, alias: &str, column: &str, tenant: &str, texts: Texts) -> bool {
     match part {
         Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-            is_column(left, alias, column) && literal(right).as_deref() == Some(tenant)
+            is_column(left, alias, column) && literal(right, texts).as_deref() == Some(tenant)
         }
         _ => false,
     }
 }
 
-fn is_listed(part: &Expr, alias: &str, column: &str, allowed: &[String]) -> bool {
+fn is_listed(part: &Expr, alias: &str, column: &str, allowed: &[String], texts: Texts) -> bool {
     match part {
         // Nothing is allowed, and nothing is selected.
         Expr::Value(value) => allowed.is_empty() && value.value == Value::Boolean(false),
         Expr::InList { expr, list, negated: false } => {
-            let found: Option<BTreeSet<String>> = list.iter().map(literal).collect();
+            let found: Option<BTreeSet<String>> = list.iter().map(|value| literal(value, texts)).collect();
             !allowed.is_empty() && is_column(expr, alias, column) && found == Some(allowed.iter().cloned().collect())
         }
         _ => false,
@@ -69,13 +86,14 @@ fn is_column(expr: &Expr, alias: &str, column: &str) -> bool {
     }
 }
 
-/// The text of a literal as its store reads it. A plain literal with a backslash is only ever written for ClickHouse,
-/// which reads it as an escape; for PostgreSQL such a text is an escape string, which the tree holds unescaped.
-fn literal(expr: &Expr) -> Option<String> {
+/// The text of a literal as its store reads it.
+fn literal(expr: &Expr, texts: Texts) -> Option<String> {
     let Expr::Value(value) = expr else { return None };
-    match &value.value {
-        Value::SingleQuotedString(text) => Some(text.replace("''", "'").replace("\\\\", "\\")),
-        Value::EscapedStringLiteral(text) => Some(text.clone()),
+    match (&value.value, texts) {
+        (Value::SingleQuotedString(text), Texts::WithEscapes) => Some(text.replace("''", "'").replace("\\\\", "\\")),
+        (Value::SingleQuotedString(text), Texts::AsWritten) => Some(text.replace("''", "'")),
+        // The tree holds it without its escapes.
+        (Value::EscapedStringLiteral(text), Texts::AsWritten) => Some(text.clone()),
         _ => None,
     }
 }

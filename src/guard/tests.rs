@@ -20,6 +20,7 @@ use crate::base::{SqlType, StoreKind, TableName, TenantId};
 use crate::catalog::{Column, RowsLeaf, Snapshot, Table, TableLeaf, TenantView};
 use crate::tenancy::{Policy, PolicyBook, Tenant};
 
+use super::walk::Walk;
 use super::{Requirement, apply, verify};
 
 fn parsed(sql: &str) -> Statement {
@@ -56,7 +57,7 @@ fn required() -> Vec<Requirement> {
 }
 
 fn passes(sql: &str) -> bool {
-    verify(parsed(sql), &required()).is_ok()
+    verify(parsed(sql), &PostgreSqlDialect {}, &required()).is_ok()
 }
 
 const OWNED: &str = r#"SELECT t."x" FROM "marts"."owned" AS "t" WHERE "t"."tenant_id" = 'acme' AND "t"."x" > 1"#;
@@ -117,8 +118,35 @@ fn a_tree_that_reads_otherwise_is_refused() {
         assert!(passes(&sql), "{sql}");
         let mut lost = parsed(&sql);
         let _never: ControlFlow<()> = walk_mut(&mut lost, &mut WithoutParentheses);
-        assert!(verify(lost, &required()).is_err(), "{condition}");
+        let Statement::Query(query) = &lost else { panic!("{condition}") };
+        assert!(Walk::new(&required(), &PostgreSqlDialect {}).query(query).is_err(), "{condition}");
     }
+}
+
+#[test]
+fn a_text_that_reads_otherwise_than_its_tree_is_refused() {
+    /// Lets the name of a column stand without quotes, as quoting that forgets a case would.
+    struct Unquoted;
+    impl VisitorMut for Unquoted {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+            if let ast::Expr::CompoundIdentifier(parts) = expr
+                && let Some(last) = parts.last_mut()
+                && last.value == "x"
+            {
+                *last = ast::Ident::new("x = 1 OR x");
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut statement = parsed(OWNED);
+    let _never: ControlFlow<()> = walk_mut(&mut statement, &mut Unquoted);
+    let Statement::Query(query) = &statement else { panic!("{statement}") };
+    assert!(Walk::new(&required(), &PostgreSqlDialect {}).query(query).is_ok(), "the tree is as it was");
+    let text = statement.to_string();
+    assert!(text.contains("OR"), "{text}");
+    assert!(verify(statement, &PostgreSqlDialect {}, &required()).is_err(), "{text}");
 }
 
 #[test]
@@ -147,6 +175,8 @@ fn a_statement_outside_its_guard_is_refused() {
         // The condition is about another relation.
         r#"SELECT 1 FROM "marts"."owned" AS "t" WHERE "u"."tenant_id" = 'acme'"#,
         r#"SELECT 'acme' AS "tenant_id" FROM "marts"."owned" AS "t" WHERE "tenant_id" = 'acme'"#,
+        r#"SELECT "t"."pair" AS "t" FROM "marts"."owned" AS "t" WHERE "t"."tenant_id" = 'acme'"#,
+        r#"SELECT 'acme' AS "t.tenant_id" FROM "marts"."owned" AS "t" WHERE "t"."tenant_id" = 'acme'"#,
         r#"SELECT 1 FROM "marts"."owned" AS "t" ("tenant_id", "x") WHERE "t"."tenant_id" = 'acme'"#,
         r#"SELECT 1 FROM "marts"."owned" WHERE "owned"."tenant_id" = 'acme'"#,
         r#"SELECT 1 FROM (SELECT "t"."tenant_id" AS "tenant_id" FROM "marts"."owned" AS "t") AS "t" WHERE "t"."tenant_id" = 'acme'"#,
@@ -174,6 +204,9 @@ fn a_statement_outside_its_guard_is_refused() {
         r#"SELECT 1 FROM "marts"."owned" AS "t" WHERE "t"."tenant_id" = 'acme' FOR UPDATE"#,
         r#"SELECT 1 FROM pg_read_file('x') AS "t""#,
         r#"SELECT pg_catalog.pg_read_file('x')"#,
+        r#"SELECT pg_read_file('x')"#,
+        r#"SELECT "dictGet"('marts.owned', 'x', 1)"#,
+        r#"SELECT X'1F'"#,
         r#"SELECT 1 FROM LATERAL (SELECT 1) AS "t""#,
         r#"WITH RECURSIVE "c" AS (SELECT 1) SELECT 1 FROM "c""#,
         r#"TABLE "marts"."owned""#,
@@ -183,13 +216,13 @@ fn a_statement_outside_its_guard_is_refused() {
     ];
     for sql in bad {
         let Ok(mut statements) = Parser::parse_sql(&PostgreSqlDialect {}, sql) else { continue };
-        assert!(verify(statements.remove(0), &required()).is_err(), "{sql}");
+        assert!(verify(statements.remove(0), &PostgreSqlDialect {}, &required()).is_err(), "{sql}");
     }
 }
 
 #[test]
 fn the_text_is_the_trees() {
-    let verified = verify(parsed(OWNED), &required()).unwrap();
+    let verified = verify(parsed(OWNED), &PostgreSqlDialect {}, &required()).unwrap();
     assert_eq!(verified.text(), verified.statement().to_string());
 }
 

@@ -1,6 +1,7 @@
 //! The second look: does every base table of the final statement stand inside its guard?
 
 use sqlparser::ast::Statement;
+use sqlparser::dialect::Dialect;
 
 use crate::base::{InternalError, SqlState, UserFacing};
 use crate::tenancy::{Policy, Tenant};
@@ -87,18 +88,32 @@ impl UserFacing for VerifyError {
 
 /// Walks a final statement and checks every base table against the requirements.
 ///
-/// The walk knows nothing of how the statement was made. What it does not know, it refuses.
+/// The walk knows nothing of how the statement was made. What it does not know, it refuses. Where assertions are on, the
+/// text is read back with the store's grammar and what was read is walked, too.
 ///
 /// # Errors
 /// [`VerifyError`] when a table is unknown or stands outside its guard.
-pub fn verify(statement: Statement, requirements: &[Requirement]) -> Result<VerifiedStatement, VerifyError> {
-    let result = match &statement {
-        Statement::Query(query) => Walk::new(requirements).query(query),
+pub fn verify(
+    statement: Statement,
+    grammar: &dyn Dialect,
+    requirements: &[Requirement],
+) -> Result<VerifiedStatement, VerifyError> {
+    let text = statement.to_string();
+    let walked = match &statement {
+        Statement::Query(query) => Walk::new(requirements, grammar).query(query),
         _ => Err(Refusal("it is no query".to_owned())),
     };
-    let text = statement.to_string();
-    match result {
+    match walked.and_then(|()| read_back(&statement, grammar, requirements)) {
         Ok(()) => Ok(VerifiedStatement { statement, text }),
         Err(Refusal(cause)) => Err(VerifyError(InternalError::new(format!("verify: {cause}: {text}")))),
     }
+}
+
+#[cfg(debug_assertions)]
+use super::read_back::check as read_back;
+
+/// The release trusts the walk over the tree, see `read_back.rs`.
+#[cfg(not(debug_assertions))]
+fn read_back(_: &Statement, _: &dyn Dialect, _: &[Requirement]) -> Result<(), Refusal> {
+    Ok(())
 }

@@ -7,9 +7,11 @@ use sqlparser::ast::{
     OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, TableAlias, TableFactor,
     TableWithJoins, WindowFrameBound, WindowSpec, WindowType,
 };
+use sqlparser::dialect::Dialect;
 
 use super::binding::reads_as_its_tree;
-use super::predicate;
+use super::predicate::{self, Texts};
+use super::printed;
 use super::verify::Requirement;
 
 /// Why a statement is refused.
@@ -47,12 +49,13 @@ fn parts(name: &ObjectName) -> Option<Vec<String>> {
 /// One walk, with the common table expressions that can be seen where it stands.
 pub(super) struct Walk<'a> {
     requirements: &'a [Requirement],
+    texts: Texts,
     common_tables: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(requirements: &'a [Requirement]) -> Self {
-        Self { requirements, common_tables: Vec::new() }
+    pub(super) fn new(requirements: &'a [Requirement], grammar: &dyn Dialect) -> Self {
+        Self { requirements, texts: Texts::of(grammar), common_tables: Vec::new() }
     }
 
     /// A query with its WITH, body, order and limit.
@@ -154,7 +157,7 @@ impl<'a> Walk<'a> {
         must(named_window.is_empty() && qualify.is_none() && value_table_mode.is_none(), "WINDOW or QUALIFY")?;
         must(matches!(flavor, SelectFlavor::Standard), "a SELECT that begins with FROM")?;
         // What is looked at first is as good a place for the guard as WHERE, and a better one.
-        self.from(from, &[prewhere.as_ref(), selection.as_ref()])?;
+        self.from(from, &[prewhere.as_ref(), selection.as_ref()], projection)?;
         projection.iter().try_for_each(|item| self.item(item))?;
         prewhere.iter().chain(selection).chain(having).try_for_each(|expr| self.expr(expr))?;
         match distinct {
@@ -181,11 +184,11 @@ impl<'a> Walk<'a> {
     }
 
     /// A base table stands alone in its FROM; everything else there is a derived table or a common table.
-    fn from(&mut self, from: &[TableWithJoins], conditions: &[Option<&Expr>]) -> Checked {
+    fn from(&mut self, from: &[TableWithJoins], conditions: &[Option<&Expr>], projection: &[SelectItem]) -> Checked {
         if let [TableWithJoins { relation, joins }] = from
             && joins.is_empty()
         {
-            return self.only_relation(relation, conditions);
+            return self.only_relation(relation, conditions, projection);
         }
         for TableWithJoins { relation, joins } in from {
             self.joined(relation)?;
@@ -194,11 +197,23 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn only_relation(&mut self, relation: &TableFactor, conditions: &[Option<&Expr>]) -> Checked {
-        match self.base_table(relation)? {
-            Some((name, alias)) => self.guarded(&name, &alias, conditions),
-            None => self.joined(relation),
-        }
+    /// The alias of a base table says which column the guard is about, so nothing else may have its name: to ClickHouse
+    /// an item of the SELECT list goes before a relation.
+    fn only_relation(
+        &mut self,
+        relation: &TableFactor,
+        conditions: &[Option<&Expr>],
+        projection: &[SelectItem],
+    ) -> Checked {
+        let Some((name, alias)) = self.base_table(relation)? else { return self.joined(relation) };
+        let stands_for_it = |item: &SelectItem| match item {
+            SelectItem::ExprWithAlias { expr: _, alias: own } => plain(own).is_none_or(|own| {
+                own.strip_prefix(&alias).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }),
+            _ => false,
+        };
+        must(!projection.iter().any(stands_for_it), "a column with the name of its table's alias")?;
+        self.guarded(&name, &alias, conditions)
     }
 
     fn join(&mut self, join: &Join) -> Checked {
@@ -276,7 +291,7 @@ impl<'a> Walk<'a> {
         let mut known = false;
         for requirement in self.requirements.iter().filter(|required| required.physical == name) {
             known = true;
-            if !conditions.iter().any(|condition| predicate::holds(requirement, alias, *condition)) {
+            if !conditions.iter().any(|condition| predicate::holds(requirement, alias, *condition, self.texts)) {
                 return Err(Refusal(format!("the table {} outside its guard", name.join("."))));
             }
         }
@@ -316,8 +331,8 @@ impl<'a> Walk<'a> {
     fn expr(&mut self, expr: &Expr) -> Checked {
         must(reads_as_its_tree(expr), "an operand that needs parentheses")?;
         match expr {
-            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) => Ok(()),
-            Expr::TypedString(_) | Expr::Interval(_) => Ok(()),
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Ok(()),
+            Expr::Value(value) => must(printed::is_one_value(&value.value), "a value that is more than one word"),
             Expr::IsFalse(inner)
             | Expr::IsNotFalse(inner)
             | Expr::IsTrue(inner)
@@ -327,7 +342,6 @@ impl<'a> Walk<'a> {
             | Expr::IsUnknown(inner)
             | Expr::IsNotUnknown(inner)
             | Expr::Nested(inner)
-            | Expr::UnaryOp { op: _, expr: inner }
             | Expr::Cast { expr: inner, kind: _, data_type: _, array: _, format: None }
             | Expr::Extract { field: _, syntax: _, expr: inner }
             | Expr::Ceil { expr: inner, field: _ }
@@ -375,6 +389,10 @@ impl<'a> Walk<'a> {
                     self.expr(result)
                 })
             }
+            Expr::UnaryOp { op, expr: inner } => {
+                must(!printed::is_comment(*op, inner), "two signs in a row")?;
+                self.expr(inner)
+            }
             Expr::Function(function) => self.function(function),
             Expr::InSubquery { expr, subquery, negated: _ } => {
                 self.expr(expr)?;
@@ -389,7 +407,10 @@ impl<'a> Walk<'a> {
     fn function(&mut self, function: &Function) -> Checked {
         let Function { name, uses_odbc_syntax, parameters, args, filter, null_treatment: _, over, within_group } =
             function;
-        must(!uses_odbc_syntax && name.0.len() == 1, "a function of another schema")?;
+        let [ObjectNamePart::Identifier(own)] = name.0.as_slice() else {
+            return refuse("a function of another schema");
+        };
+        must(!uses_odbc_syntax && !printed::reads_elsewhere(&own.value), "a function that reads tables or files")?;
         self.arguments(parameters)?;
         self.arguments(args)?;
         filter.iter().try_for_each(|filter| self.expr(filter))?;

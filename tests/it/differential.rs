@@ -474,7 +474,8 @@ fn emitted(plan: LogicalPlan) -> Result<Emittable, String> {
         return Err("not whole".to_owned());
     }
     let emitted = emit(piece, Dialect::PostgreSql).map_err(|error| error.to_string())?;
-    let verified = guard::verify(emitted.statement, &piece.requirements).map_err(|error| error.to_string())?;
+    let verified = guard::verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements)
+        .map_err(|error| error.to_string())?;
     Ok(Emittable { plan, text: verified.text().to_owned() })
 }
 
@@ -557,7 +558,7 @@ proptest! {
             let emitted = emit(piece, Dialect::of(piece.store));
             let emitted = emitted.map_err(|error| TestCaseError::fail(format!("{error}\n{shown}")))?;
             let text = emitted.statement.to_string();
-            let verified = guard::verify(emitted.statement, &piece.requirements);
+            let verified = guard::verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements);
             prop_assert!(verified.is_ok(), "{}\n{}", text, shown);
             let again = match emitted.dialect {
                 Dialect::ClickHouse => Parser::parse_sql(&ClickHouseDialect {}, &text),

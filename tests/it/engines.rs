@@ -379,6 +379,38 @@ async fn what_clickhouse_cannot_filter_first_is_guarded_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn columns_named_like_an_alias_with_a_column_do_not_stand_in_for_the_tenants_column() {
+    let Some(engines) = Engines::start().await else { return };
+    // To ClickHouse `t0.tenant_id` is any of these before it is the column `tenant_id` of a table with the alias `t0`.
+    let tables = [
+        ("dotted", "'acme' AS `t0.tenant_id`, 'acme' AS `t1.tenant_id`, 'acme' AS `t2.tenant_id`"),
+        ("nested", "CAST(tuple('acme'), 'Tuple(tenant_id String)') AS t0, t0 AS t1, t0 AS t2"),
+        ("chosen", "CAST(tuple('acme'), 'Tuple(tenant_id String)') AS pair"),
+    ];
+    let owners = "FROM (SELECT arrayJoin(['acme', 'globex', 'globex']) AS tenant_id)";
+    for (table, columns) in tables {
+        engines.clickhouse_run(&format!(
+            "CREATE TABLE marts.{table} ENGINE = Memory AS SELECT tenant_id, {columns} {owners}"
+        ));
+    }
+    let policies = tables
+        .map(|(table, _)| format!("{{ table = \"marts.{table}\", kind = \"tenant_column\", column = \"tenant_id\" }}"));
+    let server = engines.server_with(&[("policies", &format!("[{}]", policies.join(", ")))]).await;
+    let client = server.connect("acme").await;
+    for (table, _) in tables {
+        assert_eq!(value(&client, &format!("SELECT count(*) FROM marts.{table}")).await, "1", "{table}");
+        let both = format!(
+            "SELECT count(*) FROM marts.{table} a JOIN marts.{table} b ON a.tenant_id <> '' AND b.tenant_id <> ''"
+        );
+        assert_eq!(value(&client, &both).await, "1", "{table}");
+    }
+    for alias in ["t0", "t1"] {
+        let rows = support::rows(&client, &format!("SELECT pair AS {alias} FROM marts.chosen")).await.unwrap();
+        assert_eq!(rows.len(), 1, "{alias}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_reads_an_infinite_parameter_runs_in_process() {
     let Some(engines) = Engines::start().await else { return };
     let server = engines.server().await;

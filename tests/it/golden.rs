@@ -127,7 +127,7 @@ fn describe(piece: &Piece) -> String {
         let text = match emit(piece, dialect) {
             Ok(emitted) => {
                 let pretty = format!("{:#}", emitted.statement);
-                let verified = guard::verify(emitted.statement, &piece.requirements);
+                let verified = guard::verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements);
                 let verdict = if verified.is_ok() { "" } else { " NOT VERIFIED" };
                 format!("{}{verdict}:\n{pretty}\n", dialect.name())
             }

@@ -180,7 +180,7 @@ fn asked(sql: &str, keys: &[ScalarValue]) -> Option<String> {
         Narrowed::Whole => panic!("{sql}: the store cannot say it"),
     };
     let emitted = emit(&piece, Dialect::of(piece.store)).unwrap();
-    let verified = guard::verify(emitted.statement, &piece.requirements).unwrap();
+    let verified = guard::verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements).unwrap();
     Some(verified.text().to_owned())
 }
 

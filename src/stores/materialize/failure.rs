@@ -81,6 +81,7 @@ fn report(state: &StoreState, words: &str) -> ErrorReport {
         ),
         (&StoreState::QUERY_CANCELED, SqlState::QUERY_CANCELED, "canceling statement due to user request"),
         (&StoreState::OUT_OF_MEMORY, SqlState::OUT_OF_MEMORY, "out of memory"),
+        (&StoreState::PROGRAM_LIMIT_EXCEEDED, SqlState::PROGRAM_LIMIT_EXCEEDED, "a value is too large for the store"),
     ];
     match known.iter().find(|(theirs, _, _)| *theirs == state) {
         Some((_, ours, message)) => {
