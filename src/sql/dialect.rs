@@ -15,6 +15,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::base::limits::{self, LimitSet};
 
+use super::parenthesised::Unseen;
+
 /// The parser begins an expression, or asks what comes after one, about once for each token; a test measures it.
 const STEPS_PER_TOKEN: usize = 20;
 
@@ -27,6 +29,7 @@ pub(super) struct Postgres {
     steps_left: Cell<usize>,
     /// Whether a table after JOIN may have joins of its own without parentheses.
     nests_joins: bool,
+    unseen: Unseen,
 }
 
 impl Postgres {
@@ -40,6 +43,7 @@ impl Postgres {
         Self {
             steps_left: Cell::new(tokens.len().saturating_mul(STEPS_PER_TOKEN).max(STEPS_AT_LEAST)),
             nests_joins: !tokens.iter().any(is_natural),
+            unseen: Unseen::of(tokens),
         }
     }
 
@@ -65,6 +69,20 @@ impl Postgres {
             true => Expr::IsNotDistinctFrom(left, right),
             false => Expr::IsDistinctFrom(left, right),
         }))
+    }
+
+    /// A query in parentheses that the library does not see.
+    fn unseen_query(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let at = parser.index();
+        if self.unseen.is_inside(at) {
+            return Some(parser.parse_query().map(Expr::Subquery));
+        }
+        self.unseen.is_around(at).then(|| {
+            parser.advance_token();
+            let query = parser.parse_query()?;
+            parser.expect_token(&Token::RParen)?;
+            Ok(Expr::Subquery(query))
+        })
     }
 
     fn step(&self) -> Result<(), ParserError> {
@@ -116,6 +134,9 @@ impl Dialect for Postgres {
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         if let Err(spent) = self.step() {
             return Some(Err(spent));
+        }
+        if let Some(query) = self.unseen_query(parser) {
+            return Some(query);
         }
         // `-2 ^ 2` is 4: only casts, subscripts and fields bind closer than a sign. The library has signs below `^`.
         let op = match parser.peek_token_ref().token {
@@ -234,11 +255,13 @@ mod tests {
             let tokens = parser.into_tokens();
             let allowed = tokens.len().max(10) * STEPS_PER_TOKEN / 10;
             let dialect = Postgres { steps_left: Cell::new(allowed), ..Postgres::of(&tokens) };
+            let sees_more = !dialect.unseen.is_empty();
             let parsed = dialect.parser(tokens, &LimitSet::default()).parse_statements();
             let parsed = parsed.unwrap_or_else(|error| panic!("{statement}: {error}"));
-            // Their arguments have names here, and expressions for names there; and signs and IS DISTINCT FROM bind as in
-            // PostgreSQL.
-            let differs = ["=>", "DISTINCT FROM", "distinct from", "^"].iter().any(|form| statement.contains(form));
+            // Their arguments have names here, and expressions for names there; signs and IS DISTINCT FROM bind as in
+            // PostgreSQL; and more queries are seen.
+            let differs =
+                sees_more || ["=>", "DISTINCT FROM", "distinct from", "^"].iter().any(|form| statement.contains(form));
             if !differs {
                 assert_eq!(parsed, expected, "{statement}");
             }

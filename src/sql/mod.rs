@@ -33,6 +33,7 @@ mod operators_numbers;
 mod operators_times;
 mod outer_types;
 mod parameters;
+mod parenthesised;
 mod peer_frames;
 mod plan;
 mod record_types;
