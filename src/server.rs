@@ -186,8 +186,7 @@ fn engine(
         hub,
         local,
         logical_tables: config.logical_tables.clone(),
-        search_path: config.session.search_path.clone(),
-        statement_timeout_ms: config.session.statement_timeout_ms,
+        session: config.session.clone(),
         memory: catalog_memory(config, authenticators)?,
     });
     Ok((engine, feed))

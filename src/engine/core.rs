@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::StoreKind;
 use crate::base::limits::LimitSet;
 use crate::catalog::TenantView;
-use crate::config::LogicalTableSection;
+use crate::config::{LogicalTableSection, SessionSection};
 use crate::functions::FunctionRegistry;
 use crate::stores::Store;
 use crate::stores::hub::Hub;
@@ -34,10 +34,8 @@ pub struct EngineParts {
     pub hub: Hub,
     /// What runs plans in process.
     pub local: Arc<LocalExecutor>,
-    /// Where bare names are looked up when the session does not say; empty for the built-in path.
-    pub search_path: Vec<String>,
-    /// Milliseconds that a statement may run when the session does not say; 0 for no limit.
-    pub statement_timeout_ms: u64,
+    /// What sessions start with.
+    pub session: SessionSection,
     /// Where the tenants' views of the tables are kept, if anywhere.
     pub memory: Option<CatalogMemory>,
 }
@@ -55,8 +53,7 @@ struct Shared {
     registry: Registry,
     hub: Hub,
     local: Arc<LocalExecutor>,
-    search_path: Vec<String>,
-    statement_timeout_ms: u64,
+    session: SessionSection,
     functions: FunctionRegistry,
     sessions: Arc<SessionRegistry>,
     metrics: Metrics,
@@ -80,8 +77,7 @@ impl Engine {
                 limits: parts.limits,
                 hub: parts.hub,
                 local: parts.local,
-                search_path: parts.search_path,
-                statement_timeout_ms: parts.statement_timeout_ms,
+                session: parts.session,
                 sessions: Arc::new(SessionRegistry::default()),
                 metrics: Metrics::default(),
             }),
@@ -166,6 +162,6 @@ impl Engine {
     }
 
     pub(super) fn new_settings(&self, user: &str) -> Settings {
-        Settings::new(user, &self.shared.search_path, self.shared.statement_timeout_ms)
+        Settings::new(user, &self.shared.session)
     }
 }

@@ -1,9 +1,11 @@
 //! The functions of arrays. An array of arrays is one array with dimensions, as in PostgreSQL.
 
 use chrono_tz::Tz;
+use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
+use datafusion::common::{DataFusionError, ScalarValue};
 
+use crate::base::engine_error::report;
 use crate::base::{ErrorReport, SqlState};
 
 use super::array_order::{contains, overlaps};
@@ -12,6 +14,7 @@ use super::overload::{Call, Overload, columns, lenient, strict};
 use super::signature::element;
 use super::text::shown_value;
 use super::value::{self, defect, fail, int4, items, list, null, unsupported};
+use super::value_order::{key_of, keys};
 
 type Found = Result<ScalarValue, ErrorReport>;
 
@@ -98,7 +101,9 @@ fn changes() -> Vec<Overload> {
                 return null(call);
             }
             one_dimension_only(&call.args[0], "removing elements from multidimensional arrays is not supported")?;
-            let kept = call.items(0)?.into_iter().filter(|item| *item != call.args[1]);
+            let items = call.items(0)?;
+            let found = equal_to(&items, &call.args[1])?;
+            let kept = items.into_iter().zip(found).filter(|(_, is_equal)| !is_equal).map(|(item, _)| item);
             made(call, &kept.collect::<Vec<_>>())
         }),
         lenient("array_replace", "(anycompatiblearray, anycompatible, anycompatible) anycompatiblearray", |call| {
@@ -106,8 +111,10 @@ fn changes() -> Vec<Overload> {
                 return null(call);
             }
             one_dimension(&call.args[0])?;
-            let swap = |item| if item == call.args[1] { call.args[2].clone() } else { item };
-            made(call, &call.items(0)?.into_iter().map(swap).collect::<Vec<_>>())
+            let items = call.items(0)?;
+            let found = equal_to(&items, &call.args[1])?;
+            let swap = |(item, is_equal)| if is_equal { call.args[2].clone() } else { item };
+            made(call, &items.into_iter().zip(found).map(swap).collect::<Vec<_>>())
         }),
         strict("trim_array", "(anyarray, int4) anyarray", |call| {
             let found = call.items(0)?;
@@ -200,7 +207,7 @@ fn position(call: &Call<'_>, from: i64) -> Found {
     one_dimension_only(&call.args[0], "searching for elements in multidimensional arrays is not supported")?;
     let found = call.items(0)?;
     let skip = usize::try_from(from - 1).unwrap_or_default();
-    match found.iter().skip(skip).position(|item| *item == call.args[1]) {
+    match equal_to(&found, &call.args[1])?.into_iter().skip(skip).position(|is_equal| is_equal) {
         Some(index) => int4(i64::try_from(index + skip + 1).unwrap_or(i64::MAX)),
         None => null(call),
     }
@@ -211,9 +218,27 @@ fn positions(call: &Call<'_>) -> Found {
         return null(call);
     }
     one_dimension_only(&call.args[0], "searching for elements in multidimensional arrays is not supported")?;
-    let found = call.items(0)?.into_iter().zip(1_i64..).filter(|(item, _)| *item == call.args[1]);
+    let found = equal_to(&call.items(0)?, &call.args[1])?;
+    let found = found.into_iter().zip(1_i64..).filter(|(is_equal, _)| *is_equal);
     let numbers = found.map(|(_, number)| int4(number)).collect::<Result<Vec<_>, _>>()?;
     Ok(list(&numbers, &DataType::Int32))
+}
+
+/// Which items PostgreSQL says are equal to a value, or are NULL as it is: 1.50 is 1.5, and an interval of a day one of 24
+/// hours.
+fn equal_to(items: &[ScalarValue], value: &ScalarValue) -> Result<Vec<bool>, ErrorReport> {
+    let is_plain =
+        |data_type: &DataType| data_type.is_integer() || matches!(data_type, DataType::Utf8 | DataType::Date32);
+    let Some(first) = items.first().map(ScalarValue::data_type) else { return Ok(Vec::new()) };
+    if is_plain(&first) && first == value.data_type() {
+        return Ok(items.iter().map(|item| item == value).collect());
+    }
+    let by_keys = || -> Result<Vec<bool>, DataFusionError> {
+        let wanted = key_of(value)?;
+        let found = keys(&ScalarValue::iter_to_array(items.iter().cloned())?)?;
+        Ok(found.as_binary::<i32>().iter().map(|key| key == wanted.as_deref()).collect())
+    };
+    by_keys().map_err(|error| report(&error))
 }
 
 fn fill(call: &Call<'_>) -> Found {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{Datelike, LocalResult, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::IntervalMonthDayNano;
-use datafusion::common::ScalarValue;
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, IntervalMonthDayNano};
+use datafusion::common::{DataFusionError, ScalarValue};
 
 use crate::base::types::{DEFAULT_NUMERIC, UTC};
 use crate::base::{ErrorReport, SqlState, SqlType};
@@ -436,7 +436,26 @@ fn array(text: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorRe
             None => null.clone(),
         });
     }
-    Ok(ScalarValue::List(ScalarValue::new_list(&values, &element.arrow(), true)))
+    let one_type = of_one_scale(&mut values).map_err(super::value::defect)?;
+    Ok(ScalarValue::List(ScalarValue::new_list(&values, &one_type.unwrap_or_else(|| element.arrow()), true)))
+}
+
+/// Gives numerics of different scales the largest one, which every element of an array has. `None` where there are none.
+fn of_one_scale(values: &mut [ScalarValue]) -> Result<Option<DataType>, DataFusionError> {
+    let scales = values.iter().filter_map(|value| match value {
+        ScalarValue::Decimal128(Some(_), _, scale) => Some(*scale),
+        _ => None,
+    });
+    let Some(scale) = scales.max() else { return Ok(None) };
+    let precision = values.iter().find_map(|value| match value {
+        ScalarValue::Decimal128(Some(_), precision, _) => Some(*precision),
+        _ => None,
+    });
+    let wanted = DataType::Decimal128(precision.unwrap_or(DECIMAL128_MAX_PRECISION), scale);
+    for value in values {
+        *value = value.cast_to(&wanted)?;
+    }
+    Ok(Some(wanted))
 }
 
 /// An array of arrays that are all of one shape.
@@ -453,6 +472,11 @@ fn nested_array(
             false => report,
         })?);
     }
+    if let Some(widest) = rows.iter().map(ScalarValue::data_type).max_by_key(scale_of_elements) {
+        for row in rows.iter_mut().filter(|row| scale_of_elements(&row.data_type()).is_some()) {
+            *row = row.cast_to(&widest).map_err(super::value::defect)?;
+        }
+    }
     let (first, lengths) = (rows.first().ok_or_else(&bad)?.data_type(), rows.iter().map(list_length));
     let is_regular =
         lengths.collect::<std::collections::HashSet<_>>().len() == 1 && rows.iter().all(|row| row.data_type() == first);
@@ -460,6 +484,15 @@ fn nested_array(
         return Err(bad());
     }
     Ok(ScalarValue::List(ScalarValue::new_list(&rows, &first, true)))
+}
+
+/// The scale of the numerics in a list, or in the lists that it holds.
+fn scale_of_elements(data_type: &DataType) -> Option<i8> {
+    match data_type {
+        DataType::List(element) => scale_of_elements(element.data_type()),
+        DataType::Decimal128(_, scale) => Some(*scale),
+        _ => None,
+    }
 }
 
 fn list_length(list: &ScalarValue) -> Option<usize> {

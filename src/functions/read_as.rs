@@ -33,7 +33,11 @@ fn values(arrays: &[ArrayRef], sql_type: &SqlType, wanted: &DataType) -> Result<
         return Ok(datafusion::arrow::array::new_empty_array(wanted));
     }
     let one = |text: Option<&str>| match text {
-        Some(text) => literal::parse(text, sql_type, zone).map_err(wrap),
+        Some(text) => {
+            let value = literal::parse(text, sql_type, zone).map_err(wrap)?;
+            // The elements of an array of numerics have one scale for all rows.
+            if value.data_type() == *wanted { Ok(value) } else { value.cast_to(wanted) }
+        }
         None => ScalarValue::try_from(wanted),
     };
     ScalarValue::iter_to_array(texts.as_string::<i32>().iter().map(one).collect::<Result<Vec<_>, _>>()?)

@@ -65,7 +65,7 @@ fn first(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataT
 }
 
 /// The key of each value; NULL where there is none.
-fn keys(values: &ArrayRef) -> Columns {
+pub(super) fn keys(values: &ArrayRef) -> Columns {
     let comparable = comparable(values)?;
     let options = SortOptions { descending: false, nulls_first: false };
     let field = SortField::new_with_options(comparable.data_type().clone(), options);
@@ -135,6 +135,8 @@ pub(super) fn comparable(values: &ArrayRef) -> Columns {
         DataType::Float64 => {
             Ok(Arc::new(floats::<Float64Type>(values, |one| if one.is_nan() { f64::NAN } else { one + 0.0 })))
         }
+        // Of whatever scale they are, equal numerics have one key: every one fits these digits.
+        DataType::Decimal128(..) => Ok(cast(values, &DataType::Decimal256(76, 38))?),
         DataType::Interval(_) => intervals::lengths(values),
         DataType::LargeBinary => order_keys(values),
         DataType::LargeUtf8 => {

@@ -10,7 +10,8 @@ use crate::base::engine_error::wrap;
 use crate::functions::{Settled, aggregate_argument_types, argument_types, is_open, settled};
 
 use super::operators::Operators;
-use super::settle::{fit, known_type};
+use super::operators_arrays::{is_list, leaf, with_leaf};
+use super::settle::{fit, known_type, meet, with_digits_of};
 
 /// Gives the arguments the types of the signature, and the call that signature.
 pub(super) fn settle(
@@ -29,7 +30,7 @@ pub(super) fn settle(
     let Some(wanted) = argument_types(&name, &known) else {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));
     };
-    let wanted = wanted.map_err(wrap)?;
+    let wanted = with_digits_of_constants(&call.args, wanted.map_err(wrap)?);
     let args = std::mem::take(&mut call.args).into_iter().zip(wanted);
     call.args = args.map(|(arg, wanted)| fitted(arg, &wanted, schema, operators)).collect::<Result<Vec<_>, _>>()?;
     let types = call.args.iter().map(|arg| arg.get_type(schema)).collect::<Result<Vec<_>, _>>()?;
@@ -52,6 +53,22 @@ fn literal(expr: &Expr) -> Option<&ScalarValue> {
         Expr::Literal(value, _) => Some(value),
         _ => None,
     }
+}
+
+/// Arrays of numerics that meet have the digits of a quoted constant, too.
+fn with_digits_of_constants(args: &[Expr], wanted: Vec<DataType>) -> Vec<DataType> {
+    let held = args.iter().zip(&wanted).map(|(arg, wanted)| with_digits_of(arg, wanted.clone()));
+    let lists = held.filter(is_list).map(|list| leaf(&list).clone());
+    let Some(widest) =
+        lists.reduce(|a, b| meet(&a, &b).unwrap_or(a)).filter(|leaf| matches!(leaf, DataType::Decimal128(..)))
+    else {
+        return wanted;
+    };
+    let widened = |list: DataType| match (is_list(&list), leaf(&list)) {
+        (true, DataType::Decimal128(..)) => with_leaf(&list, &widest),
+        _ => list,
+    };
+    wanted.into_iter().map(widened).collect()
 }
 
 /// A constant in quotes keeps the digits of its own where a numeric is wanted.

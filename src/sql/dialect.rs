@@ -71,6 +71,23 @@ impl Postgres {
         }))
     }
 
+    /// `NOT EXISTS (…) IS NULL` is `NOT (EXISTS (…) IS NULL)`: the library has one word of the first two.
+    fn not_exists(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let is = |place: usize, wanted: Keyword| match &parser.peek_nth_token_ref(place).token {
+            Token::Word(word) => word.keyword == wanted && word.quote_style.is_none(),
+            _ => false,
+        };
+        if !is(0, Keyword::NOT) || !is(1, Keyword::EXISTS) {
+            return None;
+        }
+        parser.advance_token();
+        let operand = parser.parse_subexpr(self.prec_value(Precedence::UnaryNot));
+        Some(operand.map(|operand| match operand {
+            Expr::Exists { subquery, negated: false } => Expr::Exists { subquery, negated: true },
+            other => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(other) },
+        }))
+    }
+
     /// A query in parentheses that the library does not see.
     fn unseen_query(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let at = parser.index();
@@ -138,14 +155,22 @@ impl Dialect for Postgres {
         if let Some(query) = self.unseen_query(parser) {
             return Some(query);
         }
-        // `-2 ^ 2` is 4: only casts, subscripts and fields bind closer than a sign. The library has signs below `^`.
-        let op = match parser.peek_token_ref().token {
-            Token::Minus => UnaryOperator::Minus,
-            Token::Plus => UnaryOperator::Plus,
+        if let Some(negated) = self.not_exists(parser) {
+            return Some(negated);
+        }
+        // `-2 ^ 2` is 4: only casts, subscripts and fields bind closer than a sign. The library has signs below `^`. And
+        // `~1 + 2` is `~(1 + 2)`: arithmetic binds closer than operators that have no place of their own.
+        let (op, precedence) = match parser.peek_token_ref().token {
+            Token::Minus => (UnaryOperator::Minus, Precedence::AtTz),
+            Token::Plus => (UnaryOperator::Plus, Precedence::AtTz),
+            Token::Tilde => (UnaryOperator::BitwiseNot, Precedence::PgOther),
+            Token::AtSign => (UnaryOperator::PGAbs, Precedence::PgOther),
+            Token::PGSquareRoot => (UnaryOperator::PGSquareRoot, Precedence::PgOther),
+            Token::PGCubeRoot => (UnaryOperator::PGCubeRoot, Precedence::PgOther),
             _ => return None,
         };
         parser.advance_token();
-        let operand = parser.parse_subexpr(self.prec_value(Precedence::AtTz));
+        let operand = parser.parse_subexpr(self.prec_value(precedence));
         Some(operand.map(|operand| Expr::UnaryOp { op, expr: Box::new(operand) }))
     }
 
@@ -260,8 +285,8 @@ mod tests {
             let parsed = parsed.unwrap_or_else(|error| panic!("{statement}: {error}"));
             // Their arguments have names here, and expressions for names there; signs and IS DISTINCT FROM bind as in
             // PostgreSQL; and more queries are seen.
-            let differs =
-                sees_more || ["=>", "DISTINCT FROM", "distinct from", "^"].iter().any(|form| statement.contains(form));
+            let forms = ["=>", "DISTINCT FROM", "distinct from", "^", "~", "|/", "@ ", "NOT EXISTS (SELECT 1) IS"];
+            let differs = sees_more || forms.iter().any(|form| statement.contains(form));
             if !differs {
                 assert_eq!(parsed, expected, "{statement}");
             }

@@ -268,6 +268,7 @@ fn is_read_here(data_type: &DataType) -> bool {
             | DataType::Int64
             | DataType::Float32
             | DataType::Float64
+            | DataType::List(_)
     )
 }
 

@@ -47,6 +47,7 @@ mod session;
 mod set_operations;
 mod settle;
 mod shorthand;
+mod spellings;
 mod statement;
 mod syntax;
 mod table_functions;

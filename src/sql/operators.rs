@@ -122,6 +122,11 @@ impl Operators {
                 }
             }
         }
+        // There is one operator of this name.
+        if *op == BinaryOperator::AtQuestion && left.known.is_none() {
+            let jsonb = self.as_type(left, &DataType::LargeBinary)?;
+            return self.json(op, Operand { expr: jsonb, known: Some(DataType::LargeBinary) }, right).map(Some);
+        }
         if either(operators_json::is_json) && operators_json::is_of_json(op, &left, &right) {
             return self.json(op, left, right).map(Some);
         }
@@ -530,12 +535,13 @@ impl Operators {
 }
 
 /// A quoted constant for a numeric column has digits of its own.
-fn quoted_type(sql_type: &SqlType) -> SqlType {
+pub(super) fn quoted_type(sql_type: &SqlType) -> SqlType {
     match sql_type {
         SqlType::Numeric { .. } => {
             let (precision, scale) = crate::base::types::DEFAULT_NUMERIC;
             SqlType::Numeric { precision, scale }
         }
+        SqlType::Array(element) => SqlType::Array(Box::new(quoted_type(element))),
         other => other.clone(),
     }
 }
@@ -618,7 +624,8 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
         (DataType::Date32 | DataType::Timestamp(_, _), DataType::Date32 | DataType::Timestamp(_, _)) => timestamptz,
         (DataType::Struct(_), DataType::Struct(_)) => return record_types::common(a, b)?.ok(),
         (DataType::List(x), DataType::List(y)) => {
-            let element = common_type(x.data_type(), y.data_type())?;
+            // A cast of an array is one of its elements, digits and all.
+            let element = super::settle::meet(x.data_type(), y.data_type())?;
             DataType::List(Arc::new(datafusion::arrow::datatypes::Field::new_list_field(element, true)))
         }
         (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, DataType::Utf8 | DataType::Utf8View) => {

@@ -33,12 +33,12 @@ fn element_of(data_type: &DataType) -> Option<&DataType> {
 }
 
 /// The element of an array, whatever its dimensions.
-fn leaf(data_type: &DataType) -> &DataType {
+pub(super) fn leaf(data_type: &DataType) -> &DataType {
     element_of(data_type).map_or(data_type, leaf)
 }
 
 /// An array of as many dimensions with other elements.
-fn with_leaf(data_type: &DataType, element: &DataType) -> DataType {
+pub(super) fn with_leaf(data_type: &DataType, element: &DataType) -> DataType {
     match element_of(data_type) {
         Some(inner) => list_of(with_leaf(inner, element)),
         None => element.clone(),
@@ -128,6 +128,19 @@ impl Operators {
         })
     }
 
+    /// An operand that has a type. Numerics in a constant have digits of their own.
+    fn adopted(&self, operand: Operand, wanted: &DataType) -> Result<Operand, DataFusionError> {
+        if operand.known.is_some() {
+            return Ok(operand);
+        }
+        let expr = self.adopt(operand.expr, wanted)?;
+        let known = match &expr {
+            Expr::Literal(value, _) if !value.is_null() => value.data_type(),
+            _ => wanted.clone(),
+        };
+        Ok(Operand { expr, known: Some(known) })
+    }
+
     /// Two arrays, or an array and an item.
     fn array_concat(&self, left: Operand, right: Operand) -> Planned {
         let types = (shown(&left), shown(&right));
@@ -139,8 +152,7 @@ impl Operators {
             }
             (Some(list), None) | (None, Some(list)) if is_list(list) => {
                 let list = list.clone();
-                let (left, right) = (self.as_type(left, &list)?, self.as_type(right, &list)?);
-                self.call("array_concat", vec![left, right])
+                self.array_concat(self.adopted(left, &list)?, self.adopted(right, &list)?)
             }
             (Some(list), Some(item)) if is_list(list) => {
                 let element = meet(leaf(list), item).ok_or_else(|| no_operator("||", &types.0, &types.1))?;

@@ -8,19 +8,44 @@ use super::normalise::VARIADIC;
 use super::rows_from::rows_from;
 use super::sample_tokens::sample;
 use super::shorthand::{DISTINCT_SETS, JOIN_ALIAS, NOTHING};
+use super::spellings::{closing, spelling};
 use super::words::folded_word;
 
 /// The tokens of a query as the parser reads them.
+#[recursive::recursive]
 pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut done: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
     let mut index = 0;
     // Where a parenthesis that was opened here is to be closed.
     let mut closes = Vec::new();
+    // Where one is to be left out, because the one that it closes was.
+    let mut dropped = Vec::new();
     while let Some(token) = tokens.get(index) {
         let rest = &tokens[index..];
         if closes.last() == Some(&index) {
             closes.pop();
             done.push(token.clone());
+        }
+        if dropped.last() == Some(&index) {
+            dropped.pop();
+            index += 1;
+            continue;
+        }
+        if let Some(close) = sets_in_sets(tokens, index, &done) {
+            dropped.push(close);
+            index += 3;
+            continue;
+        }
+        if let Some(close) = fetched(tokens, index) {
+            done.push(TokenWithSpan::new(Token::make_keyword("LIMIT"), token.span));
+            done.extend(rewritten(&tokens[index + 2..=close]));
+            index = close + 3;
+            continue;
+        }
+        if let Some(swapped) = substring_for_from(tokens, index) {
+            done.extend(rewritten(&swapped.tokens));
+            index = swapped.end;
+            continue;
         }
         if let Some((quantifier, length)) = patterns_of_query(tokens, index) {
             let words = [Token::make_keyword(quantifier), Token::LParen, Token::make_keyword("ARRAY"), Token::LParen];
@@ -38,7 +63,8 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             index += taken;
             continue;
         }
-        let (written, taken) = table_statement(tokens, index)
+        let (written, taken) = spelling(tokens, index)
+            .or_else(|| table_statement(tokens, index))
             .or_else(|| order_using(rest))
             .or_else(|| symmetric(rest))
             .or_else(|| trimmed(rest))
@@ -58,7 +84,7 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 }
 
 /// What stands for the first tokens, and how many they are.
-type Rewritten = Option<(Vec<Token>, usize)>;
+pub(super) type Rewritten = Option<(Vec<Token>, usize)>;
 
 pub(super) fn keyword(token: Option<&TokenWithSpan>) -> Option<Keyword> {
     match &token?.token {
@@ -287,4 +313,68 @@ fn similar_part(tokens: &[TokenWithSpan], index: usize) -> Rewritten {
 /// `==` is no operator of PostgreSQL; the parser takes it for `=`.
 fn double_equal(token: &TokenWithSpan) -> Rewritten {
     (token.token == Token::DoubleEq).then(|| (vec![Token::CustomBinaryOperator("==".to_owned())], 1))
+}
+
+/// `GROUPING SETS (a, GROUPING SETS (b, c))` is `GROUPING SETS (a, b, c)`: gives the parenthesis that goes with the words.
+fn sets_in_sets(tokens: &[TokenWithSpan], index: usize, done: &[TokenWithSpan]) -> Option<usize> {
+    let begins = |at: usize| {
+        keyword(tokens.get(at)) == Some(Keyword::GROUPING)
+            && keyword(tokens.get(at + 1)) == Some(Keyword::SETS)
+            && tokens.get(at + 2).is_some_and(|token| token.token == Token::LParen)
+    };
+    if !begins(index) {
+        return None;
+    }
+    // The list around it, in what was written already: a list of sets that was left out is part of the one around.
+    let mut depth = 0_usize;
+    let open = done.iter().rposition(|token| {
+        match token.token {
+            Token::RParen => depth += 1,
+            Token::LParen if depth == 0 => return true,
+            Token::LParen => depth -= 1,
+            _ => {}
+        }
+        false
+    })?;
+    let is_of_sets = keyword(done.get(open.checked_sub(1)?)) == Some(Keyword::SETS);
+    closing(tokens, index + 2).filter(|_| is_of_sets)
+}
+
+/// `FETCH FIRST (n) ROWS ONLY` is `LIMIT (n)`: gives the last parenthesis.
+fn fetched(tokens: &[TokenWithSpan], index: usize) -> Option<usize> {
+    let begins = keyword(tokens.get(index)) == Some(Keyword::FETCH)
+        && matches!(keyword(tokens.get(index + 1)), Some(Keyword::FIRST | Keyword::NEXT))
+        && tokens.get(index + 2)?.token == Token::LParen;
+    let close = closing(tokens, index + 2).filter(|_| begins)?;
+    let ends = matches!(keyword(tokens.get(close + 1)), Some(Keyword::ROW | Keyword::ROWS))
+        && keyword(tokens.get(close + 2)) == Some(Keyword::ONLY);
+    ends.then_some(close)
+}
+
+/// A call with its parts in another order, and the place behind it.
+struct Swapped {
+    tokens: Vec<TokenWithSpan>,
+    end: usize,
+}
+
+/// `substring(x FOR n FROM m)` is `substring(x FROM m FOR n)`.
+fn substring_for_from(tokens: &[TokenWithSpan], index: usize) -> Option<Swapped> {
+    if keyword(tokens.get(index)) != Some(Keyword::SUBSTRING) || tokens.get(index + 1)?.token != Token::LParen {
+        return None;
+    }
+    let close = closing(tokens, index + 1)?;
+    let mut depth = 0_usize;
+    let (mut length, mut start) = (None, None);
+    for (at, token) in tokens.iter().enumerate().take(close).skip(index + 2) {
+        match (&token.token, keyword(Some(token))) {
+            (Token::LParen, _) => depth += 1,
+            (Token::RParen, _) => depth = depth.saturating_sub(1),
+            (_, Some(Keyword::FOR)) if depth == 0 && start.is_none() => length = length.or(Some(at)),
+            (_, Some(Keyword::FROM)) if depth == 0 => start = start.or(Some(at)),
+            _ => {}
+        }
+    }
+    let (length, start) = (length?, start?);
+    let parts = [&tokens[index..length], &tokens[start..close], &tokens[length..start], &tokens[close..=close]];
+    Some(Swapped { tokens: parts.concat(), end: close + 1 })
 }

@@ -24,7 +24,9 @@ use crate::functions::{FunctionKind, find, type_name};
 use super::float_zeros;
 use super::groupings;
 use super::normalise::internal_name;
-use super::operators::{Operators, common_number, common_type, convert, is_integer, is_number, no_operator};
+use super::operators::{
+    Operators, common_number, common_type, convert, is_integer, is_number, no_operator, quoted_type,
+};
 use super::record_types::{self, Difference};
 use super::type_of::type_of;
 
@@ -230,7 +232,11 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
 fn adopt_rows_away(arguments: &mut [Expr], schema: &DFSchema, operators: &Operators) -> Result<bool, DataFusionError> {
     let mut changed = false;
     if let [value, _, default @ Expr::Literal(ScalarValue::Utf8(Some(_)), _)] = arguments {
-        let wanted = value.get_type(schema)?;
+        let own = value.get_type(schema)?;
+        let wanted = with_digits_of(default, own.clone());
+        if wanted != own {
+            *value = convert(std::mem::take(value), &wanted);
+        }
         // A store wants the very type, digits and all.
         *default = match operators.adopt(std::mem::take(default), &wanted)? {
             Expr::Literal(value, metadata) => Expr::Literal(infinite::converted(&value, &wanted)?, metadata),
@@ -500,7 +506,29 @@ fn agreed(exprs: &[Expr], word: &str, schema: &DFSchema) -> Result<DataType, Dat
             })?,
         });
     }
-    Ok(found.unwrap_or(DataType::Utf8))
+    let found = found.unwrap_or(DataType::Utf8);
+    Ok(exprs.iter().fold(found, |found, expr| with_digits_of(expr, found)))
+}
+
+/// Numerics that hold the digits of a quoted constant, too. One that cannot be read is refused where it gets its type.
+pub(super) fn with_digits_of(expr: &Expr, found: DataType) -> DataType {
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = expr else { return found };
+    match constant_of(text, &found) {
+        Some(value) => meet(&found, &value.data_type()).unwrap_or(found),
+        None => found,
+    }
+}
+
+/// A quoted constant among numerics or arrays of them.
+fn constant_of(text: &str, found: &DataType) -> Option<ScalarValue> {
+    fn is_numeric(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::List(element) => is_numeric(element.data_type()),
+            other => matches!(other, DataType::Decimal128(..)),
+        }
+    }
+    let sql_type = SqlType::from_arrow(found).ok().filter(|_| is_numeric(found))?;
+    literal::parse(text, &quoted_type(&sql_type), chrono_tz::UTC).ok()
 }
 
 fn is_record(data_type: &DataType) -> bool {

@@ -81,6 +81,25 @@ async fn a_run_without_rows_has_no_first_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_text_shows_the_stages_in_their_order() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    let sql = "EXPLAIN SELECT symbol FROM live_positions WHERE net_qty > 0";
+    let lines: Vec<String> = rows(&client, sql).await.unwrap().into_iter().flatten().flatten().collect();
+    let is_title = |line: &&String| !line.starts_with(' ');
+    let titles: Vec<&str> = lines.iter().filter(is_title).map(String::as_str).collect();
+    assert_eq!(titles, ["Plan", "Guarded plan (tenant acme)", "Route", "Statement of piece 0 (postgresql)"]);
+    let stage = |title: &str| {
+        let begin = lines.iter().position(|line| line == title).unwrap() + 1;
+        lines[begin..].iter().take_while(|line| line.starts_with(' ')).cloned().collect::<Vec<_>>().join("\n")
+    };
+    assert!(!stage(titles[0]).contains("acme"), "{lines:#?}");
+    assert!(stage(titles[1]).contains("Filter: live_positions.tenant_id = Utf8(\"acme\")"), "{lines:#?}");
+    assert!(stage(titles[2]).contains("piece 0 → materialize"), "{lines:#?}");
+    assert!(stage(titles[3]).contains(r#"WHERE "t0"."tenant_id" = 'acme' AND"#), "{lines:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_text_tells_of_every_piece() {
     let server = TestServer::start().await;
     let client = server.connect("acme").await;

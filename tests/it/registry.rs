@@ -16,6 +16,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use flowforge::base::limits::LimitSet;
 use flowforge::base::{ErrorReport, SqlState, SqlType, StoreKind, TableName, TenantId, UserFacing, UserName};
 use flowforge::catalog::{Column, Table, TableLeaf};
+use flowforge::config::SessionSection;
 use flowforge::engine::hub::Hub;
 use flowforge::engine::{CatalogMemory, Engine, EngineParts, Outcome, OutputColumn, Prepared, Session};
 use flowforge::guard::VerifiedStatement;
@@ -171,8 +172,7 @@ impl Bench {
             hub: Hub::default(),
             local: LocalExecutor::new(&limits).unwrap(),
             limits,
-            search_path: vec!["marts".to_owned()],
-            statement_timeout_ms: 0,
+            session: SessionSection { search_path: vec!["marts".to_owned()], ..SessionSection::default() },
             logical_tables: Vec::new(),
             memory,
         });

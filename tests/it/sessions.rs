@@ -124,6 +124,24 @@ async fn a_session_without_a_timeout_goes_on_and_others_stay_when_one_ends() {
     assert_eq!(value(&bystander, "SELECT 1").await, "1");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_start_with_the_timeouts_of_the_configuration() {
+    let server = TestServer::start_with(&[
+        ("session.statement_timeout_ms", "60000"),
+        ("session.idle_session_timeout_ms", "300"),
+        ("session.idle_in_transaction_session_timeout_ms", "250"),
+    ])
+    .await;
+    let (idle, in_transaction) = (server.connect("acme").await, server.connect("acme").await);
+    assert_eq!(value(&idle, "SHOW statement_timeout").await, "1min");
+    assert_eq!(value(&idle, "SHOW idle_session_timeout").await, "300ms");
+    assert_eq!(value(&idle, "SHOW idle_in_transaction_session_timeout").await, "250ms");
+    in_transaction.batch_execute("SET idle_session_timeout = 0; BEGIN").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert!(idle.is_closed());
+    assert!(in_transaction.is_closed());
+}
+
 /// A window whose values are as large as all rows: its work grows with the square of the rows, and is one step.
 fn growing_window(rows: usize) -> String {
     format!(

@@ -18,6 +18,7 @@ use chrono_tz::Tz;
 use crate::base::{ErrorReport, Freshness, SqlState};
 use crate::catalog::DEFAULT_SEARCH_PATH;
 use crate::catalog::system::unrecognized_setting;
+use crate::config::SessionSection;
 
 use known::{Kind, SETTINGS, Setting, find, is_custom, spelled};
 use values::{check, milliseconds_text, parse_milliseconds, parse_time_zone, refuse_fixed, split_names};
@@ -122,13 +123,23 @@ pub struct SettingsMark(Arc<Values>);
 impl Settings {
     /// The defaults, with what the configuration and the user's name say.
     #[must_use]
-    pub fn new(user: &str, search_path: &[String], statement_timeout_ms: u64) -> Self {
+    pub fn new(user: &str, session: &SessionSection) -> Self {
         let mut initial: BTreeMap<String, String> =
             SETTINGS.iter().map(|setting| (setting.name.to_owned(), setting.default.to_owned())).collect();
-        let path = if search_path.is_empty() { DEFAULT_SEARCH_PATH.join(", ") } else { search_path.join(", ") };
+        let path = match session.search_path.as_slice() {
+            [] => DEFAULT_SEARCH_PATH.join(", "),
+            names => names.join(", "),
+        };
         initial.insert("search_path".into(), path);
         initial.insert("session_authorization".into(), user.to_owned());
-        initial.insert("statement_timeout".into(), milliseconds_text(statement_timeout_ms));
+        let timeouts = [
+            (Timeout::Statement, session.statement_timeout_ms),
+            (Timeout::IdleSession, session.idle_session_timeout_ms),
+            (Timeout::IdleInTransaction, session.idle_in_transaction_session_timeout_ms),
+        ];
+        for (timeout, milliseconds) in timeouts {
+            initial.insert(timeout.name().to_owned(), milliseconds_text(milliseconds));
+        }
         let now = Arc::new(Values::new(initial.clone()));
         Self { initial, now, version: 0 }
     }
@@ -310,7 +321,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new("acme", &[], 0)
+        Settings::new("acme", &SessionSection::default())
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
-use crate::base::ErrorReport;
+use crate::base::{ErrorReport, SqlState};
 
 use super::super::overload::{Call, Overload, strict};
 use super::super::signature::element;
-use super::super::value::{defect, invalid, list, texts};
+use super::super::value::{defect, fail, invalid, list, texts};
 use super::access::{document, is_binary, stored, written};
 use super::document::{Json, Kind};
 
@@ -19,6 +19,7 @@ pub(super) fn functions() -> Vec<Overload> {
     vec![
         strict("json_array_elements[]", "(json) json[]", |call| elements(call, "json_array_elements")),
         strict("json_array_elements_text[]", "(json) text[]", |call| elements(call, "json_array_elements_text")),
+        strict("json_array_literal[]", "(json) text", |call| array_literal(call)),
         strict("json_each[key]", "(json) text[]", |call| names(call, "json_each")),
         strict("json_each[value]", "(json) json[]", |call| values(call, "json_each")),
         strict("json_each_text[key]", "(json) text[]", |call| names(call, "json_each_text")),
@@ -26,6 +27,7 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("json_object_keys[]", "(json) text[]", |call| names(call, "json_object_keys")),
         strict("jsonb_array_elements[]", "(jsonb) jsonb[]", |call| elements(call, "jsonb_array_elements")),
         strict("jsonb_array_elements_text[]", "(jsonb) text[]", |call| elements(call, "jsonb_array_elements_text")),
+        strict("jsonb_array_literal[]", "(jsonb) text", |call| array_literal(call)),
         strict("jsonb_each[key]", "(jsonb) text[]", |call| names(call, "jsonb_each")),
         strict("jsonb_each[value]", "(jsonb) jsonb[]", |call| values(call, "jsonb_each")),
         strict("jsonb_each_text[key]", "(jsonb) text[]", |call| names(call, "jsonb_each_text")),
@@ -47,6 +49,47 @@ fn elements(call: &Call<'_>, name: &str) -> Found {
             }))
         }
     }
+}
+
+/// A document as the text of an array of PostgreSQL, for a column of a record.
+fn array_literal(call: &Call<'_>) -> Found {
+    let document = document(call)?;
+    Ok(match &document.kind {
+        Kind::Null => ScalarValue::Utf8(None),
+        Kind::Array(items) => {
+            let mut literal = String::new();
+            write_array(call, items, &mut literal);
+            ScalarValue::Utf8(Some(literal))
+        }
+        _ => return Err(fail(SqlState::INVALID_TEXT_REPRESENTATION, "expected JSON array")),
+    })
+}
+
+/// The parser of documents bounds how deep they are.
+fn write_array(call: &Call<'_>, items: &[Json], literal: &mut String) {
+    literal.push('{');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            literal.push(',');
+        }
+        if let Kind::Array(items) = &item.kind {
+            write_array(call, items, literal);
+            continue;
+        }
+        let Some(text) = item.bare(|part| written(part, call.text(0), is_binary(call))) else {
+            literal.push_str("NULL");
+            continue;
+        };
+        literal.push('"');
+        for character in text.chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
 }
 
 fn names(call: &Call<'_>, name: &str) -> Found {

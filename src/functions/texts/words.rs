@@ -35,6 +35,10 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("to_hex", "(int8) text", |call| Ok(value::text(format!("{:x}", call.int(0))))),
         strict("normalize", "(text) text", |call| normalized(call.text(0), "NFC")),
         strict("normalize", "(text, text) text", |call| normalized(call.text(0), call.text(1))),
+        strict("is_normalized", "(text, text) bool", |call| {
+            let normal = normalized(call.text(0), call.text(1))?;
+            Ok(ScalarValue::Boolean(Some(normal == value::text(call.text(0)))))
+        }),
         strict("like_escape", "(text, text) text", |call| like_escape(call.text(0), call.text(1)).map(value::text)),
         strict("unistr", "(text) text", |call| unescaped(call.text(0)).map(value::text)),
     ]);

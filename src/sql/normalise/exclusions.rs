@@ -3,8 +3,8 @@
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, ObjectName, Value, WindowSpec, WindowType,
+    AccessExpr, BinaryOperator, CaseWhen, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, ObjectName, Subscript, Value, WindowSpec, WindowType,
 };
 
 use crate::base::{ErrorReport, SqlState};
@@ -102,10 +102,40 @@ fn together(name: &str, function: &Function, parts: &[WindowSpec]) -> Option<Exp
         "bool_and" | "every" => either(of(function), &BinaryOperator::And)?,
         "bool_or" => either(of(function), &BinaryOperator::Or)?,
         "array_agg" => fold(of(function), |all, next| call("array_cat", vec![all, next]))?,
+        "string_agg" => {
+            let [_, separator] = arguments(function)?;
+            call("array_to_string", vec![all_values(function, parts)?, separator.clone()])
+        }
+        "nth_value" => {
+            let [_, number] = arguments(function)?;
+            let index = Subscript::Index { index: number.clone() };
+            let values = Box::new(all_values(function, parts)?);
+            Expr::CompoundFieldAccess { root: values, access_chain: vec![AccessExpr::Subscript(index)] }
+        }
         "first_value" => first_of(function, parts.iter())?,
         "last_value" => first_of(function, parts.iter().rev())?,
         _ => return None,
     })
+}
+
+/// The first arguments of a call in the rows of several frames, as an array.
+fn all_values(function: &Function, parts: &[WindowSpec]) -> Option<Expr> {
+    let mut listed = Function { name: ObjectName::from(vec![Ident::new("array_agg")]), ..function.clone() };
+    if let FunctionArguments::List(list) = &mut listed.args {
+        list.args.truncate(1);
+    }
+    let all = parts.iter().map(|part| over(&listed, part)).collect();
+    fold(all, |all, next| call("array_cat", vec![all, next]))
+}
+
+fn arguments(function: &Function) -> Option<[&Expr; 2]> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), FunctionArg::Unnamed(FunctionArgExpr::Expr(second))] => {
+            Some([first, second])
+        }
+        _ => None,
+    }
 }
 
 fn fold(parts: Vec<Expr>, join: impl FnMut(Expr, Expr) -> Expr) -> Option<Expr> {

@@ -230,7 +230,13 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
             // The library would begin at a bigint.
             *from = Some(Box::new(cast(number("1"), DataType::Int4(None))));
         }
-        Expr::IsNormalized { .. } => return Err(unsupported("IS NORMALIZED")),
+        Expr::IsNormalized { expr: operand, form, negated } => {
+            let operand = std::mem::replace(operand.as_mut(), Expr::Value(Value::Null.into()));
+            let form = form.map_or_else(|| "NFC".to_owned(), |form| form.to_string());
+            let form = Expr::Value(Value::SingleQuotedString(form).into());
+            let holds = call("is_normalized", vec![operand, form]);
+            *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(holds) } } else { holds };
+        }
         _ => {}
     }
     Ok(())

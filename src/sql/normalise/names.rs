@@ -94,6 +94,7 @@ pub(super) fn figure(expr: &Expr) -> Option<String> {
     let fixed = |name: &str| Some(name.to_owned());
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
+        Expr::IsNormalized { negated: false, .. } => fixed("is_normalized"),
         Expr::CompoundIdentifier(parts) => parts.last().map(folded),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
         Expr::CompoundFieldAccess { root, access_chain } => access_chain
@@ -115,7 +116,7 @@ pub(super) fn figure(expr: &Expr) -> Option<String> {
             let from_else = else_result.as_deref().filter(|expr| is_named(expr)).and_then(figure);
             from_else.or_else(|| fixed("case"))
         }
-        Expr::Exists { .. } => fixed("exists"),
+        Expr::Exists { negated: false, .. } => fixed("exists"),
         Expr::Subquery(query) => first_column(&query.body),
         Expr::Array(_) => fixed("array"),
         Expr::Tuple(_) => fixed("row"),

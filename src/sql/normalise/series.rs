@@ -148,8 +148,8 @@ fn record(name: &str, document: &Expr, alias: &TableAlias) -> Option<TableFactor
     let lateral = has_column(document);
     let wanted = if name.starts_with("jsonb") { DataType::JSONB } else { DataType::JSON };
     let document = cast(nested(document.clone()), wanted);
+    let kind = if name.starts_with("jsonb") { "jsonb" } else { "json" };
     let (row, from) = if name.ends_with("set") {
-        let kind = if name.starts_with("jsonb") { "jsonb" } else { "json" };
         let documents = vec![(Some("value"), internal(&format!("{kind}_array_elements[]"), vec![document]))];
         let row = Expr::CompoundIdentifier(vec![quoted("record"), quoted("value")]);
         (row, Some(derived("record", documents, None, lateral)))
@@ -159,8 +159,10 @@ fn record(name: &str, document: &Expr, alias: &TableAlias) -> Option<TableFactor
     let fields = alias.columns.iter().map(|column| {
         let (field, data_type) = (folded(&column.name), column.data_type.clone()?);
         let is_json = matches!(data_type, DataType::JSON | DataType::JSONB);
-        let operator = if is_json { BinaryOperator::Arrow } else { BinaryOperator::LongArrow };
+        let is_array = matches!(data_type, DataType::Array(_));
+        let operator = if is_json || is_array { BinaryOperator::Arrow } else { BinaryOperator::LongArrow };
         let value = nested(binary(row.clone(), operator, text(field.as_str())));
+        let value = if is_array { internal(&format!("{kind}_array_literal[]"), vec![value]) } else { value };
         Some(SelectItem::ExprWithAlias { expr: cast(value, data_type), alias: quoted(&field) })
     });
     let query = select_from(fields.collect::<Option<Vec<_>>>()?, from);

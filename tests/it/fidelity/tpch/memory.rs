@@ -9,7 +9,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::compute::cast;
 use flowforge::base::{StoreKind, TableName, store_types};
 use flowforge::catalog;
-use flowforge::config::Config;
+use flowforge::config::{Config, SessionSection};
 use flowforge::engine::{Engine, EngineParts};
 use flowforge::pg::{PgContext, serve};
 use flowforge::stores::Store;
@@ -61,8 +61,7 @@ fn engine(config: &Config, scale: f64) -> Engine {
         hub: Hub::default(),
         local,
         logical_tables: Vec::new(),
-        search_path: vec![SCHEMA.to_owned()],
-        statement_timeout_ms: 0,
+        session: SessionSection { search_path: vec![SCHEMA.to_owned()], ..SessionSection::default() },
         memory: None,
     })
 }
