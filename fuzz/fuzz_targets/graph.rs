@@ -20,7 +20,8 @@ fuzz_target!(|data: &[u8]| {
         let Ok(routed) = route(guarded, &Emitter) else { continue };
         for piece in routed.pieces {
             if let Ok(emitted) = emit(&piece, Dialect::of(piece.store)) {
-                verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements).expect("an emitted statement lost its guard");
+                verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements)
+                    .expect("an emitted statement lost its guard");
             }
         }
     }

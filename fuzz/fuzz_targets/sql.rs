@@ -64,7 +64,8 @@ fuzz_target!(|data: &[u8]| {
         for piece in routed.pieces {
             if let Ok(emitted) = emit(&piece, Dialect::of(piece.store)) {
                 // What the emitter writes, the guard must recognise.
-                verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements).expect("an emitted statement lost its guard");
+                verify(emitted.statement, emitted.dialect.grammar(), &piece.requirements)
+                    .expect("an emitted statement lost its guard");
             }
         }
     }

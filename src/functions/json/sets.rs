@@ -19,7 +19,7 @@ pub(super) fn functions() -> Vec<Overload> {
     vec![
         strict("json_array_elements[]", "(json) json[]", |call| elements(call, "json_array_elements")),
         strict("json_array_elements_text[]", "(json) text[]", |call| elements(call, "json_array_elements_text")),
-        strict("json_array_literal[]", "(json) text", |call| array_literal(call)),
+        strict("json_array_literal[]", "(json) text", array_literal),
         strict("json_each[key]", "(json) text[]", |call| names(call, "json_each")),
         strict("json_each[value]", "(json) json[]", |call| values(call, "json_each")),
         strict("json_each_text[key]", "(json) text[]", |call| names(call, "json_each_text")),
@@ -27,7 +27,7 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("json_object_keys[]", "(json) text[]", |call| names(call, "json_object_keys")),
         strict("jsonb_array_elements[]", "(jsonb) jsonb[]", |call| elements(call, "jsonb_array_elements")),
         strict("jsonb_array_elements_text[]", "(jsonb) text[]", |call| elements(call, "jsonb_array_elements_text")),
-        strict("jsonb_array_literal[]", "(jsonb) text", |call| array_literal(call)),
+        strict("jsonb_array_literal[]", "(jsonb) text", array_literal),
         strict("jsonb_each[key]", "(jsonb) text[]", |call| names(call, "jsonb_each")),
         strict("jsonb_each[value]", "(jsonb) jsonb[]", |call| values(call, "jsonb_each")),
         strict("jsonb_each_text[key]", "(jsonb) text[]", |call| names(call, "jsonb_each_text")),
