@@ -11,11 +11,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::limits::LimitSet;
+use crate::base::limits::{self, LimitSet};
 use crate::base::{InternalError, StoreKind, TenantId, UserName};
 use crate::catalog::Table;
 use crate::catalog::system::started_at;
-use crate::config::{Config, ConfigError, ConnectionSection, Problem, RedisSection, StoreBackend};
+use crate::config::{Config, ConfigError, ConnectionSection, Problem, RedisSection, StoreBackend, TlsSection};
 use crate::demo;
 use crate::engine::{CatalogMemory, Engine, EngineParts, check_logical_tables};
 use crate::live;
@@ -52,7 +52,7 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The certificate or its key cannot be used.
+    /// The certificate or its key cannot be used; the text names the file.
     #[error("cannot use the certificate: {0}")]
     Certificate(String),
     /// An embedded store could not be filled.
@@ -158,14 +158,20 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, InternalError> {
     listener.local_addr().map_err(InternalError::new)
 }
 
-/// The certificate and its key, when they are configured.
+/// The certificate and its key, when they are configured. What cannot be used is told with its file.
 fn tls_settings(config: &Config) -> Result<Option<pg::TlsSettings>, StartError> {
-    let Some(section) = &config.tls else { return Ok(None) };
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| StartError::Certificate(format!("{}: {error}", path.display())))
-    };
-    let settings = pg::TlsSettings::from_pem(&read(&section.certificate)?, &read(&section.key)?);
-    settings.map(Some).map_err(|error| StartError::Certificate(error.to_string()))
+    let Some(TlsSection { certificate, key }) = &config.tls else { return Ok(None) };
+    let told =
+        |file: &Path, error: &dyn std::error::Error| StartError::Certificate(format!("{}: {error}", file.display()));
+    let read = |file: &Path| std::fs::read(file).map_err(|error| told(file, &error));
+    let settings = pg::TlsSettings::from_pem(&read(certificate)?, &read(key)?);
+    settings.map(Some).map_err(|error| match error {
+        pg::InvalidTls::Certificate(_) => told(certificate, &error),
+        pg::InvalidTls::Key(_) => told(key, &error),
+        pg::InvalidTls::Pair(_) => {
+            StartError::Certificate(format!("{}, {}: {error}", certificate.display(), key.display()))
+        }
+    })
 }
 
 /// The engine over the configured stores, and the feed that goes on filling those that are embedded.
@@ -187,9 +193,22 @@ fn engine(
         local,
         logical_tables: config.logical_tables.clone(),
         session: config.session.clone(),
+        server_settings: server_settings(config, limits),
         memory: catalog_memory(config, authenticators)?,
     });
     Ok((engine, feed))
+}
+
+/// What a client that asks `SHOW` is told of this server.
+fn server_settings(config: &Config, limits: &LimitSet) -> Vec<(&'static str, String)> {
+    let listen = config.server.pg_listen;
+    let ssl = if config.tls.is_some() { "on" } else { "off" };
+    vec![
+        ("listen_addresses", listen.ip().to_string()),
+        ("max_connections", limits.of(limits::SESSIONS).to_string()),
+        ("port", listen.port().to_string()),
+        ("ssl", ssl.to_owned()),
+    ]
 }
 
 /// Where the tenants' views of the tables are kept: in a Redis that is somewhere else, unless the configuration says no.

@@ -139,3 +139,50 @@ impl UserFacing for InternalError {
         Some("This is a defect of the server. Its log has the cause under this id.".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Where a log goes that a test reads.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_defect_is_logged_with_its_cause_under_the_id_that_the_client_is_told() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let causes = ["a broken cog", "a lost wheel"];
+        let reports = tracing::subscriber::with_default(log, || causes.map(|cause| InternalError::new(cause).report()));
+        let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+        let logged: Vec<&str> = text.lines().collect();
+        assert_eq!(logged.len(), 2, "{text}");
+        for ((report, line), cause) in reports.iter().zip(logged).zip(causes) {
+            assert_eq!(report.sqlstate, SqlState::INTERNAL_ERROR);
+            assert!(!format!("{report:?}").contains(cause), "{report:?}");
+            let id = report.message.strip_prefix("internal error ").unwrap();
+            assert_eq!(id.len(), 32, "{id}");
+            for part in ["ERROR", cause, &format!("error_id={id} ")] {
+                assert!(line.contains(part), "{part} is not in {line}");
+            }
+        }
+        assert_ne!(reports[0].message, reports[1].message);
+    }
+}

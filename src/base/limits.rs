@@ -147,6 +147,76 @@ limits! {
     EMBEDDED_TABLE_ROWS = "embedded_table_rows", 1_000_000, "the feed runs for ever, the memory does not grow";
 }
 
+/// A limit that no configuration changes: functions evaluate without one, or another value would not be PostgreSQL's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedLimit {
+    /// Its name; the unit is its last word.
+    pub name: &'static str,
+    /// The value.
+    pub value: u64,
+    /// What would go wrong without it.
+    pub reason: &'static str,
+}
+
+macro_rules! fixed_limits {
+    ($($(#[doc = $doc:literal])+ $constant:ident: $kind:ty = $name:literal, $value:expr, $reason:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $constant: $kind = $value;)+
+
+        /// Every fixed limit, in the order of this file.
+        pub const ALL_FIXED: &[FixedLimit] =
+            &[$(FixedLimit { name: $name, value: $constant as u64, reason: $reason }),+];
+    };
+}
+
+fixed_limits! {
+    /// Sets of keys that ROLLUP, CUBE and GROUPING SETS multiply to.
+    GROUPING_SETS: u64 = "grouping_sets", 4_096, "PostgreSQL's limit; every set is a query of its own";
+    /// `EXECUTE` of statements that are `EXECUTE` themselves, which only the protocol can prepare.
+    EXECUTE_DEPTH: usize = "execute_depth", 8, "each is run within the one before";
+    /// Bytes of all results of a function for the rows that are computed at once.
+    FUNCTION_RESULT_BYTES: usize = "function_result_bytes", 256 * 1024 * 1024, "a few bytes of a statement can ask for very long texts in every row";
+    /// Steps of one match of a regular expression; 64 for each byte of a text that is longer.
+    REGEX_STEPS: usize = "regex_steps", 20_000_000, "back references take time that grows with every one of them";
+    /// Nesting of a regular expression.
+    REGEX_DEPTH: usize = "regex_depth", 200, "every level costs stack";
+    /// Parts that stand for back references in one regular expression.
+    REGEX_COPIED_PARTS: usize = "regex_copied_parts", 10_000, "a reference to a group with references doubles them";
+    /// Steps that a regular expression is compiled to.
+    REGEX_PROGRAM_STEPS: usize = "regex_program_steps", 50_000, "counts within counts multiply";
+    /// Nesting of a json or jsonb value.
+    JSON_VALUE_DEPTH: usize = "json_value_depth", 1_000, "every level costs stack";
+    /// Digits that the numbers of a jsonb value have beyond those of its text.
+    JSONB_EXTRA_DIGITS: usize = "jsonb_extra_digits", 4_194_304, "1e131071 has 131,072 of them";
+    /// Steps, comparisons and the like of one evaluation of a jsonpath.
+    JSONPATH_STEPS: usize = "jsonpath_steps", 10_000_000, "steps within steps multiply";
+    /// Values that one evaluation of a jsonpath keeps.
+    JSONPATH_VALUES: usize = "jsonpath_values", 1_000_000, "each is in memory until the end";
+    /// Height of the tree of a jsonpath.
+    JSONPATH_DEPTH: usize = "jsonpath_depth", 200, "every level costs stack";
+    /// Digits of all numbers of a jsonpath.
+    JSONPATH_DIGITS: usize = "jsonpath_digits", 1_000_000, "1e100000 has many more of them than letters";
+    /// Bytes of a set of keys that tokens are checked with.
+    KEY_SET_BYTES: u64 = "key_set_bytes", 1024 * 1024, "it comes over the network and is read whole";
+    /// Keys of such a set that are kept.
+    KEY_SET_KEYS: usize = "key_set_keys", 100, "a token may have to be tried with each";
+    /// Bytes of a password.
+    PASSWORD_BYTES: usize = "password_bytes", 1_024, "hashing takes time for every byte";
+    /// Bytes of one SASL message, as in PostgreSQL.
+    SASL_MESSAGE_BYTES: usize = "sasl_message_bytes", 1_024, "strangers may not make the server buffer";
+    /// Connections for each allowed session: the rest is for clients that log in, are refused, or cancel.
+    CONNECTIONS_PER_SESSION: usize = "connections_per_session", 2, "a connection without a session holds a socket, too";
+    /// Messages that a slow receiver within the server may fall behind before it loses the oldest.
+    HUB_BACKLOG_MESSAGES: usize = "hub_backlog_messages", 4_096, "they are kept for the slowest";
+    /// Characters of an id in the name of a channel.
+    CHANNEL_ID_CHARACTERS: usize = "channel_id_characters", 128, "names are kept for every channel";
+    /// How many times the longest WebSocket message is read before the library ends the connection without a close frame.
+    WEBSOCKET_HARD_LIMIT_FACTOR: usize = "websocket_hard_limit_factor", 2, "what is a little too long is told to the client";
+    /// Elements of an array that a function makes.
+    ARRAY_ELEMENTS: i64 = "array_elements", 134_217_727, "PostgreSQL's limit";
+    /// Bytes of one value.
+    VALUE_BYTES: i64 = "value_bytes", 0x3fff_ffff, "PostgreSQL's limit";
+}
+
 /// Limits that may be 0: what they limit is then not done at all.
 pub const MAY_BE_ZERO: &[Limit] = &[JOIN_KEYS];
 
@@ -205,10 +275,12 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_end_in_what_they_count() {
-        let mut names: Vec<_> = ALL.iter().map(|limit| limit.name).collect();
+        let fixed = ALL_FIXED.iter().map(|limit| limit.name);
+        let mut names: Vec<_> = ALL.iter().map(|limit| limit.name).chain(fixed).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ALL.len());
+        assert_eq!(names.len(), ALL.len() + ALL_FIXED.len());
+        assert!(ALL_FIXED.iter().all(|limit| limit.value > 0 && !limit.reason.is_empty()));
         assert!(ALL.iter().all(|limit| limit.default > 0 && !limit.reason.is_empty()));
     }
 

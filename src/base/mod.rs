@@ -4,8 +4,10 @@
 //! Does not: know a tenant's rights, a table, a store's connection or a wire.
 //! Invariant: imports no other folder of this crate.
 
+pub mod array_text;
 pub mod clock;
 pub mod current_run;
+pub mod dependencies;
 pub mod engine_error;
 pub mod error;
 pub mod freshness;

@@ -25,6 +25,7 @@ impl Config {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.check_server(&mut problems);
+        self.check_tls(&mut problems);
         self.check_users(&mut problems);
         self.check_jwt(&mut problems);
         self.check_tenants(&mut problems);
@@ -56,6 +57,15 @@ impl Config {
         }
         if self.session.search_path.iter().any(String::is_empty) {
             problems.push(Problem::new("session.search_path", "a name in it is empty"));
+        }
+    }
+
+    fn check_tls(&self, problems: &mut Vec<Problem>) {
+        let Some(tls) = &self.tls else { return };
+        for (name, file) in [("certificate", &tls.certificate), ("key", &tls.key)] {
+            if file.as_os_str().is_empty() {
+                problems.push(Problem::new(format!("tls.{name}"), "it names no file"));
+            }
         }
     }
 

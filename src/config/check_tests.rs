@@ -1,7 +1,6 @@
 //! Tests of the checks and of the explained example.
 
 use super::*;
-use crate::config::Override;
 
 const EXAMPLE: &str = include_str!("../../config/flowforge.toml");
 
@@ -127,63 +126,48 @@ fn uncommented() -> String {
     EXAMPLE.lines().map(|line| if optional(line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
 }
 
-/// The keys of a section as its type has them, read from what it says to a key that it does not have.
-fn keys_of(section: &[&str]) -> Vec<String> {
-    let mut key: Vec<String> = section.iter().map(|part| (*part).to_owned()).collect();
-    let path = if key.is_empty() { "nonsense".to_owned() } else { format!("{}.nonsense", key.join(".")) };
-    key.push("nonsense".to_owned());
-    let error = Config::parse("", &[Override::flag("test", &path, "1")]).unwrap_err().to_string();
-    let (_, list) = error.split_once(", expected").unwrap_or_else(|| panic!("{error}"));
+/// The keys of a section as its type has them, read from what it says to a key that it does not have. `lists` are the
+/// parts of the path that are lists.
+fn keys_of(path: &[&str], lists: &[usize]) -> Vec<String> {
+    let headers = lists.iter().map(|end| format!("[[{}]]\n", path[..*end].join(".")));
+    let own_header = match path {
+        [] => String::new(),
+        _ if lists.last() == Some(&path.len()) => String::new(),
+        _ => format!("[{}]\n", path.join(".")),
+    };
+    let document = format!("{}{own_header}nonsense = 1\n", headers.collect::<String>());
+    let error = Config::parse(&document, &[]).unwrap_err().to_string();
+    let (_, list) = error.split_once(", expected").unwrap_or_else(|| panic!("{document}: {error}"));
     let list = list.split(" in `").next().unwrap();
     list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-fn list_keys_of(document: &str) -> Vec<String> {
-    let error = Config::parse(document, &[]).unwrap_err().to_string();
-    let (_, list) = error.split_once(", expected").unwrap_or_else(|| panic!("{error}"));
-    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+/// Walks the sections, and lists of sections, that the example has; what a type has within is looked for in turn. `found`
+/// are the tables of the example at this path: one, or those of a list.
+fn check_section(path: &[&str], lists: &[usize], found: &[&toml::Table]) {
+    for key in keys_of(path, lists) {
+        let values: Vec<&toml::Value> = found.iter().filter_map(|table| table.get(&key)).collect();
+        assert!(!values.is_empty(), "the example lacks {path:?} {key}");
+        let below = [path, &[key.as_str()]].concat();
+        let sections: Vec<&toml::Table> = values.iter().filter_map(|value| value.as_table()).collect();
+        let listed = values.iter().filter_map(|value| value.as_array()).flatten();
+        let listed: Vec<&toml::Table> = listed.filter_map(toml::Value::as_table).collect();
+        // The limits have names of their own, which another test looks for.
+        if below == ["limits"] {
+            continue;
+        }
+        if !sections.is_empty() {
+            check_section(&below, lists, &sections);
+        } else if !listed.is_empty() {
+            check_section(&below, &[lists, &[below.len()]].concat(), &listed);
+        }
+    }
 }
 
 #[test]
 fn the_example_has_every_key() {
     let example: toml::Table = toml::from_str(&uncommented()).unwrap();
-    let sections: [&[&str]; 14] = [
-        &[],
-        &["server"],
-        &["tls"],
-        &["auth"],
-        &["auth", "jwt"],
-        &["session"],
-        &["live"],
-        &["stores"],
-        &["stores", "clickhouse"],
-        &["stores", "materialize"],
-        &["stores", "redis"],
-        &["stores", "redis", "catalog"],
-        &["demo"],
-        &["log"],
-    ];
-    for section in sections {
-        let mut table = &example;
-        for part in section {
-            table = table.get(*part).and_then(toml::Value::as_table).unwrap_or_else(|| panic!("no {section:?}"));
-        }
-        for key in keys_of(section) {
-            assert!(table.contains_key(&key), "the example lacks {section:?} {key}");
-        }
-    }
-    let lists = [
-        ("tenants", example.get("tenants")),
-        ("policies", example.get("policies")),
-        ("logical_tables", example.get("logical_tables")),
-        ("auth.users", example.get("auth").and_then(|auth| auth.get("users"))),
-    ];
-    for (name, list) in lists {
-        let list = list.and_then(toml::Value::as_array).unwrap();
-        for key in list_keys_of(&format!("[[{name}]]\nnonsense = 1\n")) {
-            assert!(list.iter().any(|one| one.get(&key).is_some()), "the example lacks {name} {key}");
-        }
-    }
+    check_section(&[], &[], &[&example]);
 }
 
 #[test]

@@ -211,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn a_section_whose_keys_are_all_needed_comes_from_the_environment_too() {
+        let both = [("FLOWFORGE_TLS__CERTIFICATE", "server.crt"), ("FLOWFORGE_TLS__KEY", "server.key")];
+        let tls = Config::load(None, &environment(&both)).unwrap().tls.unwrap();
+        assert_eq!((tls.certificate.as_path(), tls.key.as_path()), (Path::new("server.crt"), Path::new("server.key")));
+        for (given, missing) in [(0, "tls.key"), (1, "tls.certificate")] {
+            let error = Config::load(None, &environment(&both[given..=given])).unwrap_err().to_string();
+            assert!(error.starts_with(missing), "{error}");
+        }
+    }
+
+    #[test]
     fn a_variable_that_fits_nothing_is_named() {
         let unknown = environment(&[("FLOWFORGE_SERVER__PORT", "1")]);
         let error = Config::parse("", &unknown).unwrap_err().to_string();

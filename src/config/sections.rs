@@ -67,9 +67,10 @@ impl Default for ServerSection {
     }
 }
 
-/// The certificate of the PostgreSQL listener.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The certificate of the PostgreSQL listener. Both files are needed. [`Config::check`] says so, not the type: they may
+/// come from two variables of the environment, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TlsSection {
     /// PEM file with the certificate chain.
     pub certificate: PathBuf,

@@ -224,6 +224,33 @@ mod tests {
         assert_ne!(run(7), run(8));
     }
 
+    /// The mean of all relative distances from the mean price after a day of a quote an hour, from this one.
+    fn deviation_after_a_day(start: f64) -> f64 {
+        let mut market = Market::new(1, 0);
+        market.walks.fill(Walk { deviation: start, moved_at_ms: 0 });
+        let mut deviations = [start; COUNT];
+        for hour in 1..=24 {
+            for (number, instrument) in INSTRUMENTS.iter().enumerate() {
+                let (bid, ask) = market.prices(number, hour * 3_600_000);
+                #[expect(clippy::cast_precision_loss, reason = "a test")]
+                let mid = i64::midpoint(bid, ask) as f64 / 1e6;
+                deviations[number] = mid / instrument.mean_price - 1.0;
+            }
+        }
+        deviations.iter().sum::<f64>() / 10.0
+    }
+
+    #[test]
+    fn a_price_far_from_its_mean_drifts_back() {
+        // What chance adds to the mean of ten instruments in a day is below a hundredth.
+        for start in [0.5, -0.5] {
+            let left = deviation_after_a_day(start) / start;
+            assert!((0.4..0.6).contains(&left), "{left} of {start} is left after a day");
+        }
+        let from_the_mean = deviation_after_a_day(0.0);
+        assert!(from_the_mean.abs() < 0.05, "{from_the_mean} away from the mean after a day");
+    }
+
     #[test]
     fn prices_stay_sane_for_a_year() {
         let mut market = Market::new(1, 0);

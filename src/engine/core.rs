@@ -36,6 +36,8 @@ pub struct EngineParts {
     pub local: Arc<LocalExecutor>,
     /// What sessions start with.
     pub session: SessionSection,
+    /// Settings by which the server says something of itself, such as `port`.
+    pub server_settings: Vec<(&'static str, String)>,
     /// Where the tenants' views of the tables are kept, if anywhere.
     pub memory: Option<CatalogMemory>,
 }
@@ -54,6 +56,7 @@ struct Shared {
     hub: Hub,
     local: Arc<LocalExecutor>,
     session: SessionSection,
+    server_settings: Vec<(&'static str, String)>,
     functions: FunctionRegistry,
     sessions: Arc<SessionRegistry>,
     metrics: Metrics,
@@ -78,6 +81,7 @@ impl Engine {
                 hub: parts.hub,
                 local: parts.local,
                 session: parts.session,
+                server_settings: parts.server_settings,
                 sessions: Arc::new(SessionRegistry::default()),
                 metrics: Metrics::default(),
             }),
@@ -162,6 +166,6 @@ impl Engine {
     }
 
     pub(super) fn new_settings(&self, user: &str) -> Settings {
-        Settings::new(user, &self.shared.session)
+        Settings::new(user, &self.shared.session, &self.shared.server_settings)
     }
 }

@@ -6,6 +6,7 @@ use datafusion::common::ScalarValue;
 use futures::StreamExt;
 use tokio::sync::Mutex;
 
+use crate::base::limits;
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType};
 use crate::sql::{Declare, ExecuteCall, ExplainOptions, ExplainTarget, Fetch, Statement, StatementKind};
 
@@ -17,9 +18,6 @@ use super::portals::{Portal, Progress, SharedRows, cannot_run, hold, missing_cur
 use super::prepare::{Bound, Prepared, Work};
 use super::session::Session;
 use super::session_statements::only_in_block;
-
-/// `EXECUTE` of a statement that is an `EXECUTE` itself, which only the protocol can prepare, may go on so far.
-const EXECUTE_DEPTH: usize = 8;
 
 impl Session {
     pub(super) fn keep_prepared(
@@ -53,7 +51,7 @@ impl Session {
         self.transaction.has_read = true;
         let Some(mut prepared) = self.statements.get(&call.name)? else { return Ok(Outcome::Empty) };
         let depth = outer.depth + 1;
-        if depth > EXECUTE_DEPTH {
+        if depth > limits::EXECUTE_DEPTH {
             return Err(ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded").into());
         }
         let values = self.argument_values(call, &prepared.parameter_types.clone()).await?;

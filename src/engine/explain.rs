@@ -260,7 +260,8 @@ fn tables(statement: &PieceStatement) -> Vec<String> {
 }
 
 fn changed(settings: &Settings) -> impl Iterator<Item = (&str, &str)> {
-    settings.all_with_reset().filter(|(_, value, initial)| value != initial).map(|(name, value, _)| (name, value))
+    let all = settings.all().into_iter();
+    all.filter(|setting| setting.value != setting.reset_value).map(|setting| (setting.name, setting.value))
 }
 
 /// As in PostgreSQL, the tree of the plan is under `Plan`, each node with `Node Type` and `Plans`.

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 use crate::base::limits::{self, LimitSet};
 use crate::base::{ErrorReport, Freshness, InternalError, SqlState, SqlType, StoreKind, infinite};
 use crate::emit::{Dialect, EmitError, Emitter, emit};
-use crate::functions::is_unread;
+use crate::functions::{is_unread, literal};
 use crate::guard::{self, GuardedPlan, VerifiedStatement, verify};
 use crate::route::{Capability, Choice, Piece, PieceLeaf, PlacedPlan, RoutedPlan, place_logical_tables, route};
 use crate::sql::{
@@ -364,6 +364,7 @@ impl Engine {
         values: Vec<ScalarValue>,
     ) -> Result<Bound, EngineError> {
         let mut prepared = Arc::clone(prepared);
+        let values = values.into_iter().map(literal::normal).collect::<Result<Vec<_>, _>>()?;
         // What is infinite cannot travel to a store.
         let stays_here =
             matches!(prepared.work, Work::Query(_) | Work::Explain { .. }) && values.iter().any(infinite::is_infinite);

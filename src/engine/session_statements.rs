@@ -7,7 +7,7 @@ use super::error::EngineError;
 use super::outcome::{Notice, Outcome, OutputColumn, OutputColumns, RowsTag, text_rows};
 use super::refresh::refresh_columns;
 use super::session::{Session, read_only};
-use super::settings::display_name;
+use super::settings::{ListedSetting, display_name};
 use super::transaction::TransactionStatus;
 
 impl Session {
@@ -215,8 +215,8 @@ impl Session {
     }
 
     fn show_all(&self) -> Result<Outcome, EngineError> {
-        let row = |(name, value): (&str, &str)| vec![name.to_owned(), value.to_owned(), String::new()];
-        let rows: Vec<Vec<String>> = self.with_settings(|settings| settings.all().map(row).collect());
+        let row = |setting: &ListedSetting<'_>| vec![setting.name.to_owned(), setting.value.to_owned(), String::new()];
+        let rows: Vec<Vec<String>> = self.with_settings(|settings| settings.all().iter().map(row).collect());
         let columns = ["name", "setting", "description"].map(text_column);
         Ok(text_rows(RowsTag::Show, &columns, &rows)?)
     }

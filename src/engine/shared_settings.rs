@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::base::ErrorReport;
 use crate::catalog::system::{SessionSettings, Setting};
 
-use super::settings::Settings;
+use super::settings::{ListedSetting, Settings};
 
 /// The settings of a session.
 #[derive(Debug, Clone)]
@@ -47,14 +47,7 @@ impl SessionSettings for PlannedSettings {
     fn all(&self) -> Vec<Setting> {
         self.were_listed.store(true, Ordering::Relaxed);
         let settings = self.settings.lock();
-        let all = settings.all_with_reset();
-        all.map(|(name, value, reset_value)| Setting {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            reset_value: reset_value.to_owned(),
-            description: String::new(),
-        })
-        .collect()
+        settings.all().iter().map(ListedSetting::system_row).collect()
     }
 
     fn get(&self, name: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, ScalarValue};
 
 use crate::base::engine_error::report;
+use crate::base::limits::ARRAY_ELEMENTS;
 use crate::base::{ErrorReport, SqlState};
 
 use super::array_order::{contains, overlaps};
@@ -17,9 +18,6 @@ use super::value::{self, defect, fail, int4, items, list, null, unsupported};
 use super::value_order::{key_of, keys};
 
 type Found = Result<ScalarValue, ErrorReport>;
-
-/// Elements that a made array may have.
-const MOST: i64 = 134_217_727;
 
 pub(super) fn functions() -> Vec<Overload> {
     let mut all = shapes();
@@ -254,8 +252,8 @@ fn fill(call: &Call<'_>) -> Found {
         [ScalarValue::Int32(Some(length))] => i64::from(*length),
         _ => return Err(unsupported("array_fill of more than one dimension is not supported")),
     };
-    if !(0..=MOST).contains(&length) {
-        let message = format!("array size exceeds the maximum allowed ({MOST})");
+    if !(0..=ARRAY_ELEMENTS).contains(&length) {
+        let message = format!("array size exceeds the maximum allowed ({ARRAY_ELEMENTS})");
         return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
     }
     made(call, &vec![call.args[0].clone(); usize::try_from(length).unwrap_or_default()])

@@ -134,11 +134,11 @@ pub(super) fn day_number(year: i64, month: i64, day: i64) -> Result<i32, ErrorRe
 
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 fn time_of(hour: i64, minute: i64, second: f64) -> Result<i64, ErrorReport> {
-    let micros = (second * 1e6).round_ties_even() as i64;
-    let total = (hour * 60 + minute) * 60_000_000 + micros;
-    let fits = (0..=24).contains(&hour) && (0..=59).contains(&minute) && (0.0..=60.0).contains(&second) && total <= DAY;
-    if fits {
-        return Ok(total);
+    if (0..=24).contains(&hour) && (0..=59).contains(&minute) && (0.0..=60.0).contains(&second) {
+        let total = (hour * 60 + minute) * 60_000_000 + (second * 1e6).round_ties_even() as i64;
+        if total <= DAY {
+            return Ok(total);
+        }
     }
     let shown = if second.fract() == 0.0 { format!("{second:02}") } else { format!("{second}") };
     Err(out_of_range(format!("time field value out of range: {hour}:{minute:02}:{shown}")))
@@ -157,8 +157,13 @@ fn make_interval(call: &Call<'_>) -> Found {
     }
     let months = call.int(0) * 12 + call.int(1);
     let days = call.int(2) * 7 + call.int(3);
-    let micros = (call.int(4) * 60 + call.int(5)) * 60_000_000 + (call.float(6) * 1e6).round_ties_even() as i64;
-    let narrow = |value: i64| i32::try_from(value).map_err(|_| out_of_range("interval out of range"));
+    let wrong = || out_of_range("interval out of range");
+    if !call.float(6).is_finite() {
+        return Err(wrong());
+    }
+    let minutes = (call.int(4) * 60 + call.int(5)) * 60_000_000;
+    let micros = minutes.checked_add((call.float(6) * 1e6).round_ties_even() as i64).ok_or_else(wrong)?;
+    let narrow = |value: i64| i32::try_from(value).map_err(|_| wrong());
     Ok(Span { months: i64::from(narrow(months)?), days: i64::from(narrow(days)?), micros }.value())
 }
 

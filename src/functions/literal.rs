@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use chrono::{Datelike, LocalResult, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, AsArray, LargeBinaryArray};
 use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, IntervalMonthDayNano};
+use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{DataFusionError, ScalarValue};
 
+use crate::base::array_text::{NoElements, elements, is_space};
 use crate::base::types::{DEFAULT_NUMERIC, UTC};
-use crate::base::{ErrorReport, SqlState, SqlType};
+use crate::base::{ErrorReport, InternalError, SqlState, SqlType, UserFacing};
 
 use super::date_text::{self, Day, Written, Wrong, Zone};
 use super::json::{self, Json};
@@ -31,7 +34,7 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
         SqlType::Int2 => integer(text, sql_type).map(|value| ScalarValue::Int16(Some(value))),
         SqlType::Int4 => integer(text, sql_type).map(|value| ScalarValue::Int32(Some(value))),
         SqlType::Int8 => integer(text, sql_type).map(|value| ScalarValue::Int64(Some(value))),
-        SqlType::Oid => integer(text, sql_type).map(|value| ScalarValue::UInt32(Some(value))),
+        SqlType::Oid => oid(text).map(|value| ScalarValue::UInt32(Some(value))),
         SqlType::Float4 => float(text, sql_type).map(|value| ScalarValue::Float32(Some(value))),
         SqlType::Float8 => float(text, sql_type).map(|value| ScalarValue::Float64(Some(value))),
         SqlType::Numeric { precision, scale } => numeric(text, *precision, *scale),
@@ -50,13 +53,35 @@ pub fn parse(text: &str, sql_type: &SqlType, zone: Tz) -> Result<ScalarValue, Er
             let normal = Json::parse_binary(text)?.binary_text();
             Ok(ScalarValue::LargeBinary(Some(normal.into_bytes())))
         }
-        SqlType::Bytea => bytea(text).map(|value| ScalarValue::Binary(Some(value))),
+        SqlType::Bytea => super::texts::read_bytes(text).map(|value| ScalarValue::Binary(Some(value))),
         SqlType::Array(element) => array(text, element, zone),
         SqlType::Record(_) => {
             let message = "input of anonymous composite types is not implemented";
             Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message))
         }
     }
+}
+
+/// A value that a client sent, as values of its type are kept: a `jsonb` has each key once, in order.
+///
+/// # Errors
+/// As [`parse`] for a `jsonb`.
+pub fn normal(value: ScalarValue) -> Result<ScalarValue, ErrorReport> {
+    match value {
+        ScalarValue::LargeBinary(Some(text)) => normal_jsonb(&text).map(|text| ScalarValue::LargeBinary(Some(text))),
+        ScalarValue::List(list) if *list.values().data_type() == DataType::LargeBinary => {
+            let texts = list.values().as_binary::<i64>().iter().map(|text| text.map(normal_jsonb).transpose());
+            let normal: LargeBinaryArray = texts.collect::<Result<Vec<_>, _>>()?.into_iter().collect();
+            let list = SingleRowListArrayBuilder::new(Arc::new(normal)).with_nullable(true);
+            Ok(list.build_list_scalar())
+        }
+        other => Ok(other),
+    }
+}
+
+fn normal_jsonb(text: &[u8]) -> Result<Vec<u8>, ErrorReport> {
+    let text = std::str::from_utf8(text).map_err(|error| InternalError::new(error).report())?;
+    Ok(Json::parse_binary(text)?.binary_text().into_bytes())
 }
 
 fn short_name(sql_type: &SqlType) -> String {
@@ -109,6 +134,14 @@ fn integer<T: TryFrom<i128>>(text: &str, sql_type: &SqlType) -> Result<T, ErrorR
         let message = format!("value \"{text}\" is out of range for type {name}");
         ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
     })
+}
+
+/// A negative number means the same 32 bits.
+fn oid(text: &str) -> Result<u32, ErrorReport> {
+    match integer::<u32>(text, &SqlType::Oid) {
+        Err(report) => integer::<i32>(text, &SqlType::Oid).map(i32::cast_unsigned).map_err(|_| report),
+        value => value,
+    }
 }
 
 /// A number that only infinity or zero stands for is out of range.
@@ -404,33 +437,22 @@ impl Span {
     }
 }
 
-fn bytea(text: &str) -> Result<Vec<u8>, ErrorReport> {
-    let Some(digits) = text.strip_prefix("\\x") else {
-        return Ok(text.as_bytes().to_vec());
-    };
-    let bad = |message: String| ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message);
-    let mut halves = Vec::with_capacity(digits.len());
-    for digit in digits.chars().filter(|digit| !digit.is_whitespace()) {
-        let half = digit.to_digit(16).and_then(|half| u8::try_from(half).ok());
-        halves.push(half.ok_or_else(|| bad(format!("invalid hexadecimal digit: \"{digit}\"")))?);
-    }
-    if halves.len() % 2 != 0 {
-        return Err(bad("invalid hexadecimal data: odd number of digits".to_owned()));
-    }
-    Ok(halves.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
-}
-
 /// `{1,2,NULL,"a b"}`, or `{{1,2},{3,4}}`.
 fn array(text: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorReport> {
     let bad =
         || ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{text}\""));
-    let inner = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(bad)?;
-    if inner.trim_start().starts_with('{') {
-        return nested_array(inner, element, zone, bad);
-    }
+    let items = match elements(text) {
+        Ok(items) => items,
+        Err(NoElements::IsNested) => return nested_array(text, element, zone, bad),
+        Err(NoElements::HasBounds) => {
+            let message = "an array literal with dimensions is not supported";
+            return Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        Err(NoElements::Malformed(detail)) => return Err(bad().with_detail(&detail)),
+    };
     let null = ScalarValue::try_from(&element.arrow()).map_err(|_| bad())?;
     let mut values = Vec::new();
-    for item in array_items(inner).ok_or_else(bad)? {
+    for item in items {
         values.push(match item {
             Some(item) => parse(&item, element, zone)?,
             None => null.clone(),
@@ -458,15 +480,16 @@ fn of_one_scale(values: &mut [ScalarValue]) -> Result<Option<DataType>, DataFusi
     Ok(Some(wanted))
 }
 
-/// An array of arrays that are all of one shape.
+/// An array of arrays that are all of one shape, and not empty.
 fn nested_array(
-    inner: &str,
+    text: &str,
     element: &SqlType,
     zone: Tz,
     bad: impl Fn() -> ErrorReport,
 ) -> Result<ScalarValue, ErrorReport> {
+    let inner = text.trim_matches(is_space).strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let mut rows = Vec::new();
-    for row in array_rows(inner).ok_or_else(&bad)? {
+    for row in inner.and_then(array_rows).ok_or_else(&bad)? {
         rows.push(array(row, element, zone).map_err(|report| match report.message.starts_with("malformed array") {
             true => bad(),
             false => report,
@@ -477,10 +500,10 @@ fn nested_array(
             *row = row.cast_to(&widest).map_err(super::value::defect)?;
         }
     }
-    let (first, lengths) = (rows.first().ok_or_else(&bad)?.data_type(), rows.iter().map(list_length));
-    let is_regular =
-        lengths.collect::<std::collections::HashSet<_>>().len() == 1 && rows.iter().all(|row| row.data_type() == first);
-    if !is_regular {
+    let first = rows.first().ok_or_else(&bad)?;
+    let (first, length) = (first.data_type(), list_length(first));
+    let is_regular = rows.iter().all(|row| list_length(row) == length && row.data_type() == first);
+    if !is_regular || length == Some(0) {
         return Err(bad());
     }
     Ok(ScalarValue::List(ScalarValue::new_list(&rows, &first, true)))
@@ -522,44 +545,6 @@ fn array_rows(inner: &str) -> Option<Vec<&str>> {
     }
     rows.push(inner[begin..].trim());
     (depth == 0 && !quoted).then_some(rows)
-}
-
-fn array_items(inner: &str) -> Option<Vec<Option<String>>> {
-    let mut items = Vec::new();
-    if inner.trim().is_empty() {
-        return Some(items);
-    }
-    let mut current = String::new();
-    let (mut quoted, mut was_quoted) = (false, false);
-    let mut characters = inner.chars();
-    let finish = |current: &mut String, was_quoted: bool| {
-        let text = std::mem::take(current);
-        if was_quoted {
-            return Some(text);
-        }
-        let text = text.trim().to_owned();
-        if text.eq_ignore_ascii_case("null") { None } else { Some(text) }
-    };
-    while let Some(c) = characters.next() {
-        match c {
-            '\\' => current.push(characters.next()?),
-            '"' => {
-                quoted = !quoted;
-                was_quoted = true;
-            }
-            ',' if !quoted => {
-                items.push(finish(&mut current, was_quoted));
-                was_quoted = false;
-            }
-            '{' | '}' if !quoted => return None,
-            other => current.push(other),
-        }
-    }
-    if quoted {
-        return None;
-    }
-    items.push(finish(&mut current, was_quoted));
-    Some(items)
 }
 
 #[cfg(test)]
@@ -619,5 +604,33 @@ mod tests {
         assert_eq!(error("yesterdayish", &SqlType::Date).0, "22007");
         assert_eq!(error("{", &SqlType::Jsonb).0, "22P02");
         assert_eq!(error("{1,{", &SqlType::Array(Box::new(SqlType::Int4))).0, "22P02");
+        for text in ["{{1,2},{3}}", "{{1,2},3}", "{{}}", "{{1},{}}", "{{1}"] {
+            assert_eq!(error(text, &SqlType::Array(Box::new(SqlType::Int4))).0, "22P02", "{text}");
+        }
+        assert_eq!(error("[1:2]={1,2}", &SqlType::Array(Box::new(SqlType::Int4))).0, "0A000");
+    }
+
+    #[test]
+    fn bytes_are_read_in_both_formats_and_oids_may_be_negative() {
+        let bytes = |text| parse(text, &SqlType::Bytea, Tz::UTC).unwrap();
+        assert_eq!(bytes(r"a\\b\001"), ScalarValue::Binary(Some(b"a\\b\x01".to_vec())));
+        assert_eq!(bytes(r"\x61 5c"), ScalarValue::Binary(Some(b"a\\".to_vec())));
+        assert_eq!(error(r"a\b", &SqlType::Bytea).0, "22P02");
+        assert_eq!(parse("-1", &SqlType::Oid, Tz::UTC).unwrap(), ScalarValue::UInt32(Some(u32::MAX)));
+        assert_eq!(error("-3000000000", &SqlType::Oid).0, "22003");
+    }
+
+    #[test]
+    fn a_jsonb_that_a_client_sent_is_as_one_of_a_constant() {
+        let sent = |text: &str| ScalarValue::LargeBinary(Some(text.as_bytes().to_vec()));
+        let kept = sent(r#"{"a": [1, 2.0], "b": 2}"#);
+        let given = sent(r#"{"b":1,"a":[ 1,2.0 ],"b":2}"#);
+        assert_eq!(normal(given.clone()).unwrap(), kept);
+        let list =
+            |items: &[ScalarValue]| ScalarValue::List(ScalarValue::new_list(items, &DataType::LargeBinary, true));
+        let null = ScalarValue::LargeBinary(None);
+        assert_eq!(normal(list(&[given, null.clone()])).unwrap(), list(&[kept, null]));
+        let json = ScalarValue::LargeUtf8(Some("{ }".to_owned()));
+        assert_eq!(normal(json.clone()).unwrap(), json);
     }
 }

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::base::engine_error::wrap;
+use crate::base::limits::FUNCTION_RESULT_BYTES;
 use crate::base::{ErrorReport, SqlState, infinite};
 
 use super::function::{Invoke, Returns, by_arrays};
@@ -150,6 +151,9 @@ pub fn is_open(function: &ScalarUDF) -> bool {
 }
 
 /// The types that the arguments of a call must become; `None` for a function of the library.
+///
+/// # Errors
+/// Within: `42883` when no signature takes arguments of these types, `42725` when several do.
 #[must_use]
 pub fn argument_types(name: &str, arguments: &[Option<DataType>]) -> Option<Result<Vec<DataType>, ErrorReport>> {
     let definition = DEFINITIONS.get(name)?;
@@ -337,7 +341,7 @@ fn row_by_row(
             }
             let found = kernel(&Call { args: &args, returns: &result, zone }).map_err(wrap)?;
             bytes = bytes.saturating_add(found.size());
-            if bytes > MOST_BYTES && row > 0 {
+            if bytes > FUNCTION_RESULT_BYTES && row > 0 {
                 return Err(wrap(too_much()));
             }
             values.push(value::fitted(found, &result).map_err(wrap)?);
@@ -346,14 +350,10 @@ fn row_by_row(
     })
 }
 
-/// Bytes of all results that are made at once. A few bytes of a statement can ask for very long texts in every row, and
-/// they must not take the memory of the queries of others; a single text has PostgreSQL's own bound.
-const MOST_BYTES: usize = 256 * 1024 * 1024;
-
 fn too_much() -> ErrorReport {
     ErrorReport::new(SqlState::OUT_OF_MEMORY, "out of memory")
         .with_detail(format!(
-            "The results of a function for the rows that are computed at once take more than {MOST_BYTES} bytes."
+            "The results of a function for the rows that are computed at once take more than {FUNCTION_RESULT_BYTES} bytes."
         ))
         .with_hint("Make shorter texts, or read fewer rows.")
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Characters of an id.
-const ID_CHARACTERS: usize = 128;
+use crate::base::limits;
 
 /// A channel of the client's own tenant. No text of a client can name another tenant's, a pattern or a broadcast.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,7 +37,7 @@ impl FromStr for Channel {
 /// Whether a text is an id: `[A-Za-z0-9_.-]{1,128}`.
 pub(super) fn is_id(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    !text.is_empty() && text.len() <= ID_CHARACTERS && text.bytes().all(fits)
+    !text.is_empty() && text.len() <= limits::CHANNEL_ID_CHARACTERS && text.bytes().all(fits)
 }
 
 impl fmt::Display for Channel {

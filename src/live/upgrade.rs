@@ -14,10 +14,6 @@ use crate::base::limits;
 use super::connection;
 use super::server::Shared;
 
-/// The library refuses a message of more than this many times the limit while it reads, without a close frame. Between
-/// one and this many times, the client is told.
-const HARD_LIMIT_FACTOR: usize = 2;
-
 #[derive(Debug, Deserialize)]
 pub(super) struct TokenQuery {
     token: Option<String>,
@@ -40,7 +36,7 @@ pub(super) async fn handle(
     };
     let token = bearer(&headers).or(query.token);
     let limit = shared.context.limits.of(limits::WEBSOCKET_MESSAGE_BYTES);
-    let hard_limit = limit.saturating_mul(HARD_LIMIT_FACTOR);
+    let hard_limit = limit.saturating_mul(limits::WEBSOCKET_HARD_LIMIT_FACTOR);
     let running = shared.tasks.token();
     upgrade
         .max_message_size(hard_limit)

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState, UserFacing};
 use crate::tenancy::{Authenticators, Identity, ScramVerifier};
 
@@ -10,9 +11,6 @@ use super::failure::{Failure, violation};
 use super::message::{Body, outgoing};
 use super::scram::{Exchange, Refusal, SCRAM, SCRAM_PLUS};
 use super::socket::Socket;
-
-/// Bytes of one SASL message, as PostgreSQL allows.
-const SASL_MESSAGE_BYTES: usize = 1024;
 
 /// The users that may log in.
 #[async_trait]
@@ -111,7 +109,8 @@ async fn password(
     let with_binding = [SCRAM_PLUS, SCRAM];
     let offered = if peer.channel_binding.is_some() { &with_binding[..] } else { &with_binding[1..] };
     outgoing::authentication_sasl(&mut socket.output, offered);
-    let (mechanism, first) = initial_response(answer(socket, SASL_MESSAGE_BYTES).await?).map_err(Failure::Fatal)?;
+    let (mechanism, first) =
+        initial_response(answer(socket, limits::SASL_MESSAGE_BYTES).await?).map_err(Failure::Fatal)?;
     if !offered.contains(&mechanism.as_str()) {
         return Err(Failure::broken("client selected an invalid SASL authentication mechanism"));
     }
@@ -120,7 +119,7 @@ async fn password(
     let (exchange, challenge) =
         Exchange::begin(&mechanism, &first, &verifier, binding).map_err(|refusal| refused(refusal, user))?;
     outgoing::authentication_sasl_continue(&mut socket.output, &challenge);
-    let last = answer(socket, SASL_MESSAGE_BYTES).await?;
+    let last = answer(socket, limits::SASL_MESSAGE_BYTES).await?;
     let proof = exchange.finish(&last, &verifier).map_err(|refusal| refused(refusal, user))?;
     let identity = authenticator.password_identity(user).ok_or_else(|| wrong_password(user))?;
     outgoing::authentication_sasl_final(&mut socket.output, &proof);

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::{ConfigOptions, Dialect};
 use datafusion::common::{DFSchema, DataFusionError, TableReference};
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
 use crate::base::engine_error::wrap;
@@ -18,6 +18,7 @@ use crate::functions::{FunctionKind, FunctionRow, find, type_name, unknown_funct
 use super::normalise::{internal_name, shown};
 use super::operators::Operators;
 use super::plan::PlanContext;
+use super::relations::Forgetful;
 use super::table_functions;
 use super::types::PostgresTypes;
 
@@ -44,6 +45,7 @@ pub(super) fn options() -> &'static ConfigOptions {
 pub(super) struct Provider<'a> {
     context: &'a PlanContext<'a>,
     expression_planners: Vec<Arc<dyn ExprPlanner>>,
+    relation_planners: [Arc<dyn RelationPlanner>; 1],
     operators: Arc<Operators>,
     types: Arc<PostgresTypes>,
     /// Made when a catalog is first asked for: most queries never do.
@@ -63,6 +65,7 @@ impl<'a> Provider<'a> {
         Self {
             context,
             expression_planners,
+            relation_planners: [Arc::new(Forgetful::default())],
             operators,
             types: Arc::new(PostgresTypes),
             system: OnceLock::new(),
@@ -186,6 +189,10 @@ impl ContextProvider for Provider<'_> {
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         &self.expression_planners
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        &self.relation_planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {

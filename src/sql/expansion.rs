@@ -18,7 +18,8 @@ use crate::base::syntax_walk::walk;
 use crate::base::{ErrorReport, SqlState};
 
 use super::frames;
-use super::grouping_sets::{self, MOST_SETS};
+use super::grouping_sets;
+use crate::base::limits::GROUPING_SETS;
 
 /// Refuses a query that planning would multiply beyond the limit.
 pub(super) fn check(query: &Query, limits: &LimitSet) -> Result<(), ErrorReport> {
@@ -184,8 +185,8 @@ impl Visitor for Weigher {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<ErrorReport> {
-        if grouping_sets(select) > MOST_SETS {
-            let message = format!("too many grouping sets present (maximum {MOST_SETS})");
+        if grouping_sets(select) > GROUPING_SETS {
+            let message = format!("too many grouping sets present (maximum {GROUPING_SETS})");
             return ControlFlow::Break(ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
         let windows = select.named_window.iter().map(|window| &window.1);

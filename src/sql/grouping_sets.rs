@@ -2,8 +2,7 @@
 
 use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectNamePart};
 
-/// PostgreSQL's bound on what ROLLUP, CUBE and GROUPING SETS multiply to.
-pub(super) const MOST_SETS: u64 = 4_096;
+use crate::base::limits;
 
 /// Which sets of keys the steps make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +97,7 @@ pub(super) fn subsets(steps: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
 /// have, which the planner says.
 pub(super) fn distinct(keys: &[Expr]) -> Option<Vec<Vec<Expr>>> {
     let is_set = |key: &Expr| matches!(key, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_));
-    if !keys.iter().any(is_set) || count_of(keys) > MOST_SETS {
+    if !keys.iter().any(is_set) || count_of(keys) > limits::GROUPING_SETS {
         return None;
     }
     let mut found = vec![Vec::new()];

@@ -38,6 +38,7 @@ mod peer_frames;
 mod plan;
 mod record_types;
 mod recursion;
+mod relations;
 mod rewritten_tokens;
 mod row_limits;
 mod rows_from;

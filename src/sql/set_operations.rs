@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DataFusionError, JoinType, NullEquality};
 use datafusion::functions_window::row_number::row_number_udwf;
@@ -35,7 +35,7 @@ pub(super) fn is_set_operation(join: &Join) -> bool {
 fn set_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let join = match node {
         LogicalPlan::Join(join) => join,
-        LogicalPlan::Union(union) => return agreed(union),
+        LogicalPlan::Union(union) => return agreed(union).map(|union| Transformed::yes(LogicalPlan::Union(union))),
         // Unions below may have other types than they had.
         changed @ (LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) => {
             return Ok(Transformed::no(changed.recompute_schema()?));
@@ -101,16 +101,17 @@ pub(super) fn typed(plan: LogicalPlan, wanted: &[DataType]) -> Result<LogicalPla
 
 /// A union in which a float meets a numeric: it is a float, where the library would make a numeric of both. One in which a
 /// date meets a timestamp has microseconds: the nanoseconds that the library would count have no room for what is infinite.
-/// Records meet in one of their kind.
-fn agreed(union: Union) -> Result<Transformed<LogicalPlan>> {
+/// Numerics have room for all of their digits, so that what reads the union before the library types it sees them. Records
+/// meet in one of their kind.
+pub(super) fn agreed(union: Union) -> Result<Union> {
     let width = union.schema.fields().len();
     let is_regular = union.inputs.iter().all(|input| input.schema().fields().len() == width);
     let own_type = |column: usize| {
         let types: Vec<DataType> = union.inputs.iter().flat_map(|input| leaf_types(input, column)).collect();
-        float_of(&types).or_else(|| time_of(&types))
+        float_of(&types).or_else(|| time_of(&types)).or_else(|| numeric_of(&types))
     };
     if !is_regular {
-        return Ok(Transformed::no(LogicalPlan::Union(union)));
+        return Ok(union);
     }
     let mut met: Vec<Option<DataType>> = Vec::with_capacity(width);
     for column in 0..width {
@@ -122,8 +123,7 @@ fn agreed(union: Union) -> Result<Transformed<LogicalPlan>> {
         typed(Arc::unwrap_or_clone(input), &wanted).map(Arc::new)
     });
     // A union keeps the schema that it has, also when a union among its inputs became one of other types.
-    let union = Union::try_new_with_loose_types(inputs.collect::<Result<Vec<_>>>()?)?;
-    Ok(Transformed::yes(LogicalPlan::Union(union)))
+    Union::try_new_with_loose_types(inputs.collect::<Result<Vec<_>>>()?)
 }
 
 /// The record in which those of a column meet, NULL among them.
@@ -151,6 +151,27 @@ fn float_of(types: &[DataType]) -> Option<DataType> {
     let is_numeric = |data_type: &DataType| matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..));
     let float = [DataType::Float64, DataType::Float32].into_iter().find(|float| types.contains(float));
     float.filter(|_| types.iter().any(is_numeric))
+}
+
+/// The numeric that several of them become, integers among them.
+fn numeric_of(types: &[DataType]) -> Option<DataType> {
+    let mut digits = Vec::with_capacity(types.len());
+    for data_type in types {
+        digits.push(match data_type {
+            DataType::Decimal128(precision, scale) => (i16::from(*precision) - i16::from(*scale), *scale),
+            DataType::Int16 => (5, 0),
+            DataType::Int32 => (10, 0),
+            DataType::Int64 => (19, 0),
+            DataType::Null => (0, 0),
+            _ => return None,
+        });
+    }
+    if !types.iter().any(|data_type| matches!(data_type, DataType::Decimal128(..))) {
+        return None;
+    }
+    let (whole, scale) = digits.into_iter().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))?;
+    let precision = u8::try_from(whole + i16::from(scale)).ok()?.min(DECIMAL128_MAX_PRECISION);
+    Some(DataType::Decimal128(precision, scale))
 }
 
 /// The timestamp that a date and a timestamp become.

@@ -12,7 +12,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     AggregateUDF, BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
-    ScalarUDF, Union, WindowFunctionDefinition,
+    ScalarUDF, WindowFunctionDefinition,
 };
 
 use crate::base::engine_error::wrap;
@@ -28,6 +28,7 @@ use super::operators::{
     Operators, common_number, common_type, convert, is_integer, is_number, no_operator, quoted_type,
 };
 use super::record_types::{self, Difference};
+use super::set_operations;
 use super::type_of::type_of;
 
 type Rewritten = Result<Transformed<Expr>, DataFusionError>;
@@ -75,7 +76,7 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     }
     if let LogicalPlan::Union(union) = settled.data {
         // So does theirs: what they have in common is found from what the branches are now.
-        return Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?)));
+        return Ok(Transformed::yes(LogicalPlan::Union(set_operations::agreed(union)?)));
     }
     if !settled.transformed && !matches!(settled.data, LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_)) {
         return Ok(settled);

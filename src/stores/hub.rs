@@ -9,9 +9,7 @@ use datafusion::arrow::array::RecordBatch;
 use tokio::sync::broadcast;
 
 use crate::base::TableName;
-
-/// Messages that a slow receiver may fall behind before it loses the oldest.
-const BACKLOG_MESSAGES: usize = 4_096;
+use crate::base::limits;
 
 /// One broadcast of the pipeline. It carries no tenant: who receives it must filter its rows.
 #[derive(Debug, Clone)]
@@ -56,7 +54,7 @@ pub struct Hub {
 
 impl Default for Hub {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG_MESSAGES) }
+        Self { sender: broadcast::Sender::new(limits::HUB_BACKLOG_MESSAGES) }
     }
 }
 

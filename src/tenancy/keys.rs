@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 
+use crate::base::limits;
 use crate::config::JwtAlgorithm;
 
 /// Keys older than this are read again.
@@ -18,11 +19,6 @@ const UNKNOWN_KEY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
 /// How long the address may take.
 const FETCH: Duration = Duration::from_secs(5);
-/// Bytes of a set of keys.
-const SET_BYTES: u64 = 1024 * 1024;
-/// Keys of a set that are kept.
-const KEYS: usize = 100;
-
 /// Where the keys come from.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
@@ -123,7 +119,7 @@ impl Loaded {
 fn get(url: &str) -> Result<String, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(FETCH)).max_redirects(3).build().into();
     let mut response = agent.get(url).call()?;
-    response.body_mut().with_config().limit(SET_BYTES).read_to_string()
+    response.body_mut().with_config().limit(limits::KEY_SET_BYTES).read_to_string()
 }
 
 /// The keys of a JWKS that fit the algorithm. Keys for other purposes and of unknown kinds are passed over.
@@ -134,7 +130,11 @@ fn read(text: &str, algorithm: JwtAlgorithm) -> Result<Vec<Key>, serde_json::Err
     }
     let document: Document = serde_json::from_str(text)?;
     let keys = document.keys.into_iter().filter_map(|value| serde_json::from_value::<Jwk>(value).ok());
-    Ok(keys.filter(|key| fits(key, algorithm)).filter_map(|key| decoding_key(&key)).take(KEYS).collect())
+    Ok(keys
+        .filter(|key| fits(key, algorithm))
+        .filter_map(|key| decoding_key(&key))
+        .take(limits::KEY_SET_KEYS)
+        .collect())
 }
 
 fn decoding_key(key: &Jwk) -> Option<Key> {

@@ -11,15 +11,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base::InternalError;
+use crate::base::limits::PASSWORD_BYTES;
 use crate::config::ScramVerifier;
 
 /// PostgreSQL's default.
 pub(super) const ITERATIONS: u32 = 4_096;
 /// PostgreSQL's default.
 pub(super) const SALT_BYTES: usize = 16;
-/// PBKDF2 takes time for every byte of its rounds, hashing for every byte of the password.
-const PASSWORD_BYTES: usize = 1_024;
-
 /// A password that no verifier is made of.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {

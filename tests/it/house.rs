@@ -72,10 +72,9 @@ fn drivers_stay_in_their_folder() {
         let text = fs::read_to_string(&file).unwrap();
         for (driver, home) in CONFINED {
             let at_home = file.starts_with(Path::new("src").join(home));
-            let names_it = text.lines().map(str::trim_start).any(|line| {
-                let path = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("use ").unwrap_or_default();
-                path.strip_prefix(driver).is_some_and(|rest| rest.starts_with("::") || rest.starts_with(';'))
-            });
+            let code = without_tests(&text).map(|(_, line)| line.split("//").next().unwrap_or_default());
+            let names_it = !imports_a_module_named(&text, driver)
+                && code.filter(|line| !line.trim_start().starts_with('"')).any(|line| names(line, driver));
             if names_it && !at_home {
                 wrong.push(format!("{} names {driver}, which belongs in src/{home}", file.display()));
             }
@@ -106,7 +105,7 @@ fn imports(file: &Path) -> Vec<(usize, String)> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (index, line) in text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).enumerate() {
+    for (index, line) in without_tests(&text) {
         let code = line.split("//").next().unwrap_or_default();
         for part in code.split("crate::").skip(1) {
             let folder: String = part.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
@@ -114,6 +113,47 @@ fn imports(file: &Path) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+/// The numbered lines, without the items that only tests have.
+fn without_tests(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut only_tests = false;
+    text.lines().enumerate().filter(move |(_, line)| {
+        if *line == "#[cfg(test)]" {
+            only_tests = true;
+            return false;
+        }
+        let is_left_out = only_tests;
+        // An item ends with its line, or with the brace that closes it.
+        let is_one_line = line.ends_with(';') && !line.starts_with(' ');
+        if only_tests && (is_one_line || line.starts_with('}')) {
+            only_tests = false;
+        }
+        !is_left_out
+    })
+}
+
+#[test]
+fn what_stands_behind_an_item_of_tests_is_looked_at() {
+    let text = "use crate::a::A;\n#[cfg(test)]\nmod tests;\nuse crate::b::B;\n#[cfg(test)]\nfn f() {\n    crate::c::g();\n}\ncrate::d\n\
+                #[cfg(test)]\nmod tests {\n    use crate::e;\n}\n";
+    let left: Vec<&str> = without_tests(text).map(|(_, line)| line).collect();
+    assert_eq!(left, ["use crate::a::A;", "use crate::b::B;", "crate::d"]);
+}
+
+/// Whether a file imports one of our own modules that has the name of the driver, and means that by its paths.
+fn imports_a_module_named(text: &str, driver: &str) -> bool {
+    let ours = text.lines().filter(|line| line.starts_with("use super::") || line.starts_with("use crate::"));
+    ours.into_iter().any(|line| line.trim_end_matches(';').split(['{', '}', ',', ' ', ':']).any(|word| word == driver))
+}
+
+/// Whether code names a crate by a path that begins with it.
+fn names(code: &str, driver: &str) -> bool {
+    let begins = format!("{driver}::");
+    code.match_indices(&begins).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|before| before.is_alphanumeric() || matches!(before, '_' | ':'))
+    })
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -12,6 +12,7 @@ mod attacks;
 mod cli;
 mod clients;
 mod differential;
+mod encryption;
 mod engines;
 mod explain;
 mod faults;

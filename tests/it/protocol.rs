@@ -30,11 +30,15 @@ fn the_table_of_sqlstates_is_up_to_date() {
 #[test]
 fn the_table_of_limits_is_up_to_date() {
     let mut text = String::from(
-        "# Limits\n\nEach can be changed in the `[limits]` section. Generated from `src/base/limits.rs`.\n\n",
+        "# Limits\n\nThese can be changed in the `[limits]` section. Generated from `src/base/limits.rs`.\n\n",
     );
     text.push_str("| name | default | why |\n|---|---:|---|\n");
     for limit in limits::ALL {
         writeln!(text, "| `{}` | {} | {} |", limit.name, limit.default, limit.reason).unwrap();
+    }
+    text.push_str("\nThese cannot be changed:\n\n| name | value | why |\n|---|---:|---|\n");
+    for limit in limits::ALL_FIXED {
+        writeln!(text, "| `{}` | {} | {} |", limit.name, limit.value, limit.reason).unwrap();
     }
     check("limits.md", &text);
 }

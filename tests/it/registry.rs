@@ -174,6 +174,7 @@ impl Bench {
             limits,
             session: SessionSection { search_path: vec!["marts".to_owned()], ..SessionSection::default() },
             logical_tables: Vec::new(),
+            server_settings: Vec::new(),
             memory,
         });
         engine.discover().await;

@@ -1,12 +1,55 @@
 //! Sessions over time: what waits for its client costs nobody anything, and what is idle for too long ends.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use futures::{Stream, StreamExt};
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 use crate::support::{TestServer, rows, sqlstate, value};
 
 const MANY: &str = "SELECT a.trade_id FROM raw_trades a, dim_instruments b";
+
+/// More bytes than the sockets of a connection hold.
+const LARGE: &str = "SELECT repeat(a.trade_id, 10) FROM raw_trades a, dim_instruments b";
+
+/// Rows for hours, each of them at once.
+const ENDLESS: &str = "SELECT a.trade_id, b.trade_id FROM raw_trades a, raw_trades b, raw_trades c";
+
+type Messages<'a> = std::pin::Pin<&'a mut dyn Stream<Item = Result<SimpleQueryMessage, Error>>>;
+
+/// Reads up to the first row.
+async fn first_row(messages: &mut Messages<'_>) {
+    while !matches!(messages.next().await.expect("a row").unwrap(), SimpleQueryMessage::Row(_)) {}
+}
+
+/// Reads to the end; gives the number of rows, and the error where that was the end.
+async fn to_the_end(messages: &mut Messages<'_>) -> (usize, Option<Error>) {
+    let mut count = 0;
+    loop {
+        match messages.next().await {
+            Some(Ok(SimpleQueryMessage::Row(_))) => count += 1,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return (count, Some(error)),
+            None => return (count, None),
+        }
+    }
+}
+
+fn code(error: &Error) -> &str {
+    error.code().map_or("no SQLSTATE", tokio_postgres::error::SqlState::code)
+}
+
+/// Waits until nobody listens at an address.
+async fn refused(address: std::net::SocketAddr) {
+    for _ in 0..400 {
+        if tokio::net::TcpStream::connect(address).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{address} still takes connections");
+}
 
 async fn fetched(client: &Client, text: &str) -> usize {
     rows(client, text).await.unwrap_or_else(|error| panic!("{text}: {error:?}")).len()
@@ -156,4 +199,80 @@ async fn the_values_of_a_window_take_memory_of_their_query() {
     assert_eq!(value(&client, &growing_window(100)).await, "5099");
     assert_eq!(sqlstate(&client, &growing_window(3000)).await, "53200");
     assert_eq!(value(&client, &growing_window(100)).await, "5099");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_lets_a_query_end_and_begins_no_other() {
+    let server = TestServer::start_with(&[("server.shutdown_grace_seconds", "120")]).await;
+    let (busy, idle, address) = (server.connect("acme").await, server.connect("acme").await, server.pg());
+    let count = value(&busy, "SELECT count(*) FROM raw_trades a, dim_instruments b").await;
+    let mut messages: Messages = pin!(busy.simple_query_raw(LARGE).await.unwrap());
+    first_row(&mut messages).await;
+    // This one waits in the connection, behind the rows that nobody reads yet.
+    let mut next = pin!(busy.simple_query("SELECT 1"));
+    assert!(futures::poll!(&mut next).is_pending());
+
+    let stopping = tokio::spawn(server.server.stop());
+    refused(address).await;
+    for _ in 0..400 {
+        if idle.is_closed() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(idle.is_closed(), "an idle session goes on");
+    assert!(!stopping.is_finished(), "the server did not wait for the query");
+    let (read, error) = to_the_end(&mut messages).await;
+    assert!(error.is_none(), "{error:?} after {read} rows");
+    assert_eq!((read + 1).to_string(), count);
+    assert_eq!(code(&next.await.unwrap_err()), "57P01");
+    tokio::time::timeout(Duration::from_secs(20), stopping).await.expect("the server ends").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_outlasts_the_grace_period_is_ended_and_told_why() {
+    let server = TestServer::start_with(&[("server.shutdown_grace_seconds", "1")]).await;
+    let (flowing, counting, unread) =
+        (server.connect("acme").await, server.connect("acme").await, server.connect("globex").await);
+    let mut messages: Messages = pin!(flowing.simple_query_raw(ENDLESS).await.unwrap());
+    first_row(&mut messages).await;
+    // A client that does not read hears nothing, and keeps nobody waiting.
+    let mut unread_messages: Messages = pin!(unread.simple_query_raw(ENDLESS).await.unwrap());
+    first_row(&mut unread_messages).await;
+    let count = "SELECT count(*) FROM raw_quotes a, raw_quotes b, raw_quotes c WHERE a.bid > b.ask AND b.bid > c.ask";
+    let mut counted = pin!(counting.simple_query(count));
+    assert!(futures::poll!(&mut counted).is_pending());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let stopping = tokio::spawn(server.server.stop());
+    let (_, error) = to_the_end(&mut messages).await;
+    assert_eq!(code(&error.expect("the rows never end")), "57P01");
+    assert_eq!(code(&counted.await.unwrap_err()), "57P01");
+    tokio::time::timeout(Duration::from_secs(20), stopping).await.expect("the server ends").unwrap();
+}
+
+/// Rows without end over a sort, and a sort of the same rows that ends.
+const SORTED: [&str; 2] = [
+    "SELECT a.text FROM (SELECT repeat(trade_id, 20) AS text FROM raw_trades ORDER BY 1 OFFSET 1) a, raw_trades b, raw_trades c",
+    "SELECT count(text) FROM (SELECT repeat(trade_id, 20) AS text FROM raw_trades ORDER BY 1 OFFSET 1) a",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probe_memory() {
+    for mb in [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 90, 100, 120, 150] {
+        let server = TestServer::start_with(&[("limits.query_memory_per_tenant_bytes", &format!("{mb}000000"))]).await;
+        let (client, other) = (server.connect("acme").await, server.connect("acme").await);
+        other.batch_execute("SET statement_timeout = '30s'").await.unwrap();
+        let alone = sqlstate(&other, SORTED[1]).await;
+        let mut messages: Messages = pin!(client.simple_query_raw(SORTED[0]).await.unwrap());
+        let first = loop {
+            match messages.next().await {
+                Some(Ok(SimpleQueryMessage::Row(_))) => break "row".to_owned(),
+                Some(Ok(_)) => {}
+                Some(Err(e)) => break code(&e).to_owned(),
+                None => break "end".to_owned(),
+            }
+        };
+        eprintln!("{mb}: alone {alone}, first {first}, beside {}", sqlstate(&other, SORTED[1]).await);
+    }
 }

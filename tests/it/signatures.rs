@@ -1,6 +1,6 @@
 //! The tables of types, casts, operators and functions by which queries are checked, against PostgreSQL's own catalogs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -64,4 +64,40 @@ async fn what_queries_are_checked_by_is_what_postgresql_has() {
         let missing: Vec<&String> = theirs.difference(&ours).filter(|_| complete).collect();
         assert!(missing.is_empty(), "{file} has not what PostgreSQL has: {missing:#?}");
     }
+}
+
+const SETTINGS: &str = "
+    SELECT concat_ws(E'\\t', name, context, vartype, coalesce(unit, '-'), coalesce(min_val, '-'), coalesce(max_val, '-'),
+        coalesce(array_to_string(enumvals, ','), '-'), category), setting = boot_val AS is_default,
+        CASE WHEN setting = boot_val THEN current_setting(name) ELSE coalesce(boot_val, '') END AS default
+    FROM pg_settings";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_settings_are_those_of_postgresql() {
+    let Some(server) = postgres::shared().await else { return };
+    let client = server.connect("postgres", "postgres").await;
+    // A role that may not see all settings.
+    client.batch_execute("SET ROLE pg_signal_backend").await.unwrap();
+    let seen = rows(&client, "SELECT name FROM pg_settings").await;
+    client.batch_execute("RESET ROLE").await.unwrap();
+    let theirs = client.query(SETTINGS, &[]).await.unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/settings/postgresql.txt");
+    let text = std::fs::read_to_string(file).unwrap();
+    let ours: HashMap<&str, &str> = text.lines().filter_map(|line| line.rsplit_once('\t')).collect();
+    // What the server's own list says, and what a distribution adds.
+    let elsewhere = ["server_version", "server_version_num", "extension_destdir"];
+    let mut found = 0;
+    for row in theirs {
+        let (line, is_default, default): (&str, Option<bool>, &str) = (row.get(0), row.get(1), row.get(2));
+        let name = line.split('\t').next().unwrap_or_default();
+        if elsewhere.contains(&name) {
+            continue;
+        }
+        let hidden = if seen.contains(name) { "" } else { " hidden" };
+        let line = line.replacen('\t', "\u{1}", 1).replacen('\t', &format!("{hidden}\t"), 1).replace('\u{1}', "\t");
+        let Some(our_default) = ours.get(line.as_str()) else { panic!("postgresql.txt lacks {line}") };
+        assert!(is_default != Some(true) || *our_default == default, "{line}: {default}");
+        found += 1;
+    }
+    assert_eq!(found, ours.len(), "PostgreSQL has every setting of postgresql.txt");
 }

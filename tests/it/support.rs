@@ -23,6 +23,13 @@ impl TestServer {
 
     /// Starts one with keys of the configuration changed.
     pub async fn start_with(changes: &[(&str, &str)]) -> Self {
+        let config = Self::config(changes);
+        let server = Server::start(&config).await.unwrap();
+        Self { server, config }
+    }
+
+    /// What [`TestServer::start_with`] starts.
+    pub fn config(changes: &[(&str, &str)]) -> Config {
         let mut overrides = vec![
             Override::flag("test", "server.pg_listen", "127.0.0.1:0"),
             Override::flag("test", "server.http_listen", "127.0.0.1:0"),
@@ -30,9 +37,7 @@ impl TestServer {
             Override::flag("test", "demo.quotes_per_second", 0),
         ];
         overrides.extend(changes.iter().map(|(key, value)| Override::flag("test", key, value)));
-        let config = Config::demo(&overrides).unwrap();
-        let server = Server::start(&config).await.unwrap();
-        Self { server, config }
+        Config::demo(&overrides).unwrap()
     }
 
     /// Where the PostgreSQL listener is.

@@ -14,6 +14,7 @@
 //! backend of its own (`fake`), so that they can make it pause, fail and hang where they want; those in
 //! `tests/wire/server/` run against the whole server with the demo's data.
 
+mod arrays;
 mod behaviour;
 mod client;
 mod fake;

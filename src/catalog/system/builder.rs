@@ -47,6 +47,25 @@ impl Rows {
         self.set(name, Arc::new(builder.finish()))
     }
 
+    /// A column of text that may be NULL.
+    pub(super) fn text_or_null<'a>(self, name: &str, values: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        self.set(name, Arc::new(values.into_iter().collect::<StringArray>()))
+    }
+
+    /// A column of arrays of text that may be NULL.
+    pub(super) fn texts_or_null<'a>(
+        self,
+        name: &str,
+        values: impl IntoIterator<Item = Option<&'a [&'static str]>>,
+    ) -> Self {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for texts in values {
+            texts.into_iter().flatten().for_each(|text| builder.values().append_value(text));
+            builder.append(texts.is_some());
+        }
+        self.set(name, Arc::new(builder.finish()))
+    }
+
     /// A column of OIDs.
     pub(super) fn oid(self, name: &str, values: impl IntoIterator<Item = u32>) -> Self {
         self.set(name, Arc::new(UInt32Array::from_iter_values(values)))

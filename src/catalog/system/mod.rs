@@ -47,12 +47,26 @@ pub fn type_oid(name: &str) -> Option<u32> {
 pub struct Setting {
     /// Its name, as `SHOW` takes it.
     pub name: String,
-    /// Its value now.
+    /// Its value now; a number is one of its unit.
     pub value: String,
     /// Its value at the start of the session.
     pub reset_value: String,
-    /// What it does, in a sentence.
-    pub description: String,
+    /// Its value where nobody says another.
+    pub boot_value: String,
+    /// The unit of a number.
+    pub unit: Option<&'static str>,
+    /// The chapter of PostgreSQL's manual.
+    pub category: &'static str,
+    /// Who may change it, in PostgreSQL's words.
+    pub context: &'static str,
+    /// `bool`, `integer`, `real`, `enum` or `string`.
+    pub value_type: &'static str,
+    /// The least number.
+    pub minimum: Option<&'static str>,
+    /// The greatest number.
+    pub maximum: Option<&'static str>,
+    /// The values of an enum.
+    pub values: Option<Vec<&'static str>>,
 }
 
 /// The settings of a session, as they are when they are asked for.

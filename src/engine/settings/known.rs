@@ -1,5 +1,10 @@
 //! Which settings there are, and what they may be.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::listed::{Context, Reference, references};
+
 /// The PostgreSQL version whose answers are the specification.
 pub const SERVER_VERSION: &str = "15.10";
 const SERVER_VERSION_NUMBER: &str = "150010";
@@ -9,6 +14,10 @@ const SERVER_VERSION_NUMBER: &str = "150010";
 pub(super) enum Kind {
     /// Cannot be set.
     Fixed,
+    /// What PostgreSQL's list says of it. No value changes an answer of this server.
+    Listed,
+    /// What PostgreSQL's list says of it, and of that only the default: another would change answers.
+    OnlyDefault,
     /// Any text.
     Text,
     /// `on` or `off`, in PostgreSQL's spellings.
@@ -19,8 +28,6 @@ pub(super) enum Kind {
     ReadOnly,
     /// A whole number in a range.
     Integer(i64, i64),
-    /// Milliseconds, with PostgreSQL's units.
-    Milliseconds,
     /// One of a list, case-insensitive.
     OneOf(&'static [&'static str]),
     /// One of the first list; the values of the second exist in PostgreSQL and are refused.
@@ -38,47 +45,64 @@ pub(super) enum Kind {
 }
 
 /// One setting.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Setting {
+    /// As PostgreSQL spells it.
     pub(super) name: &'static str,
     pub(super) default: &'static str,
     pub(super) kind: Kind,
     /// The client is told of its changes.
     pub(super) reported: bool,
+    /// What PostgreSQL says of it.
+    pub(super) reference: Option<Reference>,
 }
 
+impl Setting {
+    /// A setting of which this server knows no more than that PostgreSQL has it.
+    fn of_reference(reference: Reference) -> Self {
+        let kind = if reference.context == Context::User { Kind::Listed } else { Kind::Fixed };
+        Self { name: reference.name, default: reference.default, kind, reported: false, reference: Some(reference) }
+    }
+
+    /// Whether `SHOW ALL` and `pg_settings` have it.
+    pub(super) fn is_listed(&self) -> bool {
+        !UNLISTED.contains(&self.name) && self.reference.is_none_or(|reference| !reference.is_hidden)
+    }
+}
+
+/// What PostgreSQL shows when it is asked for, and not in the list of all.
+const UNLISTED: [&str; 3] = ["is_superuser", "role", "session_authorization"];
+
 const fn setting(name: &'static str, default: &'static str, kind: Kind) -> Setting {
-    Setting { name, default, kind, reported: false }
+    Setting { name, default, kind, reported: false, reference: None }
 }
 
 const fn reported(name: &'static str, default: &'static str, kind: Kind) -> Setting {
-    Setting { name, default, kind, reported: true }
+    Setting { name, default, kind, reported: true, reference: None }
 }
 
 const ISOLATION: &[&str] = &["read committed", "repeatable read", "serializable", "read uncommitted"];
 const MESSAGE_LEVELS: &[&str] =
     &["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"];
 
-/// All of them.
-pub(super) const SETTINGS: &[Setting] = &[
+/// Those of which this server has something to say beyond PostgreSQL's list.
+const OWN: &[Setting] = &[
     reported("application_name", "", Kind::Text),
-    setting("backslash_quote", "safe_encoding", Kind::OneOf(&["safe_encoding", "on", "off"])),
+    setting("array_nulls", "on", Kind::OnlyDefault),
     setting("bytea_output", "hex", Kind::Honoured(&["hex"], &["escape"])),
     reported("client_encoding", "UTF8", Kind::Encoding),
     setting("client_min_messages", "notice", Kind::OneOf(MESSAGE_LEVELS)),
-    reported("datestyle", "ISO, MDY", Kind::DateStyle),
+    reported("DateStyle", "ISO, MDY", Kind::DateStyle),
     setting("default_table_access_method", "heap", Kind::OneOf(&["heap"])),
-    setting("default_transaction_deferrable", "off", Kind::Bool),
     setting("default_transaction_isolation", "read committed", Kind::OneOf(ISOLATION)),
     reported("default_transaction_read_only", "on", Kind::Bool),
+    setting("exit_on_error", "off", Kind::OnlyDefault),
     setting("extra_float_digits", "1", Kind::Integer(1, 3)),
     setting("flowforge.freshness", "auto", Kind::OneOf(&["auto", "realtime", "point", "analytical"])),
-    setting("geqo", "on", Kind::Bool),
-    setting("idle_in_transaction_session_timeout", "0", Kind::Milliseconds),
-    setting("idle_session_timeout", "0", Kind::Milliseconds),
     reported("in_hot_standby", "off", Kind::Fixed),
     reported("integer_datetimes", "on", Kind::Fixed),
     reported(
-        "intervalstyle",
+        "IntervalStyle",
         "postgres",
         Kind::Honoured(&["postgres"], &["postgres_verbose", "sql_standard", "iso_8601"]),
     ),
@@ -89,9 +113,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("lc_monetary", "C", Kind::Text),
     setting("lc_numeric", "C", Kind::Text),
     setting("lc_time", "C", Kind::Text),
-    setting("lock_timeout", "0", Kind::Milliseconds),
-    setting("max_identifier_length", "63", Kind::Fixed),
-    setting("max_index_keys", "32", Kind::Fixed),
+    setting("quote_all_identifiers", "off", Kind::OnlyDefault),
     setting("role", "none", Kind::Role),
     setting("row_security", "on", Kind::OnlyBool(true)),
     setting("search_path", "", Kind::NameList),
@@ -100,24 +122,31 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("server_version_num", SERVER_VERSION_NUMBER, Kind::Fixed),
     setting("ssl", "off", Kind::Fixed),
     reported("standard_conforming_strings", "on", Kind::OnlyBool(true)),
-    setting("statement_timeout", "0", Kind::Milliseconds),
-    setting("synchronous_commit", "on", Kind::OneOf(&["on", "off", "local", "remote_write", "remote_apply"])),
-    reported("timezone", "UTC", Kind::TimeZone),
-    setting("transaction_deferrable", "off", Kind::Bool),
+    reported("TimeZone", "UTC", Kind::TimeZone),
+    setting("timezone_abbreviations", "Default", Kind::OnlyDefault),
     setting("transaction_isolation", "read committed", Kind::OneOf(ISOLATION)),
     setting("transaction_read_only", "on", Kind::ReadOnly),
-    setting("work_mem", "4MB", Kind::Text),
+    setting("transform_null_equals", "off", Kind::OnlyDefault),
     reported("is_superuser", "off", Kind::Fixed),
     reported("session_authorization", "", Kind::Role),
 ];
 
-/// The names as PostgreSQL spells them where it does not use lower case.
-const SPELLINGS: &[(&str, &str)] =
-    &[("datestyle", "DateStyle"), ("intervalstyle", "IntervalStyle"), ("timezone", "TimeZone")];
+/// All of them, by their names in lower case.
+pub(super) static SETTINGS: LazyLock<BTreeMap<String, Setting>> = LazyLock::new(|| {
+    let of_list = references().map(Setting::of_reference);
+    let mut settings: BTreeMap<String, Setting> =
+        of_list.map(|setting| (setting.name.to_lowercase(), setting)).collect();
+    for own in OWN {
+        let key = own.name.to_lowercase();
+        let reference = settings.get(&key).and_then(|listed| listed.reference);
+        settings.insert(key, Setting { reference, ..*own });
+    }
+    settings
+});
 
 /// The setting of a name in lower case.
 pub(super) fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.name == key)
+    SETTINGS.get(key)
 }
 
 /// PostgreSQL takes any name of two parts as a setting of an extension.
@@ -127,11 +156,5 @@ pub(super) fn is_custom(key: &str) -> bool {
 
 /// The name as PostgreSQL spells it.
 pub(in crate::engine) fn display_name(name: &str) -> &str {
-    let key = name.to_lowercase();
-    SPELLINGS.iter().find(|(known, _)| *known == key).map_or(name, |(_, spelling)| spelling)
-}
-
-/// The same for a name in lower case.
-pub(super) fn spelled(name: &str) -> &str {
-    SPELLINGS.iter().find(|(key, _)| *key == name).map_or(name, |(_, spelling)| spelling)
+    find(&name.to_lowercase()).map_or(name, |setting| setting.name)
 }

@@ -4,12 +4,14 @@
 //! Does not: act on a value; whoever a setting concerns reads it.
 //! Invariant: a setting whose other values this server cannot honour refuses them instead of pretending.
 //!
-//! The list is PostgreSQL's as far as clients set or show it.
+//! The list is PostgreSQL's (`postgresql.txt`), with this server's own rules for those that concern it.
 
 mod known;
+mod listed;
+mod numbers;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,11 +19,12 @@ use chrono_tz::Tz;
 
 use crate::base::{ErrorReport, Freshness, SqlState};
 use crate::catalog::DEFAULT_SEARCH_PATH;
-use crate::catalog::system::unrecognized_setting;
+use crate::catalog::system::{Setting as SystemSetting, unrecognized_setting};
 use crate::config::SessionSection;
 
-use known::{Kind, SETTINGS, Setting, find, is_custom, spelled};
-use values::{check, milliseconds_text, parse_milliseconds, parse_time_zone, refuse_fixed, split_names};
+use known::{Kind, SETTINGS, Setting, find, is_custom};
+use numbers::{milliseconds, milliseconds_text};
+use values::{check, parse_time_zone, refuse_fixed, split_names, without_unit};
 
 pub use known::SERVER_VERSION;
 pub(super) use known::display_name;
@@ -38,6 +41,7 @@ pub struct Settings {
 
 #[derive(Debug, Clone, Default)]
 struct Values {
+    /// By names in lower case; what is not here has its default.
     current: BTreeMap<String, String>,
     /// What `SET LOCAL` covers until the transaction ends.
     local: BTreeMap<String, Option<String>>,
@@ -68,13 +72,12 @@ struct ReadValues {
 
 impl ReadValues {
     fn of(current: &BTreeMap<String, String>) -> Self {
-        let text = |name: &str| current.get(name).map_or("", String::as_str);
+        let text = |name: &str| value_of(current, name).unwrap_or_default();
         let timeout = |timeout: Timeout| {
-            let milliseconds = parse_milliseconds(text(timeout.name())).filter(|milliseconds| *milliseconds > 0)?;
+            let milliseconds = milliseconds(text(timeout.name())).filter(|milliseconds| *milliseconds > 0)?;
             Some(Duration::from_millis(milliseconds))
         };
-        let differing =
-            TRANSACTION_DEFAULTS.iter().filter(|(name, default)| current.get(*name) != current.get(*default));
+        let differing = TRANSACTION_DEFAULTS.iter().filter(|(name, default)| text(name) != text(default));
         Self {
             search_path: split_names(text("search_path")).into(),
             time_zone: parse_time_zone(text("timezone")).unwrap_or(Tz::UTC),
@@ -90,6 +93,23 @@ const TRANSACTION_DEFAULTS: [(&str, &str); 2] = [
     ("transaction_isolation", "default_transaction_isolation"),
     ("transaction_deferrable", "default_transaction_deferrable"),
 ];
+
+/// The value that was set, or the default.
+fn value_of<'a>(values: &'a BTreeMap<String, String>, key: &str) -> Option<&'a str> {
+    values.get(key).map(String::as_str).or_else(|| find(key).map(|setting| setting.default))
+}
+
+/// One setting of a session, as lists show it.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedSetting<'a> {
+    /// The name, as PostgreSQL spells it.
+    pub name: &'a str,
+    /// The value as SHOW gives it.
+    pub value: &'a str,
+    /// The value that RESET goes back to, as SHOW gives it.
+    pub reset_value: &'a str,
+    known: Option<&'static Setting>,
+}
 
 /// How long a session may be busy, or idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,16 +140,39 @@ impl Timeout {
 #[derive(Debug, Clone)]
 pub struct SettingsMark(Arc<Values>);
 
-impl Settings {
-    /// The defaults, with what the configuration and the user's name say.
+impl ListedSetting<'_> {
+    /// The setting as `pg_settings` shows it: numbers in their unit, and what PostgreSQL says of it.
     #[must_use]
-    pub fn new(user: &str, session: &SessionSection) -> Self {
-        let mut initial: BTreeMap<String, String> =
-            SETTINGS.iter().map(|setting| (setting.name.to_owned(), setting.default.to_owned())).collect();
+    pub fn system_row(&self) -> SystemSetting {
+        let number = |value: &str| self.known.map_or_else(|| value.to_owned(), |setting| without_unit(setting, value));
+        let reference = self.known.and_then(|setting| setting.reference);
+        let text = |value: &'static str| Some(value).filter(|value| !value.is_empty());
+        SystemSetting {
+            name: self.name.to_owned(),
+            value: number(self.value),
+            reset_value: number(self.reset_value),
+            boot_value: number(self.known.map_or("", |setting| setting.default)),
+            unit: reference.and_then(|reference| text(reference.unit)),
+            category: reference.map_or("Customized Options", |reference| reference.category),
+            context: reference.map_or("user", |reference| reference.context_name),
+            value_type: reference.map_or("string", |reference| reference.value_type),
+            minimum: reference.and_then(|reference| text(reference.minimum)),
+            maximum: reference.and_then(|reference| text(reference.maximum)),
+            values: reference.filter(|reference| reference.value_type == "enum").map(|found| found.values().collect()),
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults, with what the configuration, the user's name and the server itself say.
+    #[must_use]
+    pub fn new(user: &str, session: &SessionSection, server: &[(&str, String)]) -> Self {
+        let mut initial = BTreeMap::new();
         let path = match session.search_path.as_slice() {
             [] => DEFAULT_SEARCH_PATH.join(", "),
             names => names.join(", "),
         };
+        initial.extend(server.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         initial.insert("search_path".into(), path);
         initial.insert("session_authorization".into(), user.to_owned());
         let timeouts = [
@@ -183,7 +226,7 @@ impl Settings {
             (None, Some(value)) => value.to_owned(),
             (Some(setting), None) => {
                 refuse_fixed(setting)?;
-                self.initial.get(&key).cloned().unwrap_or_default()
+                value_of(&self.initial, &key).unwrap_or_default().to_owned()
             }
             (Some(setting), Some(value)) => self.check(setting, value)?,
         };
@@ -212,32 +255,43 @@ impl Settings {
     /// A value as SHOW gives it.
     ///
     /// # Errors
-    /// `42704` for an unknown setting.
+    /// `42704` for an unknown setting, `42501` for one that only operators may see.
     pub fn get(&self, name: &str) -> Result<&str, ErrorReport> {
-        let value = self.now.current.get(&name.to_lowercase());
-        value.map(String::as_str).ok_or_else(|| unrecognized_setting(name))
+        let key = name.to_lowercase();
+        if let Some(reference) = find(&key).and_then(|setting| setting.reference)
+            && reference.is_hidden
+        {
+            let name = reference.name;
+            let message = format!("must be superuser or have privileges of pg_read_all_settings to examine \"{name}\"");
+            return Err(ErrorReport::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        value_of(&self.now.current, &key).ok_or_else(|| unrecognized_setting(name))
     }
 
-    /// Every setting, by name.
-    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.now.current.iter().map(|(name, value)| (spelled(name), value.as_str()))
+    /// Every setting that lists show, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<ListedSetting<'_>> {
+        let names = SETTINGS.iter().filter(|(_, setting)| setting.is_listed()).map(|(key, _)| key);
+        let custom = self.now.current.keys().filter(|key| find(key).is_none());
+        let keys: BTreeSet<&String> = names.chain(custom).collect();
+        keys.into_iter().map(|key| self.listed(key)).collect()
     }
 
-    /// Every setting, by name: its value, and the one that RESET goes back to.
-    pub fn all_with_reset(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.now.current.iter().map(|(name, value)| {
-            let initial = self.initial.get(name).unwrap_or(value);
-            (spelled(name), value.as_str(), initial.as_str())
-        })
+    fn listed<'a>(&'a self, key: &'a str) -> ListedSetting<'a> {
+        let known = find(key);
+        let value = value_of(&self.now.current, key).unwrap_or_default();
+        let reset_value = value_of(&self.initial, key).unwrap_or(value);
+        ListedSetting { name: known.map_or(key, |setting| setting.name), value, reset_value, known }
     }
 
     /// The settings that a client is told of.
     #[must_use]
     pub fn reported(&self) -> Vec<(String, String)> {
-        SETTINGS
-            .iter()
-            .filter(|setting| setting.reported)
-            .filter_map(|setting| Some((spelled(setting.name).to_owned(), self.now.current.get(setting.name)?.clone())))
+        let reported = SETTINGS.iter().filter(|(_, setting)| setting.reported);
+        reported
+            .map(|(key, setting)| {
+                (setting.name.to_owned(), value_of(&self.now.current, key).unwrap_or_default().to_owned())
+            })
             .collect()
     }
 
@@ -321,7 +375,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new("acme", &SessionSection::default())
+        Settings::new("acme", &SessionSection::default(), &[])
     }
 
     #[test]
@@ -417,6 +471,80 @@ mod tests {
         // What transactions to come would like to be changes nothing, as on a hot standby.
         assert!(settings().set("default_transaction_read_only", Some("off"), false).is_ok());
         assert_eq!(settings().set("server_version", Some("9"), false).unwrap_err().sqlstate.code(), "55P02");
+    }
+
+    #[test]
+    fn what_postgresql_has_is_no_unknown_setting() {
+        let mut settings = settings();
+        for (name, value, shown) in [
+            ("enable_hashjoin", "FALSE", "off"),
+            ("work_mem", "1.5MB", "1536kB"),
+            ("Seq_Page_Cost", "0.30", "0.3"),
+            ("vacuum_cost_delay", "1500us", "1500us"),
+            ("geqo_effort", "2.7", "3"),
+            ("plan_cache_mode", "AUTO", "auto"),
+            ("synchronous_commit", "true", "on"),
+            ("statement_timeout", "1.5s", "1500ms"),
+            ("default_text_search_config", "pg_catalog.english", "pg_catalog.english"),
+        ] {
+            settings.set(name, Some(value), false).unwrap();
+            assert_eq!(settings.get(name).unwrap(), shown, "{name}");
+            settings.set(name, None, false).unwrap();
+            assert_eq!(settings.get(name).unwrap(), find(&name.to_lowercase()).unwrap().default, "{name}");
+        }
+        assert_eq!(settings.get("shared_buffers").unwrap(), "128MB");
+    }
+
+    #[test]
+    fn postgresqls_errors_are_given_for_its_settings() {
+        for (name, value, code, message) in [
+            ("enable_sort", "maybe", "22023", "parameter \"enable_sort\" requires a Boolean value"),
+            ("work_mem", "1xx", "22023", "invalid value for parameter \"work_mem\": \"1xx\""),
+            ("work_mem", "1", "22023", "1 kB is outside the valid range for parameter \"work_mem\" (64 .. 2147483647)"),
+            (
+                "statement_timeout",
+                "-5s",
+                "22023",
+                "-5000 ms is outside the valid range for parameter \"statement_timeout\" (0 .. 2147483647)",
+            ),
+            (
+                "seq_page_cost",
+                "-1",
+                "22023",
+                "-1 is outside the valid range for parameter \"seq_page_cost\" (0 .. 1.79769e+308)",
+            ),
+            ("plan_cache_mode", "x", "22023", "invalid value for parameter \"plan_cache_mode\": \"x\""),
+            (
+                "max_connections",
+                "5",
+                "55P02",
+                "parameter \"max_connections\" cannot be changed without restarting the server",
+            ),
+            ("autovacuum", "off", "55P02", "parameter \"autovacuum\" cannot be changed now"),
+            ("block_size", "5", "55P02", "parameter \"block_size\" cannot be changed"),
+            ("log_connections", "on", "55P02", "parameter \"log_connections\" cannot be set after connection start"),
+            ("log_duration", "on", "42501", "permission denied to set parameter \"log_duration\""),
+            (
+                "transform_null_equals",
+                "on",
+                "0A000",
+                "parameter \"transform_null_equals\" cannot be set to \"on\" here",
+            ),
+        ] {
+            let error = settings().set(name, Some(value), false).unwrap_err();
+            assert_eq!((error.sqlstate.code(), error.message.as_str()), (code, message));
+        }
+        assert_eq!(settings().get("data_directory").unwrap_err().sqlstate, SqlState::INSUFFICIENT_PRIVILEGE);
+    }
+
+    #[test]
+    fn the_server_says_its_own_of_itself() {
+        let own = [("max_connections", "7".to_owned())];
+        let settings = Settings::new("acme", &SessionSection::default(), &own);
+        assert_eq!(settings.get("max_connections").unwrap(), "7");
+        let all = settings.all();
+        assert!(all.iter().any(|setting| setting.name == "max_connections" && setting.value == "7"));
+        assert!(!all.iter().any(|setting| ["role", "data_directory"].contains(&setting.name)));
     }
 
     #[test]

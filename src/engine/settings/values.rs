@@ -5,19 +5,21 @@ use chrono_tz::Tz;
 use crate::base::{ErrorReport, SqlState};
 
 use super::super::session_statements::never_writes;
-use super::known::{Kind, Setting, spelled};
+use super::known::{Kind, Setting};
+use super::listed::{Context, Reference};
+use super::numbers::{self, Number};
 
 fn invalid(setting: &Setting, value: &str) -> ErrorReport {
     ErrorReport::new(
         SqlState::INVALID_PARAMETER_VALUE,
-        format!("invalid value for parameter \"{}\": \"{value}\"", spelled(setting.name)),
+        format!("invalid value for parameter \"{}\": \"{value}\"", setting.name),
     )
 }
 
 fn not_honoured(setting: &Setting, value: &str) -> ErrorReport {
     ErrorReport::new(
         SqlState::FEATURE_NOT_SUPPORTED,
-        format!("parameter \"{}\" cannot be set to \"{value}\" here", spelled(setting.name)),
+        format!("parameter \"{}\" cannot be set to \"{value}\" here", setting.name),
     )
     .with_hint(format!("Leave it at \"{}\".", setting.default))
 }
@@ -49,7 +51,11 @@ pub(super) fn check(setting: &Setting, value: &str) -> Result<String, ErrorRepor
             Ok(number) => Err(not_honoured(setting, &number.to_string())),
             Err(_) => Err(invalid(setting, value)),
         },
-        Kind::Milliseconds => milliseconds(setting, value),
+        Kind::Listed => listed(setting, value),
+        Kind::OnlyDefault => match listed(setting, value)? {
+            checked if checked.eq_ignore_ascii_case(setting.default) => Ok(setting.default.to_owned()),
+            other => Err(not_honoured(setting, &other)),
+        },
         Kind::OneOf(list) => one_of(list).ok_or_else(|| invalid(setting, value)),
         Kind::Honoured(list, refused) => match (one_of(list), one_of(refused)) {
             (Some(_), _) => Ok(list[0].to_owned()),
@@ -67,19 +73,83 @@ pub(super) fn check(setting: &Setting, value: &str) -> Result<String, ErrorRepor
 
 /// Passes for a setting that can be set at all.
 pub(super) fn refuse_fixed(setting: &Setting) -> Result<(), ErrorReport> {
-    match setting.kind {
-        Kind::Fixed => Err(ErrorReport::new(
-            SqlState::CANT_CHANGE_RUNTIME_PARAM,
-            format!("parameter \"{}\" cannot be changed", spelled(setting.name)),
-        )),
-        _ => Ok(()),
+    if !matches!(setting.kind, Kind::Fixed) {
+        return Ok(());
     }
+    let name = setting.name;
+    let (sqlstate, message) = match setting.reference.map(|reference| reference.context) {
+        Some(Context::Superuser) => {
+            (SqlState::INSUFFICIENT_PRIVILEGE, format!("permission denied to set parameter \"{name}\""))
+        }
+        Some(Context::Restart) => (
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            format!("parameter \"{name}\" cannot be changed without restarting the server"),
+        ),
+        Some(Context::Reload) => {
+            (SqlState::CANT_CHANGE_RUNTIME_PARAM, format!("parameter \"{name}\" cannot be changed now"))
+        }
+        Some(Context::ConnectionStart) => {
+            (SqlState::CANT_CHANGE_RUNTIME_PARAM, format!("parameter \"{name}\" cannot be set after connection start"))
+        }
+        Some(Context::Internal | Context::User) | None => {
+            (SqlState::CANT_CHANGE_RUNTIME_PARAM, format!("parameter \"{name}\" cannot be changed"))
+        }
+    };
+    Err(ErrorReport::new(sqlstate, message))
+}
+
+/// A value that PostgreSQL's list allows.
+fn listed(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
+    let Some(reference) = &setting.reference else { return Ok(value.to_owned()) };
+    match reference.value_type {
+        "bool" => parse_bool(value).map(|flag| on_off(flag).to_owned()).ok_or_else(|| boolean_expected(setting)),
+        "enum" => one_of_listed(setting, reference, value),
+        "integer" | "real" => Number::read(reference, value)
+            .and_then(|number| number.in_range(reference))
+            .map(|number| number.shown(reference))
+            .map_err(|problem| refused_number(setting, reference, value, problem)),
+        _ => Ok(value.to_owned()),
+    }
+}
+
+/// Values of which two are on and off are also taken in the other spellings of these.
+fn one_of_listed(setting: &Setting, reference: &Reference, value: &str) -> Result<String, ErrorReport> {
+    let of_name = |name: &str| reference.values().find(|known| known.eq_ignore_ascii_case(name)).map(str::to_owned);
+    let known = of_name(value).or_else(|| match value.to_lowercase().as_str() {
+        "true" | "yes" | "1" => of_name("on"),
+        "false" | "no" | "0" => of_name("off"),
+        _ => None,
+    });
+    let values = || reference.values().collect::<Vec<_>>().join(", ");
+    known.ok_or_else(|| invalid(setting, value).with_hint(format!("Available values: {}.", values())))
+}
+
+fn refused_number(setting: &Setting, reference: &Reference, value: &str, problem: numbers::Problem) -> ErrorReport {
+    match problem {
+        numbers::Problem::NoNumber => invalid(setting, value),
+        numbers::Problem::Unit(units) => invalid(setting, value).with_hint(units),
+        numbers::Problem::TooLarge => invalid(setting, value).with_hint("Value exceeds integer range."),
+        numbers::Problem::OutOfRange(number) => {
+            let unit = if reference.unit.is_empty() { String::new() } else { format!(" {}", reference.unit) };
+            let (name, low, high) = (setting.name, reference.minimum, reference.maximum);
+            let message =
+                format!("{number}{unit} is outside the valid range for parameter \"{name}\" ({low} .. {high})");
+            ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message)
+        }
+    }
+}
+
+/// The value as a number of the setting's own unit, as `pg_settings` shows it.
+pub(super) fn without_unit(setting: &Setting, value: &str) -> String {
+    let number = setting.reference.filter(|reference| !reference.unit.is_empty());
+    let number = number.and_then(|reference| Number::read(&reference, value).ok());
+    number.map_or_else(|| value.to_owned(), |number| number.to_string())
 }
 
 fn boolean_expected(setting: &Setting) -> ErrorReport {
     ErrorReport::new(
         SqlState::INVALID_PARAMETER_VALUE,
-        format!("parameter \"{}\" requires a Boolean value", spelled(setting.name)),
+        format!("parameter \"{}\" requires a Boolean value", setting.name),
     )
 }
 
@@ -129,62 +199,6 @@ pub(super) fn parse_time_zone(value: &str) -> Option<Tz> {
         return Some(Tz::UTC);
     }
     name.parse().ok().or_else(|| chrono_tz::TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name)))
-}
-
-fn milliseconds(setting: &Setting, value: &str) -> Result<String, ErrorReport> {
-    let (digits, negative) = match value.trim().strip_prefix('-') {
-        Some(digits) => (digits, true),
-        None => (value, false),
-    };
-    match parse_milliseconds(digits) {
-        Some(number) if number > MOST_MILLISECONDS => {
-            Err(invalid(setting, value).with_hint("Value exceeds integer range."))
-        }
-        Some(number) if number == 0 || !negative => Ok(milliseconds_text(number)),
-        Some(number) => {
-            let sign = if negative { "-" } else { "" };
-            let name = spelled(setting.name);
-            Err(ErrorReport::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!(
-                    "{sign}{number} ms is outside the valid range for parameter \"{name}\" (0 .. {MOST_MILLISECONDS})"
-                ),
-            ))
-        }
-        None => Err(invalid(setting, value).with_hint(MILLISECONDS_HINT)),
-    }
-}
-
-const MOST_MILLISECONDS: u64 = i32::MAX as u64;
-const MILLISECONDS_HINT: &str = "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
-
-/// Milliseconds of `5s`, `1min`, `250`: PostgreSQL's units, case-sensitive as there.
-pub(super) fn parse_milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
-    let number: u64 = value[..digits].parse().ok()?;
-    let factor = match value[digits..].trim() {
-        "" | "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "us" => return Some(number / 1_000),
-        _ => return None,
-    };
-    number.checked_mul(factor)
-}
-
-/// The same as SHOW gives it.
-pub(super) fn milliseconds_text(milliseconds: u64) -> String {
-    match milliseconds {
-        0 => "0".to_owned(),
-        m if m % 86_400_000 == 0 => format!("{}d", m / 86_400_000),
-        m if m % 3_600_000 == 0 => format!("{}h", m / 3_600_000),
-        m if m % 60_000 == 0 => format!("{}min", m / 60_000),
-        m if m % 1_000 == 0 => format!("{}s", m / 1_000),
-        m => format!("{m}ms"),
-    }
 }
 
 /// Names of a list such as `a, "B", c`; unquoted ones are folded to lower case.

@@ -4,17 +4,16 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::base::limits::JSONB_EXTRA_DIGITS;
 use crate::base::{ErrorReport, SqlState};
 
 use super::super::value::overflow;
 use super::build::quoted;
 use super::read::read;
 
-/// How many more digits the numbers of a `jsonb` may have than its text: `1e131071` has 131,072 of them.
-const EXTRA_DIGITS: usize = 4_194_304;
-
 fn too_many_digits() -> ErrorReport {
-    let message = format!("the numbers of a jsonb value have more than {EXTRA_DIGITS} digits beside those of its text");
+    let message =
+        format!("the numbers of a jsonb value have more than {JSONB_EXTRA_DIGITS} digits beside those of its text");
     ErrorReport::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
 }
 
@@ -45,7 +44,7 @@ impl Json {
 
     /// The same, with the keys of a `jsonb`: each once, the last value of each, by length and bytes.
     pub(in crate::functions) fn parse_binary(text: &str) -> Result<Self, ErrorReport> {
-        Self::parse(text)?.normal(&mut (text.len() + EXTRA_DIGITS))
+        Self::parse(text)?.normal(&mut (text.len() + JSONB_EXTRA_DIGITS))
     }
 
     pub(in crate::functions) fn of(kind: Kind) -> Self {

@@ -1,11 +1,9 @@
 //! Reading documents.
 
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
 
 use super::document::{Json, Kind};
-
-/// How deep a document may nest.
-const DEPTH: usize = 1_000;
 
 /// Reads a text that is one document.
 pub(super) fn read(text: &str) -> Result<Json, ErrorReport> {
@@ -54,7 +52,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Json, ErrorReport> {
-        if depth > DEPTH {
+        if depth > limits::JSON_VALUE_DEPTH {
             return Err(ErrorReport::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
         }
         self.blanks();

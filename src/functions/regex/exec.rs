@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
 
 use super::program::{Program, Step, holds};
-
-/// The work that one match may take.
-const STEPS: usize = 20_000_000;
 
 /// The states that are alive.
 struct States {
@@ -33,7 +31,7 @@ pub(super) struct Work(usize);
 impl Work {
     /// The work of one match over a text.
     pub(super) fn over(text: &[char]) -> Self {
-        Self(STEPS.max(text.len().saturating_mul(64)))
+        Self(limits::REGEX_STEPS.max(text.len().saturating_mul(64)))
     }
 
     pub(super) fn spend(&mut self, count: usize) -> Result<(), ErrorReport> {

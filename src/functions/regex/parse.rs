@@ -2,18 +2,13 @@
 
 use std::collections::HashMap;
 
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
 
 use super::Flags;
 
 /// The most repetitions that a pattern may name.
 const MOST: u32 = 255;
-
-/// How deep a pattern may nest.
-const DEPTH: usize = 200;
-
-/// The parts that stand for back references in one pattern: a reference to a group with references doubles them.
-const MOST_COPIED: usize = 10_000;
 
 /// A part of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,7 +269,7 @@ impl Parser {
     }
 
     fn alternation(&mut self, depth: usize) -> Result<Node, ErrorReport> {
-        if depth > DEPTH {
+        if depth > limits::REGEX_DEPTH {
             return Err(ErrorReport::new(
                 SqlState::INVALID_REGULAR_EXPRESSION,
                 "invalid regular expression: regular expression is too complex",
@@ -462,7 +457,7 @@ impl Parser {
         let invalid = || bad("invalid backreference number");
         let group = self.closed.get(&number).filter(|_| !self.in_condition).ok_or_else(invalid)?;
         self.copied = self.copied.saturating_add(size(group));
-        if self.copied > MOST_COPIED {
+        if self.copied > limits::REGEX_COPIED_PARTS {
             return Err(bad("regular expression is too complex"));
         }
         Ok(Node::Back(number, Box::new(unconditional(group))))

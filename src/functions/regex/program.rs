@@ -1,12 +1,10 @@
 //! Trees to the steps of an automaton.
 
 use crate::base::ErrorReport;
+use crate::base::limits;
 
 use super::Flags;
 use super::parse::{Assertion, Node, Set, bad, is_word};
-
-/// The most steps that a pattern may become.
-const LONGEST: usize = 50_000;
 
 /// A step.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ impl Program {
     }
 
     fn push(&mut self, step: Step) -> Result<usize, ErrorReport> {
-        if self.steps.len() >= LONGEST {
+        if self.steps.len() >= limits::REGEX_PROGRAM_STEPS {
             return Err(bad("regular expression is too complex"));
         }
         self.steps.push(step);

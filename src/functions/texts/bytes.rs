@@ -141,6 +141,14 @@ fn decode(call: &Call<'_>) -> Found {
     }
 }
 
+/// `\x` and hexadecimal digits, or the escape format: what a text is as `bytea`.
+pub(in crate::functions) fn read_bytes(text: &str) -> Result<Vec<u8>, ErrorReport> {
+    match text.strip_prefix("\\x") {
+        Some(digits) => from_hex(digits),
+        None => from_escape(text),
+    }
+}
+
 fn from_hex(text: &str) -> Result<Vec<u8>, ErrorReport> {
     let mut digits = Vec::with_capacity(text.len());
     for c in text.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')) {

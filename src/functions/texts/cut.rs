@@ -2,15 +2,13 @@
 
 use datafusion::common::ScalarValue;
 
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
 
 use super::super::overload::{Call, Overload, strict};
 use super::super::value::{self, fail, int4, invalid};
 
 type Found = Result<ScalarValue, ErrorReport>;
-
-/// Bytes that a value may have.
-pub(super) const LONGEST: i64 = 0x3fff_ffff;
 
 pub(super) fn functions() -> Vec<Overload> {
     let mut all = Vec::new();
@@ -31,7 +29,7 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("repeat", "(text, int4) text", |call| {
             let times = call.int(1).max(0);
             let bytes = i64::try_from(call.text(0).len()).unwrap_or(i64::MAX).saturating_mul(times);
-            if bytes > LONGEST {
+            if bytes > limits::VALUE_BYTES {
                 return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, "requested length too large"));
             }
             Ok(value::text(call.text(0).repeat(usize::try_from(times).unwrap_or_default())))
@@ -107,7 +105,7 @@ fn right(text: &str, count: i64) -> &str {
 
 fn pad(call: &Call<'_>, fill: &str, at_begin: bool) -> Found {
     let (text, wanted) = (call.text(0), call.int(1).max(0));
-    if wanted > LONGEST / 4 {
+    if wanted > limits::VALUE_BYTES / 4 {
         return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, "requested length too large"));
     }
     let missing = usize::try_from(wanted - length(text)).unwrap_or_default();

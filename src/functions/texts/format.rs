@@ -6,7 +6,8 @@ use std::str::Chars;
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 
-use crate::base::ErrorReport;
+use crate::base::limits::VALUE_BYTES;
+use crate::base::{ErrorReport, SqlState};
 
 use super::super::overload::{Call, Overload, lenient};
 use super::super::text::shown_value;
@@ -86,20 +87,36 @@ fn unterminated() -> ErrorReport {
     invalid("unterminated format() type specifier").with_hint("For a single \"%\" use \"%%\".")
 }
 
-fn number(rest: &mut Peekable<Chars<'_>>) -> Option<usize> {
-    let mut found: Option<usize> = None;
-    while let Some(digit) = rest.peek().and_then(|c| c.to_digit(10)) {
-        found = Some(found.unwrap_or(0).saturating_mul(10).saturating_add(usize::try_from(digit).unwrap_or_default()));
+fn out_of_range() -> ErrorReport {
+    ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "number is out of range")
+}
+
+/// Digits of an `integer`, if any stand here.
+fn number(rest: &mut Peekable<Chars<'_>>) -> Result<Option<usize>, ErrorReport> {
+    let mut found: Option<i32> = None;
+    while let Some(digit) = rest.peek().and_then(|c| c.to_digit(10)).and_then(|digit| i32::try_from(digit).ok()) {
+        let longer = found.unwrap_or(0).checked_mul(10).and_then(|number| number.checked_add(digit));
+        found = Some(longer.ok_or_else(out_of_range)?);
         rest.next();
     }
-    found
+    Ok(found.and_then(|number| usize::try_from(number).ok()))
+}
+
+/// Passes for a text that is no longer than a value may be.
+fn check_length(bytes: usize, more: usize) -> Result<(), ErrorReport> {
+    let fits = i64::try_from(bytes.saturating_add(more)).is_ok_and(|length| length < VALUE_BYTES);
+    if fits {
+        return Ok(());
+    }
+    Err(ErrorReport::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "out of memory")
+        .with_detail(format!("Cannot enlarge string buffer containing {bytes} bytes by {more} more bytes.")))
 }
 
 impl Formatter<'_> {
     /// `%[place$][-][width]type`
     fn write(&mut self, rest: &mut Peekable<Chars<'_>>, out: &mut String) -> Result<(), ErrorReport> {
         let mut place = None;
-        let (left, width) = match number(rest) {
+        let (left, width) = match number(rest)? {
             Some(digits) if rest.peek() == Some(&'$') => {
                 rest.next();
                 place = Some(digits);
@@ -121,6 +138,7 @@ impl Formatter<'_> {
         let value = self.args.get(index).ok_or_else(|| invalid("too few arguments for format()"))?;
         let text = self.value(value, kind)?;
         let missing = usize::try_from(width.abs()).unwrap_or_default().saturating_sub(text.chars().count());
+        check_length(out.len(), text.len().saturating_add(missing))?;
         let blanks = " ".repeat(missing);
         out.push_str(&if left || width < 0 { format!("{text}{blanks}") } else { format!("{blanks}{text}") });
         Ok(())
@@ -137,10 +155,10 @@ impl Formatter<'_> {
 
     fn width(&mut self, rest: &mut Peekable<Chars<'_>>) -> Result<i64, ErrorReport> {
         if rest.peek() != Some(&'*') {
-            return Ok(number(rest).map_or(0, |width| i64::try_from(width).unwrap_or_default()));
+            return Ok(number(rest)?.map_or(0, |width| i64::try_from(width).unwrap_or_default()));
         }
         rest.next();
-        let index = match number(rest) {
+        let index = match number(rest)? {
             Some(place) => {
                 if rest.next() != Some('$') {
                     return Err(invalid("width argument position must be ended by \"$\""));
@@ -157,10 +175,12 @@ impl Formatter<'_> {
             return Ok(0);
         }
         let text = shown(value, self.zone)?;
-        text.trim().parse().map_err(|_| {
+        let width: i64 = text.trim().parse().map_err(|_| {
             let message = format!("invalid input syntax for type integer: \"{text}\"");
-            ErrorReport::new(crate::base::SqlState::INVALID_TEXT_REPRESENTATION, message)
-        })
+            ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
+        })?;
+        let magnitude = i32::try_from(width.unsigned_abs()).map_err(|_| out_of_range())?;
+        Ok(i64::from(magnitude) * width.signum())
     }
 
     fn value(&self, value: &ScalarValue, kind: char) -> Result<String, ErrorReport> {

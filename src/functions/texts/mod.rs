@@ -12,6 +12,7 @@ mod format;
 mod quote;
 mod words;
 
+pub(in crate::functions) use bytes::read_bytes;
 pub use escape::escaped_again;
 
 use super::overload::Overload;

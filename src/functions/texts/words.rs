@@ -7,8 +7,9 @@ use crate::base::{ErrorReport, SqlState};
 
 use super::super::overload::{Call, Overload, strict};
 use super::super::value::{self, fail, int4, invalid};
-use super::cut::{LONGEST, length};
+use super::cut::length;
 use super::escape::like_escape;
+use crate::base::limits::VALUE_BYTES;
 
 type Found = Result<ScalarValue, ErrorReport>;
 
@@ -51,7 +52,7 @@ fn replaced(call: &Call<'_>) -> Found {
         return Ok(value::text(text));
     }
     let more = bytes_of(to.len()).saturating_sub(bytes_of(from.len())).max(0);
-    if more > 0 && bytes_of(text.matches(from).count()).saturating_mul(more) > LONGEST {
+    if more > 0 && bytes_of(text.matches(from).count()).saturating_mul(more) > VALUE_BYTES {
         return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, "out of memory"));
     }
     Ok(value::text(text.replace(from, to)))

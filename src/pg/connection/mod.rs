@@ -78,15 +78,20 @@ impl<S: BackendSession> Connection<S> {
         }
     }
 
-    /// Answers messages until the client leaves, breaks the protocol, or the server shuts down.
-    pub async fn run(mut self) {
+    /// Answers messages until the client leaves, breaks the protocol, or the server shuts down; `force` ends a statement
+    /// that runs, too.
+    pub async fn run(mut self, force: &CancellationToken) {
         // A panic in the engine is a defect that costs this one connection, and its client hears of it.
-        let served = AssertUnwindSafe(self.serve()).catch_unwind().await;
-        let served = served.unwrap_or_else(|panic| Err(Failure::Fatal(panicked(panic.as_ref()))));
+        let serving = AssertUnwindSafe(self.serve()).catch_unwind();
+        let served = tokio::select! {
+            served = serving => served.unwrap_or_else(|panic| Err(Failure::Fatal(panicked(panic.as_ref())))),
+            () = force.cancelled() => Err(shut_down()),
+        };
         if let Err(failure) = served {
             farewell(&mut self.socket, failure).await;
         }
-        self.socket.close().await;
+        // The end of encryption is a message, too, and a client that reads nothing takes none.
+        let _ = tokio::time::timeout(FAREWELL, self.socket.close()).await;
     }
 
     async fn serve(&mut self) -> Result<(), Failure> {
@@ -121,10 +126,7 @@ impl<S: BackendSession> Connection<S> {
         let idle = if self.is_idle { self.session.idle_timeout() } else { None };
         let frame = tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => Err(Failure::Fatal(ErrorReport::new(
-                SqlState::ADMIN_SHUTDOWN,
-                "terminating connection due to administrator command",
-            ))),
+            () = self.shutdown.cancelled() => Err(shut_down()),
             frame = self.socket.frame(limit_bytes) => frame,
             report = passed(idle) => Err(Failure::Fatal(report)),
         };
@@ -250,6 +252,12 @@ async fn passed(timeout: Option<(Duration, ErrorReport)>) -> ErrorReport {
         }
         None => std::future::pending().await,
     }
+}
+
+/// What a client is told when the server ends.
+fn shut_down() -> Failure {
+    let message = "terminating connection due to administrator command";
+    Failure::Fatal(ErrorReport::new(SqlState::ADMIN_SHUTDOWN, message))
 }
 
 /// Tells the client why its connection ends, if it is still there.

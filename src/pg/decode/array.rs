@@ -5,15 +5,16 @@ use datafusion::arrow::array::new_empty_array;
 use datafusion::common::ScalarValue;
 use datafusion::common::utils::SingleRowListArrayBuilder;
 
+use crate::base::array_text::{NoElements, elements};
 use crate::base::{ErrorReport, InternalError, SqlState, SqlType, UserFacing};
 use crate::pg::message::Body;
 
-use super::text::is_space;
 use super::{binary, null, text, unsupported};
 
 /// Reads `{1,"b c",NULL}`.
 pub fn from_text(literal: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorReport> {
-    let values = elements(literal)?
+    let values = elements(literal)
+        .map_err(|error| refused(literal, &error))?
         .into_iter()
         .map(|item| match item {
             Some(item) => text::read(&item, element, zone),
@@ -21,6 +22,17 @@ pub fn from_text(literal: &str, element: &SqlType, zone: Tz) -> Result<ScalarVal
         })
         .collect::<Result<Vec<_>, _>>()?;
     list(values, element)
+}
+
+fn refused(literal: &str, error: &NoElements) -> ErrorReport {
+    match error {
+        NoElements::HasBounds => unsupported("an array literal with dimensions"),
+        NoElements::IsNested => unsupported("an array of arrays as a parameter"),
+        NoElements::Malformed(detail) => {
+            let message = format!("malformed array literal: \"{literal}\"");
+            ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, message).with_detail(detail)
+        }
+    }
 }
 
 /// Reads dimensions, element type and elements.
@@ -31,8 +43,11 @@ pub fn from_binary(value: &mut Body, element: &SqlType) -> Result<ScalarValue, E
     let count = match dimensions {
         0 => 0,
         1 => {
-            let count = value.int32()?;
-            value.int32()?;
+            let (count, first) = (value.int32()?, value.int32()?);
+            // Its subscripts would be others here.
+            if first != 1 {
+                return Err(unsupported("an array whose first subscript is not 1"));
+            }
             count
         }
         2..=6 => return Err(unsupported("an array of arrays as a parameter")),
@@ -80,127 +95,9 @@ fn list(values: Vec<ScalarValue>, element: &SqlType) -> Result<ScalarValue, Erro
     Ok(SingleRowListArrayBuilder::new(array).with_nullable(true).build_list_scalar())
 }
 
-/// The elements of an array literal; `None` is NULL.
-fn elements(literal: &str) -> Result<Vec<Option<String>>, ErrorReport> {
-    let malformed = |detail: &str| {
-        ErrorReport::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{literal}\""))
-            .with_detail(detail)
-    };
-    let trimmed = literal.trim_matches(is_space);
-    if trimmed.starts_with('[') {
-        return Err(unsupported("an array literal with dimensions"));
-    }
-    let inner = trimmed
-        .strip_prefix('{')
-        .ok_or_else(|| malformed("Array value must start with \"{\" or dimension information."))?;
-    let mut scanner = Scanner { rest: inner };
-    let mut found = Vec::new();
-    scanner.skip_spaces();
-    if scanner.take('}') {
-        return if scanner.rest.is_empty() { Ok(found) } else { Err(malformed("Junk after closing right brace.")) };
-    }
-    loop {
-        scanner.skip_spaces();
-        if scanner.rest.starts_with('{') {
-            return Err(unsupported("an array of arrays as a parameter"));
-        }
-        found.push(scanner.element().ok_or_else(|| malformed("Unexpected array element."))?);
-        scanner.skip_spaces();
-        if scanner.take('}') {
-            break;
-        }
-        if !scanner.take(',') {
-            return Err(malformed("Unexpected end of input."));
-        }
-    }
-    if scanner.rest.is_empty() { Ok(found) } else { Err(malformed("Junk after closing right brace.")) }
-}
-
-struct Scanner<'a> {
-    rest: &'a str,
-}
-
-impl Scanner<'_> {
-    fn skip_spaces(&mut self) {
-        self.rest = self.rest.trim_start_matches(is_space);
-    }
-
-    fn take(&mut self, wanted: char) -> bool {
-        let after = self.rest.strip_prefix(wanted);
-        self.rest = after.unwrap_or(self.rest);
-        after.is_some()
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let mut characters = self.rest.chars();
-        let next = characters.next();
-        self.rest = characters.as_str();
-        next
-    }
-
-    /// One element; the outer `None` when there is none, the inner one for NULL.
-    fn element(&mut self) -> Option<Option<String>> {
-        if self.take('"') { self.quoted().map(Some) } else { self.plain() }
-    }
-
-    fn quoted(&mut self) -> Option<String> {
-        let mut element = String::new();
-        loop {
-            match self.next()? {
-                '"' => return Some(element),
-                '\\' => element.push(self.next()?),
-                other => element.push(other),
-            }
-        }
-    }
-
-    fn plain(&mut self) -> Option<Option<String>> {
-        let mut element = String::new();
-        let mut escaped = false;
-        // Spaces at the end do not belong to the element, unless they are escaped.
-        let mut kept = 0;
-        while !self.rest.starts_with(['}', ',']) {
-            match self.next()? {
-                '"' | '{' => return None,
-                '\\' => {
-                    escaped = true;
-                    element.push(self.next()?);
-                    kept = element.len();
-                }
-                other => {
-                    element.push(other);
-                    kept = if is_space(other) { kept } else { element.len() };
-                }
-            }
-        }
-        element.truncate(kept);
-        if element.is_empty() {
-            return None;
-        }
-        Some(Some(element).filter(|element| escaped || !element.eq_ignore_ascii_case("null")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn literals_are_taken_apart() {
-        let read = |literal| elements(literal).unwrap();
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(read("{}"), []);
-        assert_eq!(read(" { } "), []);
-        assert_eq!(read("{1,2, 3 }"), [some("1"), some("2"), some("3")]);
-        assert_eq!(
-            read(r#"{"a \"b\",c",null,"NULL",\null,d e}"#),
-            [some("a \"b\",c"), None, some("NULL"), some("null"), some("d e"),]
-        );
-        for bad in ["", "1,2", "{1", "{1,}", "{,1}", "{1}x", "{\"a}", "{a\"b\"}"] {
-            assert_eq!(elements(bad).unwrap_err().sqlstate.code(), "22P02", "{bad}");
-        }
-        assert_eq!(elements("{{1},{2}}").unwrap_err().sqlstate.code(), "0A000");
-    }
 
     #[test]
     fn arrays_have_the_type_of_the_type_map() {

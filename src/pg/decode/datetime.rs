@@ -3,10 +3,9 @@
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
+use crate::base::array_text::is_space;
 use crate::base::{ErrorReport, Infinity, SqlState};
 use crate::pg::encode::moment_in_range;
-
-use super::text::is_space;
 
 /// Microseconds of a second.
 const SECOND_US: i64 = 1_000_000;

@@ -2,9 +2,8 @@
 
 use datafusion::arrow::datatypes::IntervalMonthDayNano;
 
+use crate::base::array_text::is_space;
 use crate::base::{ErrorReport, SqlState};
-
-use super::text::is_space;
 
 /// Microseconds of a second.
 const SECOND_US: f64 = 1_000_000.0;

@@ -3,10 +3,10 @@
 use datafusion::arrow::datatypes::i256;
 use datafusion::common::ScalarValue;
 
+use crate::base::array_text::is_space;
 use crate::base::{ErrorReport, SqlState, SqlType};
 use crate::pg::message::Body;
 
-use super::text::is_space;
 use super::{invalid, unsupported};
 
 /// A number as its digits and how many of them stand behind the point.

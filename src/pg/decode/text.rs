@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use serde::de::IgnoredAny;
 
+use crate::base::array_text::is_space;
 use crate::base::{ErrorReport, SqlState, SqlType};
 
 use super::{array, datetime, interval, invalid, number};
@@ -48,11 +49,6 @@ fn boolean(text: &str) -> Result<bool, ErrorReport> {
         return Ok(false);
     }
     Err(invalid(&SqlType::Bool, text))
-}
-
-/// The characters that PostgreSQL's input functions skip around a value.
-pub fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t'..='\r')
 }
 
 fn integer<T: TryFrom<i64>>(text: &str, sql_type: &SqlType) -> Result<T, ErrorReport> {

@@ -46,6 +46,7 @@ use aggregates::Watch;
 pub(super) use grouping::cast_column;
 use places::Places;
 pub(super) use places::{begin, of};
+pub(super) use queries::arm_place;
 use scope::{Found, Scope};
 use types::Type;
 
@@ -63,6 +64,8 @@ pub(super) struct Findings {
     /// Constants in quotes beside values of other types, and the types that they have there. Numbers that only a float
     /// can hold, beside floats.
     pub(super) constants: HashMap<usize, &'static str>,
+    /// The columns of the queries of set operations that have other types than their operation, by the places of these queries.
+    pub(super) arms: HashMap<(usize, usize), Vec<ArmColumn>>,
     /// What each SELECT groups that has aggregates in subqueries, or each one where rows are made of arrays, by the place of
     /// the SELECT.
     pub(super) groups: HashMap<usize, Groups>,
@@ -78,6 +81,15 @@ pub(super) struct Findings {
     pub(super) hidden: HashMap<usize, Vec<Hidden>>,
     /// Columns that are cast to their own types, by the places of their names, and how many casts around each are such.
     pub(super) same_casts: HashMap<usize, usize>,
+}
+
+/// A column of a query that is part of a set operation.
+#[derive(Debug, Clone)]
+pub(super) struct ArmColumn {
+    /// The name of its value, also where the text gives none.
+    pub(super) name: String,
+    /// The type that it is cast to.
+    pub(super) wanted: Option<&'static str>,
 }
 
 /// A column that a join with USING merges.

@@ -12,8 +12,8 @@ use crate::sql::words::folded;
 use super::calls::no_equality;
 use super::places::{begin, of};
 use super::scope::{Clause, Column, Cte, Found, Item, Level, Table, parts};
-use super::types::Type;
-use super::{Checked, Checker, Hidden, Typed, error, recursion};
+use super::types::{STRING, Type};
+use super::{ArmColumn, Checked, Checker, Constant, Hidden, Typed, error, recursion};
 
 /// A column of a query's result.
 #[derive(Debug, Clone)]
@@ -321,6 +321,7 @@ impl Checker<'_> {
             SetOperator::Except | SetOperator::Minus => "EXCEPT",
             SetOperator::Intersect => "INTERSECT",
         };
+        let arms = (left, right);
         let (left, right) = (self.arm(left)?, self.arm(right)?);
         if left.iter().chain(&right).any(|output| output.is_open) {
             let is_known = !left.iter().any(|output| output.is_open);
@@ -332,15 +333,32 @@ impl Checker<'_> {
             return Err(error(SqlState::SYNTAX_ERROR, message, place));
         }
         let mut outputs = Vec::with_capacity(left.len());
+        let mut wanted: (Vec<ArmColumn>, Vec<ArmColumn>) = Default::default();
         for (left, right) in left.into_iter().zip(right) {
             let place = left.typed.place;
-            let typed = self.chosen(word, &[left.typed, right.typed], place)?;
+            let typed = self.chosen(word, &[left.typed.clone(), right.typed.clone()], place)?;
+            wanted.0.push(arm_column(&left, cast_of_first(&left.typed, typed.data_type)));
+            wanted.1.push(arm_column(&right, cast_of_parameter(&right.typed, typed.data_type)));
             if quantifier != SetQuantifier::All && !typed.data_type.is_comparable() {
                 return Err(no_equality(typed.data_type, place));
             }
             outputs.push(Output { name: left.name, typed, is_open: false });
         }
+        self.note_arm(first_query(arms.0), wanted.0);
+        self.note_arm(arms.1, wanted.1);
         Ok(outputs)
+    }
+
+    /// Notes what is cast; of a column, this operation says more than one within it.
+    fn note_arm(&mut self, arm: &SetExpr, mut columns: Vec<ArmColumn>) {
+        if columns.iter().all(|column| column.wanted.is_none()) || matches!(arm, SetExpr::SetOperation { .. }) {
+            return;
+        }
+        let noted = self.findings.arms.entry(arm_place(arm)).or_default();
+        for (column, before) in columns.iter_mut().zip(noted.iter()) {
+            column.wanted = column.wanted.or(before.wanted);
+        }
+        *noted = columns;
     }
 
     /// ORDER BY and LIMIT of what is no SELECT: only the result's columns can be seen.
@@ -408,4 +426,70 @@ fn same_types(name: &str, first: &[Output], all: &[Output]) -> Checked<()> {
         }
     }
     Ok(())
+}
+
+/// The place of a query, and the parentheses that it has there: within them, another one begins.
+pub(in crate::sql) fn arm_place(arm: &SetExpr) -> (usize, usize) {
+    let (mut parentheses, mut first) = (0, arm);
+    loop {
+        first = match first {
+            SetExpr::Query(query) => {
+                parentheses += 1;
+                query.body.as_ref()
+            }
+            SetExpr::SetOperation { left, .. } => left.as_ref(),
+            _ => return (begin(arm), parentheses),
+        };
+    }
+}
+
+/// The query that a set operation begins with.
+fn first_query(arm: &SetExpr) -> &SetExpr {
+    match arm {
+        SetExpr::SetOperation { left, .. } => first_query(left),
+        other => other,
+    }
+}
+
+fn arm_column(output: &Output, wanted: Option<Type>) -> ArmColumn {
+    let from = output.typed.data_type;
+    ArmColumn {
+        name: output.name.clone(),
+        wanted: wanted.map(|met| without_digits(from, met).unwrap_or(met.display())),
+    }
+}
+
+/// The numeric that an integer becomes: one with no digits behind the point, which those of other queries are added to.
+fn without_digits(from: Type, met: Type) -> Option<&'static str> {
+    let is_list = met.element() == Some(Type::NUMERIC);
+    if met != Type::NUMERIC && !is_list {
+        return None;
+    }
+    Some(match (from.element().unwrap_or(from).0, is_list) {
+        ("int2", false) => "numeric(5, 0)",
+        ("int4", false) => "numeric(10, 0)",
+        ("int8", false) => "numeric(19, 0)",
+        ("unknown", false) => "numeric(1, 0)",
+        ("int2", true) => "numeric(5, 0)[]",
+        ("int4", true) => "numeric(10, 0)[]",
+        ("int8", true) => "numeric(19, 0)[]",
+        ("unknown", true) => "numeric(1, 0)[]",
+        _ => return None,
+    })
+}
+
+/// The type that a column of the first query is cast to: the planner takes the result's types from there.
+fn cast_of_first(typed: &Typed, met: Type) -> Option<Type> {
+    let is_quoted = typed.data_type == Type::UNKNOWN && matches!(typed.constant, Some(Constant::Text(_)));
+    // To the planner all kinds of text are one.
+    let is_text = |data_type: Type| data_type.category() == STRING;
+    let is_same = typed.data_type == met || is_text(typed.data_type) && is_text(met);
+    (!is_same && !is_quoted && !matches!(met, Type::UNKNOWN | Type::ANY | Type::RECORD) && typed.data_type != Type::ANY)
+        .then_some(met)
+}
+
+/// The type of a parameter that stands alone in another query.
+fn cast_of_parameter(typed: &Typed, met: Type) -> Option<Type> {
+    let is_parameter = typed.data_type == Type::UNKNOWN && matches!(typed.constant, Some(Constant::Parameter(_)));
+    (is_parameter && !matches!(met, Type::UNKNOWN | Type::ANY)).then_some(met)
 }

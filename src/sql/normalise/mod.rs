@@ -5,6 +5,7 @@
 //! Does not: look names up.
 //! Invariant: a rewrite never changes what the query means, and every identifier keeps its place in the text.
 
+mod arms;
 mod array_constants;
 mod arrays;
 mod bare_queries;
@@ -70,6 +71,7 @@ pub(super) use variadic::VARIADIC;
 /// Rewrites a query in place.
 pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings: &Findings) -> Result<(), ErrorReport> {
     shadows::rename(query);
+    arms::cast(query, findings)?;
     // Names before all else: they come from the text as it was written.
     names::assign(query);
     hidden_tables::rename(query, findings);

@@ -5,10 +5,12 @@
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
 mod constants;
+mod dependencies;
 mod distinct_on;
 mod infinite;
 mod keep_order;
 mod late_projection;
+mod lazy;
 mod list_items;
 mod lookup;
 mod misread;
@@ -189,6 +191,7 @@ impl LocalExecutor {
             .state
             .optimizer()
             .optimize(with_rows, self.state.as_ref(), |_, _| {})
+            .and_then(lazy::order)
             .and_then(late_projection::lift)
             .and_then(window_keys::plain)
             .and_then(list_items::shield)
@@ -276,7 +279,7 @@ fn session_state(limits: &LimitSet) -> Result<SessionState, InternalError> {
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_optimizer_rules(null_safe::rules())
+        .with_optimizer_rules(dependencies::guarded(null_safe::rules()))
         .build())
 }
 

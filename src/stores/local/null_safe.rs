@@ -14,7 +14,7 @@ use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 
-type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+pub(super) type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// The library's rules, two of them guarded.
 pub(super) fn rules() -> Vec<Rule> {

@@ -388,7 +388,8 @@ fn report(body: &mut &[u8]) -> Value {
         let name = match take::<1>(body)[0] {
             0 => return Value::Object(fields),
             b'S' => "severity",
-            b'V' => {
+            // The severity once more, and what PostgreSQL adds: context, file, line and routine.
+            b'V' | b'W' | b'F' | b'L' | b'R' => {
                 take_text(body);
                 continue;
             }

@@ -3,6 +3,7 @@
 //! PostgreSQL's rules are followed to the letter, also where they surprise: what was found before an error stays found,
 //! and one that need only know whether there is anything stops at the first value and does not see a later error.
 
+use crate::base::limits;
 use crate::base::{ErrorReport, SqlState};
 
 use super::super::super::value::fail;
@@ -12,12 +13,6 @@ use super::arithmetic;
 use super::item::Item;
 use super::key_value::{Base, Places};
 use super::syntax::{Expression, Head, Operator, Sign, Step};
-
-/// The most steps, comparisons and the like of one evaluation.
-pub(super) const WORK: usize = 10_000_000;
-
-/// The most values that one evaluation keeps, in all its lists.
-pub(super) const KEPT: usize = 1_000_000;
 
 pub(super) type Found = Result<Outcome, ErrorReport>;
 
@@ -115,13 +110,21 @@ impl<'a> Evaluator<'a> {
     /// Counts work.
     pub(super) fn works(&mut self, steps: usize) -> Result<(), ErrorReport> {
         self.work = self.work.saturating_add(steps);
-        if self.work > WORK { Err(limit("a jsonpath takes too many steps", WORK)) } else { Ok(()) }
+        if self.work > limits::JSONPATH_STEPS {
+            Err(limit("a jsonpath takes too many steps", limits::JSONPATH_STEPS))
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts what is kept.
     fn keep(&mut self, values: usize) -> Result<(), ErrorReport> {
         self.kept = self.kept.saturating_add(values);
-        if self.kept > KEPT { Err(limit("a jsonpath finds too many values", KEPT)) } else { Ok(()) }
+        if self.kept > limits::JSONPATH_VALUES {
+            Err(limit("a jsonpath finds too many values", limits::JSONPATH_VALUES))
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn push(&mut self, item: Item<'a>, sink: &mut Sink<'a>) -> Found {

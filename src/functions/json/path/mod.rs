@@ -2,7 +2,7 @@
 //!
 //! Comes in: the text of a path, a document, and variables. Goes out: what the path finds, or whether it holds.
 //! Does not: know regular expressions; a [`Matcher`] does.
-//! Invariant: depth, work and what is kept of one evaluation are bounded (`HEIGHT`, `WORK`, `KEPT`), whatever the path.
+//! Invariant: depth, work and what is kept of one evaluation are bounded (`JSONPATH_…` of the limits), whatever the path.
 
 mod arithmetic;
 mod escapes;

@@ -3,6 +3,7 @@
 //! A value and a predicate may begin alike, with any number of brackets, so both are read by the same functions; what
 //! comes after tells which of them is allowed.
 
+use crate::base::limits::{self, JSONPATH_DIGITS};
 use crate::base::{ErrorReport, SqlState};
 
 use super::super::super::value::fail;
@@ -11,12 +12,6 @@ use super::Matcher;
 use super::arithmetic::{negated, written};
 use super::lex::{Kind, Lexer, Token};
 use super::syntax::{Expression, Head, Operator, Pattern, PatternFlags, Predicate, Sign};
-
-/// How high the tree of a path may be: every step, operator and bracket adds to it.
-pub(super) const HEIGHT: usize = 200;
-
-/// The most digits of all numbers in a path: `1e100000` has many more than letters.
-const DIGITS: usize = 1_000_000;
 
 type Read<T> = Result<T, ErrorReport>;
 
@@ -105,12 +100,12 @@ impl Parser<'_> {
 
     /// One more than what is below.
     pub(super) fn above(&self, below: usize) -> Read<usize> {
-        if below < HEIGHT { Ok(below + 1) } else { Err(too_deep()) }
+        if below < limits::JSONPATH_DEPTH { Ok(below + 1) } else { Err(too_deep()) }
     }
 
     /// What stands between brackets.
     fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
-        if self.depth >= HEIGHT {
+        if self.depth >= limits::JSONPATH_DEPTH {
             return Err(too_deep());
         }
         self.depth += 1;
@@ -345,9 +340,11 @@ impl Parser<'_> {
     fn number(&mut self, text: &str) -> Read<Head> {
         let digits = written(text)?;
         self.digits += digits.len();
-        if self.digits > DIGITS {
+        if self.digits > JSONPATH_DIGITS {
             let message = "the numbers of a jsonpath have too many digits";
-            return Err(fail(SqlState::PROGRAM_LIMIT_EXCEEDED, message).with_detail(format!("The limit is {DIGITS}.")));
+            return Err(
+                fail(SqlState::PROGRAM_LIMIT_EXCEEDED, message).with_detail(format!("The limit is {JSONPATH_DIGITS}."))
+            );
         }
         Ok(Head::Literal(Json::of(Value::Number(digits))))
     }

@@ -84,7 +84,7 @@ fn work_and_depth_are_bounded() {
 
 #[test]
 fn what_is_just_not_too_deep_fits_the_stack() {
-    let most = parse::HEIGHT - 5;
+    let most = crate::base::limits::JSONPATH_DEPTH - 5;
     let document = nested(10);
     for (path, wanted) in [
         (format!("{}1{}", "1 + (".repeat(most), ")".repeat(most)), None),

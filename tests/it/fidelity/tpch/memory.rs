@@ -62,6 +62,7 @@ fn engine(config: &Config, scale: f64) -> Engine {
         local,
         logical_tables: Vec::new(),
         session: SessionSection { search_path: vec![SCHEMA.to_owned()], ..SessionSection::default() },
+        server_settings: Vec::new(),
         memory: None,
     })
 }
