@@ -5,8 +5,8 @@
 //! with assertions.
 //!
 //! It also cannot tell how `length(name) > 3` is ordered: it takes the range of what a function gives for one of NULLs, and
-//! fails to compare it with a number. The plan is then refused, because nothing satisfies an order by such a key. So what
-//! is computed over a function's result is a column before it is a key.
+//! fails to compare it with a number; nor how a CASE is. The plan is then refused, because nothing satisfies an order by such
+//! a key. So what is computed over a function's result, or chosen, is a column before it is a key.
 
 use std::sync::Arc;
 
@@ -92,19 +92,20 @@ impl Computed {
     }
 }
 
-/// Whether something else than functions is computed over what a function gives.
+/// Whether something else than functions is computed over what a function gives, or one of several values is chosen.
 fn is_misread(key: &Expr) -> bool {
-    let (mut has_call, mut has_other) = (false, false);
+    let (mut has_call, mut has_other, mut chooses) = (false, false, false);
     // The closure never fails.
     drop(key.apply(|part| {
         match part {
             Expr::ScalarFunction(_) => has_call = true,
             Expr::Column(_) | Expr::Literal(..) | Expr::Alias(_) => {}
+            Expr::Case(_) => chooses = true,
             _ => has_other = true,
         }
         Ok(TreeNodeRecursion::Continue)
     }));
-    has_call && has_other
+    chooses || has_call && has_other
 }
 
 fn plain_keys(expr: Expr) -> Result<Transformed<Expr>> {
