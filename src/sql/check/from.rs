@@ -18,6 +18,7 @@ use crate::catalog::system::{PG_CATALOG, is_system_table};
 use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::{folded, is_reserved};
 
+use super::merged::Merge;
 use super::operators::bare;
 use super::places::begin;
 use super::queries::{Output, unexpected};
@@ -26,7 +27,7 @@ use super::types::Type;
 use super::{Checked, Checker, Typed, at, error};
 
 /// Which side the columns of USING are taken from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Left,
     Right,
@@ -108,9 +109,9 @@ impl Checker<'_> {
                 if alias.is_some() {
                     names.pop();
                 }
-                let (join, mut items) = self.using(left, right, &names, side)?;
+                let (table, mut items) = self.using(left, right, &names, Merge::of(join, side))?;
                 if let Some(alias) = alias {
-                    self.add_alias(&alias, join, &names, &mut items)?;
+                    self.add_alias(&alias, table, &names, &mut items)?;
                 }
                 Ok(items)
             }
@@ -120,7 +121,7 @@ impl Checker<'_> {
                 let names = left_columns.into_iter().map(|(_, _, column)| column.name);
                 let names: Vec<String> =
                     names.filter(|name| right_columns.iter().any(|(_, _, column)| column.name == *name)).collect();
-                self.using(left, right, &names, side).map(|(_, items)| items)
+                self.using(left, right, &names, Merge::of(join, side)).map(|(_, items)| items)
             }
             Some(JoinConstraint::None) => {
                 let is_cross = matches!(join.join_operator, JoinOperator::CrossJoin(_));
@@ -267,10 +268,11 @@ impl Checker<'_> {
         let names = parts(name);
         let last = names.last().cloned().unwrap_or_default();
         if let ([single], true) = (names.as_slice(), true)
-            && let Some(cte) = self.scope.cte(single)
+            && let Some(cte) = self.scope.cte(single).cloned()
         {
-            let Cte { is_open, is_recursion, .. } = *cte;
-            let table = Table { columns: cte.columns.clone(), is_open, is_recursion, ..Table::default() };
+            self.note_reading(&cte, begin(name));
+            let Cte { is_open, is_recursion, .. } = cte;
+            let table = Table { columns: cte.columns, is_open, is_recursion, ..Table::default() };
             return self.add(table, alias, &last);
         }
         let schema = names.len().checked_sub(2).and_then(|index| names.get(index)).cloned();

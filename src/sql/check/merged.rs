@@ -1,13 +1,14 @@
 //! The columns that joins with USING merge, and the alias that such a join may have: `JOIN … USING (k) AS m`.
 
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, Join, JoinOperator};
 
 use crate::base::{ErrorReport, SqlState};
-use crate::sql::normalise::{call, quoted};
+use crate::sql::normalise::{as_type, call, merge_place, quoted};
 
 use super::from::Side;
 use super::scope::{Column, Found, Item, Scope, Table};
-use super::{Checked, Checker, MergedColumn, Typed, error};
+use super::types::{STRING, Type};
+use super::{Checked, Checker, MergedColumn, MergedType, Typed, error};
 
 /// What a merged column reads.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub(super) enum Source {
     Column { table: usize, name: String },
     /// Of a FULL join: the column of either side.
     Either(Box<[Source; 2]>),
+    /// A column whose other side has another type: the type in which they meet.
+    Cast(Box<Source>, &'static str),
 }
 
 impl Source {
@@ -24,6 +27,7 @@ impl Source {
         match self {
             Self::Column { table, .. } => vec![*table],
             Self::Either(sides) => sides.iter().flat_map(Self::tables).collect(),
+            Self::Cast(source, _) => source.tables(),
         }
     }
 
@@ -35,7 +39,33 @@ impl Source {
             Self::Either(sides) => {
                 call("coalesce", sides.iter().map(|side| side.read(tables)).collect::<Option<Vec<_>>>()?)
             }
+            Self::Cast(source, name) => as_type(source.read(tables)?, name)?,
         })
+    }
+}
+
+/// A join that merges columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Merge {
+    place: usize,
+    side: Side,
+    is_inner: bool,
+}
+
+impl Merge {
+    pub(super) fn of(join: &Join, side: Side) -> Self {
+        let is_inner = matches!(join.join_operator, JoinOperator::Join(_) | JoinOperator::Inner(_));
+        Self { place: merge_place(join), side, is_inner }
+    }
+
+    /// What it makes of a column whose sides have these types, and meet in that one; `None` where there is nothing to do.
+    fn of_types(self, name: &str, left: Type, right: Type, common: Type) -> Option<MergedType> {
+        // To the planner all kinds of text are one.
+        let is_text = |data_type: Type| data_type.category() == STRING;
+        let is_known = ![left, right, common].iter().any(|data_type| matches!(*data_type, Type::ANY | Type::UNKNOWN));
+        let is_wanted = is_known && left != right && !(is_text(left) && is_text(right)) && self.side != Side::Neither;
+        let is_right = self.is_inner && right == common;
+        is_wanted.then(|| MergedType { name: name.to_owned(), common: common.display(), is_right })
     }
 }
 
@@ -110,8 +140,9 @@ impl Checker<'_> {
         left: Vec<Item>,
         right: Vec<Item>,
         names: &[String],
-        side: Side,
+        merge: Merge,
     ) -> Checked<(usize, Vec<Item>)> {
+        let side = merge.side;
         let is_open = self.is_open(&left) || self.is_open(&right);
         let (mut left_columns, mut right_columns) = (self.columns_seen(&left), self.columns_seen(&right));
         let mut columns = Vec::new();
@@ -122,11 +153,21 @@ impl Checker<'_> {
             let places = [&a, &b].map(|column| column.as_ref().map(|(table, index, _)| (*table, *index)));
             let sides = Sides { left: &left, right: &right };
             let wanted = [side != Side::Right, side != Side::Left];
-            sources.extend(self.merged_source(&sides, places, wanted, name).map(|source| (name.clone(), source)));
-            let (Some(a), Some(b)) = (a, b) else { continue };
+            let source = self.merged_source(&sides, places, wanted, name);
+            let (Some(a), Some(b)) = (a, b) else {
+                sources.extend(source.map(|source| (name.clone(), source)));
+                continue;
+            };
             let (one, other) = (Typed::new(a.2.data_type, 0), Typed::new(b.2.data_type, 0));
             let common = self.common_type(&[one.clone(), other.clone()], "JOIN/USING")?;
             self.operator("=", Some(&one), &other)?;
+            let merged = merge.of_types(name, a.2.data_type, b.2.data_type, common);
+            let source = match &merged {
+                Some(merged) => source.map(|source| Source::Cast(Box::new(source), merged.common)),
+                None => source,
+            };
+            sources.extend(source.map(|source| (name.clone(), source)));
+            self.findings.merged_types.entry(merge.place).or_default().extend(merged);
             let stands_for = match side {
                 Side::Left => Some((a.0, a.1)),
                 Side::Right => Some((b.0, b.1)),

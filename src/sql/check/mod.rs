@@ -28,6 +28,7 @@ mod signatures;
 #[cfg(test)]
 mod tests;
 mod types;
+mod volatile;
 mod windows;
 
 use std::collections::{HashMap, HashSet};
@@ -64,6 +65,8 @@ pub(super) struct Findings {
     /// Constants in quotes beside values of other types, and the types that they have there. Numbers that only a float
     /// can hold, beside floats.
     pub(super) constants: HashMap<usize, &'static str>,
+    /// The columns of USING and NATURAL whose two sides have different types, by the places of their joins.
+    pub(super) merged_types: HashMap<usize, Vec<MergedType>>,
     /// The columns of the queries of set operations that have other types than their operation, by the places of these queries.
     pub(super) arms: HashMap<(usize, usize), Vec<ArmColumn>>,
     /// What each SELECT groups that has aggregates in subqueries, or each one where rows are made of arrays, by the place of
@@ -90,6 +93,17 @@ pub(super) struct ArmColumn {
     pub(super) name: String,
     /// The type that it is cast to.
     pub(super) wanted: Option<&'static str>,
+}
+
+/// A column that a join merges of two that have different types.
+#[derive(Debug, Clone)]
+pub(super) struct MergedType {
+    /// Its name.
+    pub(super) name: String,
+    /// The type in which the two meet.
+    pub(super) common: &'static str,
+    /// The right column has that type, and is as good as the left one.
+    pub(super) is_right: bool,
 }
 
 /// A column that a join with USING merges.
@@ -153,6 +167,7 @@ pub(super) fn check(query: &Query, provider: &Provider<'_>, context: &PlanContex
         aggregates: HashMap::new(),
         groupings: HashMap::new(),
         windows: HashMap::new(),
+        readings: HashMap::new(),
         arrays: 0,
         deferred: None,
         makes_rows: normalise::makes_rows(query.tree()),
@@ -183,6 +198,8 @@ struct Checker<'a> {
     groupings: HashMap<usize, usize>,
     /// The levels of window calls, by their places.
     windows: HashMap<usize, usize>,
+    /// Where queries of WITH that are volatile are read first, by their own places.
+    readings: HashMap<usize, usize>,
     /// How many array constructors we are in: brackets alone mean one only there.
     arrays: usize,
     /// The first error that running the query would give.

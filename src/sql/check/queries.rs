@@ -123,7 +123,8 @@ impl Checker<'_> {
         }
         for query in &with.cte_tables {
             let cte = self.with_query(query, with.recursive)?;
-            self.scope.current().ctes.push(cte);
+            let is_volatile = self.is_volatile(&query.query);
+            self.scope.current().ctes.push(Cte { is_volatile, ..cte });
         }
         Ok(())
     }
@@ -132,7 +133,7 @@ impl Checker<'_> {
         let name = folded(&query.alias.name);
         if recursive && let SetExpr::SetOperation { left, .. } = query.query.body.as_ref() {
             // What the first part returns is what the second one reads.
-            let unknown = Cte { name: name.clone(), columns: Vec::new(), is_open: true, is_recursion: true };
+            let unknown = Cte { is_open: true, is_recursion: true, ..Cte::new(&name, of(&query.alias.name)) };
             self.scope.current().ctes.push(unknown);
             let first = self.leveled(|checker| {
                 if let Some(with) = &query.query.with {
@@ -407,7 +408,7 @@ fn named(query: &WithQuery, name: &str, outputs: &[Output]) -> Checked<Cte> {
         let name = aliases.get(index).map_or_else(|| output.name.clone(), |alias| folded(alias));
         Column::new(name, text(output.typed.data_type))
     });
-    Ok(Cte { name: name.to_owned(), columns: columns.collect(), is_open, is_recursion: false })
+    Ok(Cte { columns: columns.collect(), is_open, ..Cte::new(name, of(&query.alias.name)) })
 }
 
 /// What the recursive part adds must not change the types.

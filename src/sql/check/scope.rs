@@ -122,6 +122,18 @@ pub(super) struct Cte {
     pub(super) is_open: bool,
     /// It is still looked at: who names it recurses.
     pub(super) is_recursion: bool,
+    /// It gives other rows each time that it runs.
+    pub(super) is_volatile: bool,
+    /// Where its name stands.
+    pub(super) place: usize,
+}
+
+impl Cte {
+    /// One whose columns are not known yet.
+    pub(super) fn new(name: &str, place: usize) -> Self {
+        let name = name.to_owned();
+        Self { name, columns: Vec::new(), is_open: false, is_recursion: false, is_volatile: false, place }
+    }
 }
 
 /// One SELECT, with what is around it below it.

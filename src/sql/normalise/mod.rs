@@ -64,8 +64,9 @@ pub(super) use names::{figured, shown};
 pub(super) use numbers::is_wide;
 pub(super) use samples::{Percentage, percentage, seeded};
 pub(super) use series::{is_called as is_row_call, makes_rows};
-pub(super) use shapes::{Shapes, Side, constraint, name_of};
-pub(super) use system::quoted;
+pub(super) use shapes::{Shapes, Side, constraint, merge_place, name_of};
+pub(super) use system::{bare_name, quoted};
+pub(super) use type_names::as_type;
 pub(super) use variadic::VARIADIC;
 
 /// Rewrites a query in place.
@@ -80,7 +81,7 @@ pub(super) fn query(query: &mut ast::Query, context: &PlanContext<'_>, findings:
     using_aliases::write_out(query, findings);
     scalar_rows::write_out(query, findings);
     system::rewrite(query)?;
-    let shapes = Shapes::new(context);
+    let shapes = Shapes::new(context, findings);
     match walk_mut(
         query,
         &mut Normaliser { context, findings, shapes, entered: Vec::new(), marks: Marks::default(), calls: 0 },

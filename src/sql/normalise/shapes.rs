@@ -8,6 +8,7 @@ use sqlparser::ast::{
 use crate::base::TableName;
 use crate::catalog::Relation;
 use crate::catalog::system::{PG_CATALOG, system_columns};
+use crate::sql::check::{Findings, MergedType, begin};
 use crate::sql::plan::PlanContext;
 use crate::sql::shorthand::JOIN_ALIAS;
 use crate::sql::words::folded;
@@ -22,18 +23,25 @@ pub(in crate::sql) type Columns = Option<Vec<String>>;
 pub(in crate::sql) struct Shapes<'a> {
     /// Where tables are looked up; `None` where only the text is known.
     context: Option<&'a PlanContext<'a>>,
+    /// What the check has found; `None` where only the text is known.
+    findings: Option<&'a Findings>,
     /// The queries of every WITH around, the nearest last.
     queries: Vec<(String, Columns)>,
 }
 
 impl<'a> Shapes<'a> {
-    pub(super) fn new(context: &'a PlanContext<'a>) -> Self {
-        Self { context: Some(context), queries: Vec::new() }
+    pub(super) fn new(context: &'a PlanContext<'a>, findings: &'a Findings) -> Self {
+        Self { context: Some(context), findings: Some(findings), queries: Vec::new() }
     }
 
     /// What the text alone tells.
     pub(in crate::sql) fn of_text() -> Self {
-        Self { context: None, queries: Vec::new() }
+        Self { context: None, findings: None, queries: Vec::new() }
+    }
+
+    /// The type of a column that a join merges, where its two sides have different ones.
+    pub(super) fn merged_type(&self, join: &Join, name: &str) -> Option<&'a MergedType> {
+        self.findings?.merged_types.get(&merge_place(join))?.iter().find(|merged| merged.name == name)
     }
 
     /// Adds the queries of a WITH; gives back how many there were before.
@@ -243,6 +251,14 @@ pub(in crate::sql) enum Side {
     Left,
     Right,
     Either,
+}
+
+/// The place of a join that merges columns, which no other one has.
+pub(in crate::sql) fn merge_place(join: &Join) -> usize {
+    match constraint(join) {
+        Some((JoinConstraint::Using(names), _)) => names.first().map_or(0, begin),
+        _ => begin(&join.relation),
+    }
 }
 
 /// The names of the columns that a join merges.

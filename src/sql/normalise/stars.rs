@@ -15,6 +15,7 @@ use crate::sql::words::folded;
 use super::forms::{binary, call};
 use super::shapes::{Shapes, Side, constraint, constraint_mut, factors, merged_names, name_of};
 use super::system::quoted;
+use super::type_names::as_type;
 
 /// Readies a SELECT whose FROM was readied before.
 pub(super) fn expand(select: &mut Select, shapes: &Shapes<'_>) {
@@ -151,10 +152,16 @@ fn joined(left: Columns, join: &Join, shapes: &Shapes<'_>) -> Option<Joined> {
     for name in &merged {
         let (a, b) = (find(&left, name)?, find(&right, name)?);
         keys.push((a.clone(), b.clone()));
+        let merged_type = shapes.merged_type(join, name);
         let expr = match side {
+            Side::Left if merged_type.is_some_and(|merged| merged.is_right) => b,
             Side::Left => a,
             Side::Right => b,
             Side::Either => call("coalesce", vec![a, b]),
+        };
+        let expr = match merged_type.filter(|merged| !merged.is_right) {
+            Some(merged) => as_type(expr, merged.common)?,
+            None => expr,
         };
         columns.push((name.clone(), expr));
     }

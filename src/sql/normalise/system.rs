@@ -142,7 +142,7 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// The name without `pg_catalog`; `None` when it is of another schema.
-pub(super) fn bare_name(name: &ObjectName) -> Option<String> {
+pub(in crate::sql) fn bare_name(name: &ObjectName) -> Option<String> {
     let parts: Vec<String> = name.0.iter().filter_map(ObjectNamePart::as_ident).map(folded).collect();
     match parts.as_slice() {
         [bare] => Some(bare.clone()),

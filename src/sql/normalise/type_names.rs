@@ -34,6 +34,12 @@ pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
     Ok(())
 }
 
+/// The value as one of the type of that name; `None` where there is no such type.
+pub(in crate::sql) fn as_type(mut expr: Expr, name: &str) -> Option<Expr> {
+    give(&mut expr, name).ok()?;
+    Some(expr)
+}
+
 /// The cast with what its type asks of the value; `None` where the type asks nothing more.
 pub(super) fn tagged(operand: &mut Expr, data_type: &DataType) -> Result<Option<Expr>, ErrorReport> {
     let with_length = |function: &str, operand: &mut Expr, length: u64| {
