@@ -140,7 +140,7 @@ fn time_of(hour: i64, minute: i64, second: f64) -> Result<i64, ErrorReport> {
             return Ok(total);
         }
     }
-    let shown = if second.fract() == 0.0 { format!("{second:02}") } else { format!("{second}") };
+    let shown = six_digits(second);
     Err(out_of_range(format!("time field value out of range: {hour}:{minute:02}:{shown}")))
 }
 
@@ -151,6 +151,25 @@ fn wall(call: &Call<'_>) -> Result<i64, ErrorReport> {
 
 /// `make_interval(years, months, weeks, days, hours, mins, secs)`
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+/// A number as C's `%02g` writes it: six digits, and an exponent where they do not reach.
+fn six_digits(number: f64) -> String {
+    let rounded = format!("{number:.5e}");
+    let Some((digits, exponent)) = rounded.split_once('e') else { return rounded };
+    let power: i32 = exponent.parse().unwrap_or_default();
+    match usize::try_from(5 - power) {
+        Ok(places) if power >= -4 => {
+            let plain = format!("{number:.places$}");
+            let bare = if plain.contains('.') { plain.trim_end_matches('0').trim_end_matches('.') } else { &plain };
+            format!("{bare:0>2}")
+        }
+        _ => {
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            let sign = if power < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", power.abs())
+        }
+    }
+}
+
 fn make_interval(call: &Call<'_>) -> Found {
     if call.args.iter().any(ScalarValue::is_null) {
         return Ok(ScalarValue::IntervalMonthDayNano(None));

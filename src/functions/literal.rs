@@ -459,7 +459,19 @@ fn array(text: &str, element: &SqlType, zone: Tz) -> Result<ScalarValue, ErrorRe
         });
     }
     let one_type = of_one_scale(&mut values).map_err(super::value::defect)?;
-    Ok(ScalarValue::List(ScalarValue::new_list(&values, &one_type.unwrap_or_else(|| element.arrow()), true)))
+    let one_type = one_type.unwrap_or_else(|| without_digits(element.arrow()));
+    Ok(ScalarValue::List(ScalarValue::new_list(&values, &one_type, true)))
+}
+
+/// The type of no values: where none has digits, others are not given any.
+fn without_digits(element: DataType) -> DataType {
+    let (precision, scale) = DEFAULT_NUMERIC;
+    match element {
+        DataType::Decimal128(..) if element == DataType::Decimal128(precision, scale) => {
+            DataType::Decimal128(precision - scale.unsigned_abs(), 0)
+        }
+        other => other,
+    }
 }
 
 /// Gives numerics of different scales the largest one, which every element of an array has. `None` where there are none.
