@@ -42,9 +42,9 @@ pub(super) fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             index = close + 3;
             continue;
         }
-        if let Some(swapped) = substring_for_from(tokens, index) {
-            done.extend(rewritten(&swapped.tokens));
-            index = swapped.end;
+        if let Some(part) = substring_for_from(tokens, index).or_else(|| group_operands(tokens, index)) {
+            done.extend(rewritten(&part.tokens));
+            index = part.end;
             continue;
         }
         if let Some((quantifier, length)) = patterns_of_query(tokens, index) {
@@ -351,14 +351,14 @@ fn fetched(tokens: &[TokenWithSpan], index: usize) -> Option<usize> {
     ends.then_some(close)
 }
 
-/// A call with its parts in another order, and the place behind it.
-struct Swapped {
+/// What stands for the tokens up to a place.
+struct Part {
     tokens: Vec<TokenWithSpan>,
     end: usize,
 }
 
 /// `substring(x FOR n FROM m)` is `substring(x FROM m FOR n)`.
-fn substring_for_from(tokens: &[TokenWithSpan], index: usize) -> Option<Swapped> {
+fn substring_for_from(tokens: &[TokenWithSpan], index: usize) -> Option<Part> {
     if keyword(tokens.get(index)) != Some(Keyword::SUBSTRING) || tokens.get(index + 1)?.token != Token::LParen {
         return None;
     }
@@ -376,5 +376,45 @@ fn substring_for_from(tokens: &[TokenWithSpan], index: usize) -> Option<Swapped>
     }
     let (length, start) = (length?, start?);
     let parts = [&tokens[index..length], &tokens[start..close], &tokens[length..start], &tokens[close..=close]];
-    Some(Swapped { tokens: parts.concat(), end: close + 1 })
+    Some(Part { tokens: parts.concat(), end: close + 1 })
+}
+
+/// `CUBE ((a + 1) * 2, b)` is `CUBE (((a + 1) * 2), b)`: the parser takes the parenthesis that a key begins with for a list of
+/// keys.
+fn group_operands(tokens: &[TokenWithSpan], index: usize) -> Option<Part> {
+    let is_list = matches!(keyword(tokens.get(index)), Some(Keyword::CUBE | Keyword::ROLLUP | Keyword::SETS));
+    if !is_list || tokens.get(index + 1)?.token != Token::LParen {
+        return None;
+    }
+    let close = closing(tokens, index + 1)?;
+    let mut written = tokens[index..index + 2].to_vec();
+    let mut begin = index + 2;
+    let mut changed = false;
+    while begin < close {
+        let end = operand_end(tokens, begin, close);
+        let is_partly_enclosed = closing(tokens, begin).is_some_and(|inner| inner + 1 < end);
+        let wraps = tokens[begin].token == Token::LParen && is_partly_enclosed;
+        let span = tokens[begin].span;
+        written.extend(wraps.then(|| TokenWithSpan::new(Token::LParen, span)));
+        written.extend_from_slice(&tokens[begin..end]);
+        written.extend(wraps.then(|| TokenWithSpan::new(Token::RParen, span)));
+        written.push(tokens[end].clone());
+        changed |= wraps;
+        begin = end + 1;
+    }
+    changed.then_some(Part { tokens: written, end: close + 1 })
+}
+
+/// The comma or the parenthesis that ends what begins at a place.
+fn operand_end(tokens: &[TokenWithSpan], begin: usize, close: usize) -> usize {
+    let mut depth = 0_usize;
+    let end = tokens[begin..close].iter().position(|token| {
+        match token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && token.token == Token::Comma
+    });
+    end.map_or(close, |length| begin + length)
 }
