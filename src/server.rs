@@ -230,7 +230,7 @@ fn redis_connection(section: &RedisSection) -> Result<RedisConnection, ConfigErr
     RedisConnection::new(section, &trust).map_err(|error| refused("stores.redis.urls", &error))
 }
 
-/// What a configuration must be beyond its own sections: expressions that fit the tables. Those of stores that would have to
+/// What a configuration must be beyond its own sections: expressions that fit the tables, and a certificate that can be used. Those of stores that would have to
 /// be asked are looked at when they are discovered.
 ///
 /// # Errors
@@ -238,7 +238,8 @@ fn redis_connection(section: &RedisSection) -> Result<RedisConnection, ConfigErr
 pub fn check(config: &Config) -> Result<(), ConfigError> {
     let limits = config.limit_set();
     let policies = Arc::new(PolicyBook::from_config(&config.policies));
-    let problems = check_logical_tables(&config.logical_tables, known_tables(config, &limits), policies);
+    let mut problems = check_logical_tables(&config.logical_tables, known_tables(config, &limits), policies);
+    problems.extend(tls_settings(config).err().map(|error| Problem::new("tls", error.to_string())));
     if problems.is_empty() { Ok(()) } else { Err(ConfigError::Problems(problems)) }
 }
 

@@ -139,15 +139,20 @@ fn users(config: &Config, tenants: &BTreeMap<TenantId, Arc<Tenant>>) -> HashMap<
 }
 
 impl Mock {
-    /// With the iterations and the length of salt that most users have.
+    /// With the iterations and the length of salt that most users have. What it answers is made of the verifiers, which
+    /// nobody outside knows: a salt that changed with every start would tell who is unknown.
     fn like<'a>(verifiers: impl Iterator<Item = &'a ScramVerifier>) -> Self {
         let mut counts: BTreeMap<(u32, usize), usize> = BTreeMap::new();
+        let mut keys = Vec::new();
         for verifier in verifiers {
             *counts.entry((verifier.iterations, verifier.salt.len())).or_default() += 1;
+            keys.push(verifier.stored_key);
         }
+        keys.sort_unstable();
+        let secret = keys.iter().fold(None::<[u8; 32]>, |secret, key| Some(mac(&secret.unwrap_or_default(), key)));
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
         let (iterations, salt_bytes) = most.map_or((ITERATIONS, SALT_BYTES), |(shape, _)| shape);
-        Self { secret: rand::rng().random(), iterations, salt_bytes }
+        Self { secret: secret.unwrap_or_else(|| rand::rng().random::<[u8; 32]>()), iterations, salt_bytes }
     }
 
     fn verifier(&self, user: &str) -> ScramVerifier {
@@ -193,6 +198,16 @@ mod tests {
         assert_eq!((first.iterations, first.salt.len()), (known.iterations, known.salt.len()));
         assert!(!first.check_password("nobody"));
         assert!(demo.password_identity("nobody").is_none());
+    }
+
+    #[test]
+    fn an_unknown_user_has_the_same_salt_after_the_next_start() {
+        let config = Config::demo(&[]).unwrap();
+        let start = || Authenticators::new(&config).unwrap().verifier("nobody");
+        assert_eq!(start(), start());
+        let mut other = config.clone();
+        other.auth.users.pop();
+        assert_ne!(start(), Authenticators::new(&other).unwrap().verifier("nobody"));
     }
 
     #[test]

@@ -274,6 +274,12 @@ fn the_shipped_configuration_passes_and_a_broken_one_tells_every_problem() {
     let bad = flowforge(&["check-config", file.to_str().unwrap()]).output().unwrap();
     assert!(!bad.status.success());
     assert!(text(&bad.stderr).contains("port"), "{}", text(&bad.stderr));
+
+    let file = folder.path().join("encrypted.toml");
+    std::fs::write(&file, "[tls]\ncertificate = \"missing.pem\"\nkey = \"missing.key\"\n").unwrap();
+    let bad = flowforge(&["check-config", file.to_str().unwrap()]).output().unwrap();
+    assert!(!bad.status.success());
+    assert!(text(&bad.stderr).contains("tls: ") && text(&bad.stderr).contains("missing.pem"), "{}", text(&bad.stderr));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use redis::RedisError;
 
-use crate::base::{InternalError, StoreKind, UserFacing};
+use crate::base::{ErrorReport, InternalError, SqlState, StoreKind, UserFacing};
 use crate::stores::{StoreError, causes, failed_connection};
 
 /// Words of a server that is no master any more, is not one yet, or does not know this server: another one is the master
@@ -15,11 +15,7 @@ pub(super) fn is_broken(error: &RedisError) -> bool {
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || error.is_cluster_error()
-        || error.code().is_some_and(|code| NOT_NOW.contains(&code))
-        // The errors of several commands at once have no code of their own.
-        || error.clone().into_server_errors().is_some_and(|errors| {
-            errors.iter().any(|(_, error)| NOT_NOW.contains(&error.code()))
-        })
+        || codes(error).any(|code| NOT_NOW.contains(&code.as_str()))
 }
 
 /// The error of an attempt to connect. Whatever it is, there is no server to ask: Sentinel may know no master just now.
@@ -34,7 +30,22 @@ pub(super) fn store_error(error: &RedisError) -> StoreError {
         tracing::warn!(words = causes(error), "redis does not answer");
         return StoreError::Unavailable { store: StoreKind::Redis, detail: failed_connection(error).to_owned() };
     }
+    if codes(error).any(|code| code == "WRONGTYPE") {
+        let message = "a key of this table in store redis is no hash";
+        return StoreError::Failed(
+            ErrorReport::new(SqlState::WRONG_OBJECT_TYPE, message)
+                .with_hint("The table's key pattern fits keys of another kind."),
+        );
+    }
     StoreError::Failed(InternalError::new(format!("redis: {error}")).report())
+}
+
+/// What the server says in a word, to each of several commands at once.
+fn codes(error: &RedisError) -> impl Iterator<Item = String> {
+    let told = error.clone().into_server_errors();
+    let codes: Vec<String> =
+        told.iter().flat_map(|errors| errors.iter()).map(|(_, error)| error.code().to_owned()).collect();
+    codes.into_iter()
 }
 
 #[cfg(test)]
@@ -61,7 +72,8 @@ mod tests {
             assert!(matches!(store_error(&told(answer)), StoreError::Unavailable { .. }), "{answer}");
         }
         let wrong = store_error(&told("-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"));
-        assert_eq!(wrong.sqlstate(), SqlState::INTERNAL_ERROR);
+        assert_eq!(wrong.sqlstate(), SqlState::WRONG_OBJECT_TYPE);
+        assert_eq!(store_error(&told("-ERR unknown\r\n")).sqlstate(), SqlState::INTERNAL_ERROR);
     }
 
     #[test]
