@@ -179,7 +179,12 @@ impl Decorrelator {
         }
         let bound = Bound::new(domain, &input);
         let (keys, width) = (aggregate.group_expr.len(), domain.width());
-        let mut groups = bound.expressions(&aggregate.group_expr)?;
+        let mut groups = Vec::with_capacity(keys + width);
+        for group in bound.expressions(&aggregate.group_expr)? {
+            // An own key that is an outer column would be taken for the domain's.
+            let is_taken = bound.keys().contains(&group) || groups.contains(&group);
+            groups.push(if is_taken { group.alias(self.fresh("key")) } else { group });
+        }
         groups.extend(bound.keys());
         let calls = bound.expressions(&aggregate.aggr_expr)?;
         let plan = LogicalPlan::Aggregate(Aggregate::try_new(shared(input), groups, calls)?);
