@@ -1,16 +1,18 @@
 //! Frames of windows that end at the peers of a row, over keys that the planner has no ranges of: `uuid`, `bytea`, `jsonb`,
-//! `interval`, arrays and rows.
+//! `interval`, `time`, arrays and rows.
 //!
 //! Without an offset, RANGE and GROUPS mean the same rows, and GROUPS asks for no range. Frames by distance that leave peers
 //! out begin or end at the next key, which the type of the key tells. A distance between intervals is one between their
-//! lengths, as PostgreSQL compares them.
+//! lengths, as PostgreSQL compares them; one between times is one in microseconds, of which days and months are none.
 
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::WindowFunctionParams;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, cast,
+};
 
 use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, SqlState};
@@ -46,7 +48,9 @@ pub(super) fn plan(plan: LogicalPlan, operators: &Operators) -> Result<LogicalPl
                         );
                     }
                     let is_length = by_lengths(&mut call.params, &schema, operators)?;
-                    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changes || is_next || is_length))
+                    let is_time = by_microseconds(&mut call.params, &schema)?;
+                    let changed = changes || is_next || is_length || is_time;
+                    Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
                 }
                 other => Ok(Transformed::no(other)),
             })?;
@@ -74,6 +78,23 @@ fn by_lengths(
         }
     }
     sort.expr = key(std::mem::take(&mut sort.expr), schema, operators)?;
+    Ok(true)
+}
+
+/// A frame by a distance of times, over their microseconds. Whether it is one.
+fn by_microseconds(params: &mut WindowFunctionParams, schema: &DFSchema) -> Result<bool, DataFusionError> {
+    let WindowFunctionParams { order_by, window_frame: frame, .. } = params;
+    let [sort] = order_by.as_mut_slice() else { return Ok(false) };
+    let is_time = matches!(sort.expr.get_type(schema)?, DataType::Time64(TimeUnit::Microsecond));
+    if frame.units != WindowFrameUnits::Range || is_of_peers(frame) || !is_time {
+        return Ok(false);
+    }
+    for bound in [&mut frame.start_bound, &mut frame.end_bound] {
+        if let WindowFrameBound::Preceding(offset) | WindowFrameBound::Following(offset) = bound {
+            *offset = ScalarValue::Int64(distance(offset)?.map(|span| span.nanoseconds / 1_000));
+        }
+    }
+    sort.expr = cast(std::mem::take(&mut sort.expr), DataType::Int64);
     Ok(true)
 }
 
@@ -125,6 +146,7 @@ fn has_no_range(key: &DataType) -> bool {
     matches!(
         key,
         DataType::Interval(_)
+            | DataType::Time64(_)
             | DataType::LargeBinary
             | DataType::Binary
             | DataType::FixedSizeBinary(_)

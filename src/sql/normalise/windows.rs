@@ -115,11 +115,21 @@ fn without_repeated_keys(spec: &mut WindowSpec) {
     });
 }
 
+/// Whether an offset is one of each row, or of none.
+fn is_moving(offset: &Expr) -> bool {
+    let is_null = match offset {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => return is_moving(inner),
+        Expr::Value(ValueWithSpan { value, .. }) => *value == Value::Null,
+        _ => false,
+    };
+    is_null || has_column(offset)
+}
+
 /// `lag(x, n)` whose offset is a column.
 fn with_moving_offset(function: &Function) -> Option<Expr> {
     let (name, arguments) = shift(function)?;
     let [_, offset] = arguments.as_slice() else { return None };
-    has_column(offset).then(|| moved(function, &name, arguments))
+    is_moving(offset).then(|| moved(function, &name, arguments))
 }
 
 /// The call of `lag` or `lead` with its arguments.
@@ -131,7 +141,7 @@ fn shift(function: &Function) -> Option<(String, Vec<Expr>)> {
 
 /// The same shift of these arguments.
 fn moved(function: &Function, name: &str, arguments: Vec<Expr>) -> Expr {
-    let is_moving = arguments.get(1).is_some_and(has_column);
+    let is_moving = arguments.get(1).is_some_and(is_moving);
     let written = if is_moving { internal(&format!("{name}_by"), arguments) } else { call(name, arguments) };
     match written {
         Expr::Function(call) => {
@@ -155,7 +165,7 @@ fn has_digits(expr: &Expr) -> bool {
 fn with_default(function: &Function) -> Option<Expr> {
     let (name, arguments) = shift(function)?;
     let [value, offset, default] = arguments.as_slice() else { return None };
-    if !has_column(default) && !has_column(offset) && !has_digits(default) {
+    if !has_column(default) && !is_moving(offset) && !has_digits(default) {
         return None;
     }
     let moved = |value: Expr| moved(function, &name, vec![value, offset.clone()]);
@@ -163,7 +173,7 @@ fn with_default(function: &Function) -> Option<Expr> {
     let no_row =
         CaseWhen { condition: is_null(moved(Expr::Value(Value::Boolean(true).into()))), result: default.clone() };
     let no_offset = CaseWhen { condition: is_null(offset.clone()), result: Expr::Value(Value::Null.into()) };
-    let conditions = if has_column(offset) { vec![no_offset, no_row] } else { vec![no_row] };
+    let conditions = if is_moving(offset) { vec![no_offset, no_row] } else { vec![no_row] };
     Some(Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, Expr, Filter, Join, JoinType, LogicalPlan, Operator, Projection, SortExpr,
-    SubqueryAlias, Window, lit,
+    Aggregate, BinaryExpr, Distinct, EmptyRelation, Expr, Filter, Join, JoinType, LogicalPlan, Operator, Projection,
+    SortExpr, SubqueryAlias, Union, Values, Window, lit,
 };
 use datafusion::logical_expr::{Sort, Subquery};
 
@@ -39,6 +39,19 @@ fn negated_within(part: Expr) -> Expr {
     }
 }
 
+/// `x IN (VALUES …)` over a projection: the engine looks for the expression that a subquery gives, and VALUES has none.
+fn with_output(part: Expr) -> Result<Expr> {
+    let Expr::InSubquery(InSubquery { expr, subquery, negated }) = part else { return Ok(part) };
+    let plan = &subquery.subquery;
+    if plan.head_output_expr()?.is_some() {
+        return Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }));
+    }
+    let columns = plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::clone(plan))?);
+    let subquery = Subquery { subquery: shared(plan), ..subquery };
+    Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }))
+}
+
 impl Decorrelator {
     /// Takes the subqueries of this node out, where the engine does not do it itself. The node's columns are told anew: what
     /// is joined to the rows below may be NULL where a subquery's column was not.
@@ -51,6 +64,9 @@ impl Decorrelator {
             LogicalPlan::Sort(sort) => self.lower_sort(sort),
             LogicalPlan::Join(join) => self.lower_join(join)?.recompute_schema(),
             LogicalPlan::Union(union) => nullability::of_union(union),
+            LogicalPlan::Values(values) if values.values.iter().flatten().any(contains_subquery) => {
+                self.lower_values(&values)
+            }
             LogicalPlan::SubqueryAlias(alias) => {
                 let input = without_lateral(alias.input)?;
                 Ok(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(input, alias.alias)?))
@@ -73,6 +89,26 @@ impl Decorrelator {
             | LogicalPlan::Unnest(_)
             | LogicalPlan::RecursiveQuery(_) => plan.recompute_schema(),
         }
+    }
+
+    /// Each row becomes a projection of one row without columns: the engine works VALUES out while it plans.
+    fn lower_values(&mut self, values: &Values) -> Result<LogicalPlan> {
+        let names = values.schema.columns();
+        let rows = values.values.iter().map(|row| {
+            let nothing = EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) };
+            let cells = row.iter().zip(&names).map(|(cell, name)| cell.clone().alias(&name.name)).collect();
+            let input = shared(LogicalPlan::EmptyRelation(nothing));
+            self.lower_projection(Projection::try_new(cells, input)?).map(shared)
+        });
+        let mut rows = rows.collect::<Result<Vec<_>>>()?;
+        let plan = match (rows.len(), rows.pop()) {
+            (1, Some(only)) => Arc::unwrap_or_clone(only),
+            (_, last) => {
+                rows.extend(last);
+                LogicalPlan::Union(Union::try_new_with_loose_types(rows)?)
+            }
+        };
+        pick(plan, names.into_iter().enumerate().map(|(index, name)| (index, Some(name))))
     }
 
     fn lower_projection(&mut self, projection: Projection) -> Result<LogicalPlan> {
@@ -191,7 +227,7 @@ impl Decorrelator {
     fn attach(&mut self, expression: Expr, outer: &mut Attached, place: Place) -> Result<Expr> {
         expression
             .transform_down(|part| {
-                let part = negated_within(part);
+                let part = with_output(negated_within(part))?;
                 if subquery_of(&part).is_none() || simple::is_left_to_the_engine(&part, outer.rows(), place)? {
                     return Ok(Transformed::no(part));
                 }

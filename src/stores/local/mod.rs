@@ -4,6 +4,7 @@
 //! Does not: resolve names, or guard: what it is given was guarded before.
 //! Invariant: what is prepared once holds nothing of one run: no value, no clock, no row.
 
+mod columnless;
 mod constants;
 mod dependencies;
 mod distinct_on;
@@ -191,6 +192,7 @@ impl LocalExecutor {
             .state
             .optimizer()
             .optimize(with_rows, self.state.as_ref(), |_, _| {})
+            .and_then(columnless::unsorted)
             .and_then(lazy::order)
             .and_then(late_projection::lift)
             .and_then(window_keys::plain)
