@@ -5,6 +5,7 @@ use sqlparser::ast::{
 };
 
 use crate::base::{ErrorReport, SqlState};
+use crate::sql::normalise;
 use crate::sql::words::folded;
 
 use super::super::grouping_sets::nested_steps;
@@ -41,6 +42,11 @@ impl Checker<'_> {
             let (key, typed) = self.key(&item.expr, targets, Clause::OrderBy, "ORDER BY")?;
             if !typed.data_type.is_comparable() {
                 return Err(no_order(typed.data_type, key.place));
+            }
+            if key.target.is_none() && key.expr.is_some_and(normalise::is_row_call) {
+                let message = "set-returning functions in ORDER BY are not supported";
+                let report = error(SqlState::FEATURE_NOT_SUPPORTED, message, key.place);
+                self.later(report.with_hint("Select the function in a subquery, and order by its column."));
             }
             keys.push(key);
         }

@@ -145,6 +145,9 @@ fn sets_stand_where_postgresql_allows_them() {
         "set-returning functions are not allowed in CASE",
         28,
     );
+    let message = "set-returning functions in ORDER BY are not supported";
+    says("SELECT 1 ORDER BY generate_series(1, 2)", "0A000", message, 19);
+    plan_with("SELECT generate_series(1, 2) ORDER BY generate_series(1, 2)", &[]).unwrap();
     says("SELECT generate_series(1, 2) > 1 AND true", "42804", "argument of AND must not return a set", 8);
     plan_with("SELECT generate_series(1, CASE WHEN true THEN 2 END)", &[]).unwrap();
     plan_with("SELECT CASE WHEN true THEN (SELECT generate_series(1, 1)) END", &[]).unwrap();

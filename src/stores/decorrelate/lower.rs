@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::{Column, DFSchema, Result, not_impl_err};
 use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -171,6 +171,9 @@ impl Decorrelator {
                 Some(filter) => self.lower_filter(Filter::try_new(filter, shared(plan))?),
                 None => Ok(plan),
             };
+        }
+        if has_subquery {
+            return not_impl_err!("a subquery in the condition of a RIGHT or FULL JOIN is not supported");
         }
         let free = free::columns(&join.right)?;
         let outer: Vec<Column> = free.into_iter().filter(|column| join.left.schema().has_column(column)).collect();
