@@ -364,6 +364,7 @@ pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
                 total.add(number, unit).ok_or_else(bad)?;
                 words.next();
             }
+            Some(next) if *next != "ago" => return Err(bad()),
             // A number alone is seconds.
             Some(_) | None => total.seconds += number,
         }

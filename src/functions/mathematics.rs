@@ -15,6 +15,8 @@ use super::function::by_arrays;
 use super::overload::{Overload, columns, lenient};
 
 const ONE: &str = "(float8) float8";
+/// In radians.
+const DEGREE: f64 = std::f64::consts::PI / 180.0;
 const TWO: &str = "(float8, float8) float8";
 
 pub(super) fn functions() -> Vec<Overload> {
@@ -22,13 +24,13 @@ pub(super) fn functions() -> Vec<Overload> {
         columns("power", TWO, |args| binary(&args, power)),
         columns("pow", TWO, |args| binary(&args, power)),
         columns("sqrt", ONE, |args| unary(&args, square_root)),
-        columns("exp", ONE, |args| unary(&args, |x| within(x.exp(), x.is_finite()))),
+        columns("exp", ONE, |args| unary(&args, |x| within_both(x.exp(), x.is_finite()))),
         columns("ln", ONE, |args| unary(&args, |x| logarithm(x, f64::ln))),
         columns("log10", ONE, |args| unary(&args, |x| logarithm(x, f64::log10))),
         columns("log", ONE, |args| unary(&args, |x| logarithm(x, f64::log10))),
         columns("cbrt", ONE, |args| unary(&args, |x| Ok(x.cbrt()))),
-        columns("degrees", ONE, |args| unary(&args, |x| Ok(x / (std::f64::consts::PI / 180.0)))),
-        columns("radians", ONE, |args| unary(&args, |x| Ok(x * (std::f64::consts::PI / 180.0)))),
+        columns("degrees", ONE, |args| unary(&args, |x| within(x / DEGREE, x.is_finite()))),
+        columns("radians", ONE, |args| unary(&args, |x| Ok(x * DEGREE))),
         lenient("pi", "() float8", |_| Ok(ScalarValue::Float64(Some(std::f64::consts::PI)))),
         lenient("random", "() float8", |_| Ok(ScalarValue::Float64(Some(rand::random::<f64>())))).volatile(),
     ];
@@ -121,6 +123,14 @@ fn within(result: f64, from_finite: bool) -> Result<f64, DataFusionError> {
     Ok(result)
 }
 
+/// As [`within`], where a result of 0 is one that is too small.
+fn within_both(result: f64, from_finite: bool) -> Result<f64, DataFusionError> {
+    if result == 0.0 && from_finite {
+        return Err(fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: underflow"));
+    }
+    within(result, from_finite)
+}
+
 fn square_root(x: f64) -> Result<f64, DataFusionError> {
     if x < 0.0 {
         return Err(fail(
@@ -150,7 +160,8 @@ fn power(base: f64, exponent: f64) -> Result<f64, DataFusionError> {
     if base < 0.0 && exponent.is_finite() && exponent.fract() != 0.0 {
         return Err(fail(state, "a negative number raised to a non-integer power yields a complex result"));
     }
-    within(base.powf(exponent), base.is_finite() && exponent.is_finite())
+    let (result, from_finite) = (base.powf(exponent), base.is_finite() && exponent.is_finite());
+    if base == 0.0 { within(result, from_finite) } else { within_both(result, from_finite) }
 }
 
 fn unary(

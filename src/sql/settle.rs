@@ -337,6 +337,13 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
     if wanted == DataType::Utf8 {
         return Ok(Transformed::yes(operators.text_cast(expr, &from)?));
     }
+    if from.is_floating() && matches!(wanted, DataType::Decimal128(..)) {
+        // Digits that a float only seems to have are none of the number's.
+        return Ok(Transformed::yes(as_cast(operators.call("exact_of_float", vec![expr])?, &wanted)));
+    }
+    if (&from, &wanted) == (&DataType::Float64, &DataType::Float32) {
+        return Ok(Transformed::yes(operators.call("narrow_float", vec![expr])?));
+    }
     if is_integer(&wanted)
         && !is_rounded(&expr)
         && (from.is_floating() || matches!(from, DataType::Decimal128(_, _) | DataType::Decimal256(_, _)))

@@ -10,6 +10,9 @@ use super::forms::{cast, internal, number, take, text};
 use super::intervals;
 use super::system::bare_name;
 
+/// The name of `character(n)` without its length.
+const CHARACTER: &str = "character";
+
 /// Gives a constant in quotes the type of that name. A number keeps its own digits.
 pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
     if let (Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(written), .. }), "numeric") = (&*expr, name) {
@@ -25,6 +28,8 @@ pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
             return Ok(());
         }
     }
+    // The type of a value whose length is not known, not `character(1)`: nothing is cut.
+    let name = if name == CHARACTER { "text" } else { name };
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type());
     let data_type = parsed.map_err(|error| InternalError::new(error).report())?;
     *expr = match tagged(expr, &data_type)? {
