@@ -61,43 +61,86 @@ fn circular() -> Vec<Overload> {
 fn in_degrees() -> Vec<Overload> {
     vec![
         columns("sind", ONE, |args| unary(&args, |x| finite(x, sine))),
-        columns("cosd", ONE, |args| unary(&args, |x| finite(x, |x| sine(x + 90.0)))),
+        columns("cosd", ONE, |args| unary(&args, |x| finite(x, cosine))),
         columns("tand", ONE, |args| unary(&args, |x| finite(x, tangent))),
-        columns("cotd", ONE, |args| unary(&args, |x| finite(x, |x| tangent(90.0 - x)))),
-        columns("asind", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, |x| whole(x.asin().to_degrees())))),
-        columns("acosd", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, |x| whole(x.acos().to_degrees())))),
-        columns("atand", ONE, |args| unary(&args, |x| Ok(whole(x.atan().to_degrees())))),
-        columns("atan2d", TWO, |args| binary(&args, |y, x| Ok(whole(y.atan2(x).to_degrees())))),
+        columns("cotd", ONE, |args| unary(&args, |x| finite(x, cotangent))),
+        columns("asind", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, arc_sine))),
+        columns("acosd", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, arc_cosine))),
+        columns("atand", ONE, |args| unary(&args, |x| Ok(arc(x.atan())))),
+        columns("atan2d", TWO, |args| binary(&args, |y, x| Ok(arc(y.atan2(x))))),
     ]
 }
 
-/// Where degrees come out whole but for the last bits, they are whole.
-fn whole(degrees: f64) -> f64 {
-    let near = degrees.round();
-    if (degrees - near).abs() < 1e-13 * near.abs().max(1.0) { near } else { degrees }
+/// In degrees, as PostgreSQL scales it: exact where the angle is a multiple of 30 or 45.
+fn arc_sine(x: f64) -> f64 {
+    let of_positive = |x: f64| match x <= 0.5 {
+        true => x.asin() / 0.5_f64.asin() * 30.0,
+        false => 90.0 - x.acos() / 0.5_f64.acos() * 60.0,
+    };
+    if x < 0.0 { -of_positive(-x) } else { of_positive(x) }
 }
 
-/// Exact where the sine is 0, 1/2 or 1.
+fn arc_cosine(x: f64) -> f64 {
+    if x < 0.0 { 90.0 + arc_sine(-x) } else { 90.0 - arc_sine(x) }
+}
+
+/// A slope in degrees: that of 1 is 45.
+fn arc(radians: f64) -> f64 {
+    radians / 1.0_f64.atan() * 45.0
+}
+
+/// The sine of up to 30 degrees.
+fn small_sine(degrees: f64) -> f64 {
+    (degrees * DEGREE).sin() / (30.0 * DEGREE).sin() / 2.0
+}
+
+/// The cosine of up to 60 degrees.
+fn small_cosine(degrees: f64) -> f64 {
+    1.0 - (1.0 - (degrees * DEGREE).cos()) / (1.0 - (60.0 * DEGREE).cos()) / 2.0
+}
+
+/// The sine of an angle up to 90 degrees.
+fn quarter_sine(degrees: f64) -> f64 {
+    if degrees <= 30.0 { small_sine(degrees) } else { small_cosine(90.0 - degrees) }
+}
+
+fn quarter_cosine(degrees: f64) -> f64 {
+    if degrees <= 60.0 { small_cosine(degrees) } else { small_sine(90.0 - degrees) }
+}
+
+/// An angle in the first quarter, and the signs of its sine and of its cosine.
+fn in_first_quarter(degrees: f64) -> (f64, f64, f64) {
+    let turn = degrees % 360.0;
+    let (angle, sine) = if turn < 0.0 { (-turn, -1.0) } else { (turn, 1.0) };
+    let (angle, sine) = if angle > 180.0 { (360.0 - angle, -sine) } else { (angle, sine) };
+    if angle > 90.0 { (180.0 - angle, sine, -1.0) } else { (angle, sine, 1.0) }
+}
+
 fn sine(degrees: f64) -> f64 {
-    let turn = degrees.rem_euclid(360.0);
-    match turn {
-        0.0 | 180.0 => 0.0,
-        30.0 | 150.0 => 0.5,
-        90.0 => 1.0,
-        210.0 | 330.0 => -0.5,
-        270.0 => -1.0,
-        other => other.to_radians().sin(),
-    }
+    let (angle, sign, _) = in_first_quarter(degrees);
+    sign * quarter_sine(angle)
+}
+
+fn cosine(degrees: f64) -> f64 {
+    let (angle, _, sign) = in_first_quarter(degrees);
+    sign * quarter_cosine(angle)
 }
 
 fn tangent(degrees: f64) -> f64 {
-    match degrees.rem_euclid(180.0) {
-        0.0 => 0.0,
-        45.0 => 1.0,
-        90.0 => f64::INFINITY,
-        135.0 => -1.0,
-        _ => sine(degrees) / sine(degrees + 90.0),
-    }
+    let (angle, sine, cosine) = in_first_quarter(degrees);
+    let of_45 = quarter_sine(45.0) / quarter_cosine(45.0);
+    without_minus(sine * cosine * (quarter_sine(angle) / quarter_cosine(angle) / of_45))
+}
+
+fn cotangent(degrees: f64) -> f64 {
+    let (angle, sine, cosine) = in_first_quarter(degrees);
+    let of_45 = quarter_cosine(45.0) / quarter_sine(45.0);
+    without_minus(sine * cosine * (quarter_cosine(angle) / quarter_sine(angle) / of_45))
+}
+
+/// 0 has no sign here.
+fn without_minus(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x }
 }
 
 fn out_of_range() -> DataFusionError {

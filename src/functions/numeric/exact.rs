@@ -97,8 +97,9 @@ fn written(text: &str) -> Found {
         None => (text.trim_ascii(), 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let digits = format!("{whole}{fraction}").parse::<BigInt>().ok().filter(|_| is_fraction).ok_or_else(invalid)?;
+    let bare = whole.strip_prefix(['+', '-']).unwrap_or(whole);
+    let is_number = bare.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    let digits = format!("{whole}{fraction}").parse::<BigInt>().ok().filter(|_| is_number).ok_or_else(invalid)?;
     if exponent.abs() > MOST_SHIFTED {
         return Err(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format"));
     }
@@ -227,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(shown(text).unwrap(), expected, "{text}");
         }
-        for text in ["", "-", "one", "1.-5", "1e", "1.5.2", "1 2"] {
+        for text in ["", "-", "one", "1.-5", "1e", "1.5.2", "1 2", "1_0", "1._5"] {
             assert_eq!(shown(text).unwrap_err(), SqlState::INVALID_TEXT_REPRESENTATION, "{text}");
         }
     }

@@ -28,8 +28,14 @@ pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
             return Ok(());
         }
     }
-    // The type of a value whose length is not known, not `character(1)`: nothing is cut.
-    let name = if name == CHARACTER { "text" } else { name };
+    if name == CHARACTER {
+        // Its length is not known: nothing is cut, and the blanks at its end count for nothing.
+        if let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(written), .. }) = expr {
+            written.truncate(written.trim_end_matches(' ').len());
+        }
+        *expr = cast(take(expr), DataType::Text);
+        return Ok(());
+    }
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type());
     let data_type = parsed.map_err(|error| InternalError::new(error).report())?;
     *expr = match tagged(expr, &data_type)? {
