@@ -17,9 +17,9 @@ use super::carry::Carry;
 use super::{is_decimal, scale_of};
 
 /// Whether a text is computed in process in any case: its value is too.
-pub(super) fn has_quotient(text: &Expr) -> Result<bool, DataFusionError> {
+pub(super) fn runs_in_process(text: &Expr) -> Result<bool, DataFusionError> {
     text.exists(|part| {
-        Ok(matches!(part, Expr::ScalarFunction(call) if matches!(call.func.name(), "exact_divide" | "exact_sqrt")))
+        Ok(matches!(part, Expr::ScalarFunction(call) if matches!(call.func.name(), "exact_divide" | "exact_sqrt" | "exact_read")))
     })
 }
 
