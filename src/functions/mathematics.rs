@@ -52,10 +52,22 @@ fn circular() -> Vec<Overload> {
         columns("sinh", ONE, |args| unary(&args, |x| Ok(x.sinh()))),
         columns("cosh", ONE, |args| unary(&args, |x| Ok(x.cosh()))),
         columns("tanh", ONE, |args| unary(&args, |x| Ok(x.tanh()))),
-        columns("asinh", ONE, |args| unary(&args, |x| Ok(x.asinh()))),
-        columns("acosh", ONE, |args| unary(&args, |x| inside(x, 1.0, f64::INFINITY, f64::acosh))),
+        columns("asinh", ONE, |args| unary(&args, |x| Ok(inverse_sine(x)))),
+        columns("acosh", ONE, |args| unary(&args, |x| inside(x, 1.0, f64::INFINITY, inverse_cosine))),
         columns("atanh", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, f64::atanh))),
     ]
+}
+
+/// From here on, 1 counts for nothing beside the square of a number.
+const LARGE: f64 = 1e20;
+
+/// The inverse of the hyperbolic sine. The library doubles its argument, which has no room at the end of the range.
+fn inverse_sine(x: f64) -> f64 {
+    if x.abs() > LARGE { (x.abs().ln() + std::f64::consts::LN_2).copysign(x) } else { x.asinh() }
+}
+
+fn inverse_cosine(x: f64) -> f64 {
+    if x > LARGE { x.ln() + std::f64::consts::LN_2 } else { x.acosh() }
 }
 
 fn in_degrees() -> Vec<Overload> {

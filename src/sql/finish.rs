@@ -222,7 +222,7 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         (DataType::LargeBinary, wanted) if wanted.is_numeric() || *wanted == DataType::Boolean => {
             let scalar = operators.call("jsonb_scalar", vec![*cast.expr, lit(type_name(wanted))])?;
             // The text of a number may have digits after the point, that of an integer has none.
-            return Ok(Transformed::yes(as_type(scalar, &DataType::Utf8, wanted)));
+            return read_as(scalar, wanted, operators);
         }
         _ => {}
     }
@@ -233,10 +233,7 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         _ => false,
     };
     if is_read && !matches!(*cast.expr, Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(_), _)) {
-        // For the library a NULL of one type may equal that of another: the name tells them apart.
-        let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(&wanted)?, None));
-        let arguments = vec![*cast.expr, lit(operators.zone().name()), wanted, name];
-        return Ok(Transformed::yes(operators.call("read_as", arguments)?));
+        return read_as(*cast.expr, &wanted, operators);
     }
     if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
         return Ok(Transformed::no(Expr::Cast(cast)));
@@ -267,6 +264,14 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         as_type(in_zone(*cast.expr, operators)?, &plain, &wanted)
     };
     Ok(Transformed::yes(shifted))
+}
+
+/// Texts that are read row by row.
+fn read_as(text: Expr, wanted: &DataType, operators: &Operators) -> Rewritten {
+    // For the library a NULL of one type may equal that of another: the name tells them apart.
+    let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(wanted)?, None));
+    let arguments = vec![text, lit(operators.zone().name()), wanted, name];
+    operators.call("read_as", arguments).map(Transformed::yes)
 }
 
 /// Types whose texts the library reads in another way than PostgreSQL, or only some of them.

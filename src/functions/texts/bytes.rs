@@ -49,7 +49,7 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("byteacat", "(bytea, bytea) bytea", |call| Ok(binary([call.bytes(0), call.bytes(1)].concat()))),
     ];
     for name in ["substring", "substr"] {
-        all.push(strict(name, "(bytea, int4) bytea", |call| part(call, i64::from(i32::MAX))));
+        all.push(strict(name, "(bytea, int4) bytea", |call| part(call, i64::MAX)));
         all.push(strict(name, "(bytea, int4, int4) bytea", |call| part(call, call.int(2))));
     }
     for name in ["btrim", "trim"] {

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values, lit,
 };
 
+use crate::base::types::DEFAULT_NUMERIC;
 use crate::sql::operators::Operators;
 
 use super::exact::{Casts, Digits, Reader, runs_in_process, unless_null};
@@ -329,7 +330,9 @@ impl<'a> Carry<'a> {
                 shown.push(None);
                 continue;
             };
-            let Some(shared) = self.shared(digits, scale)? else {
+            let (precision, open) = DEFAULT_NUMERIC;
+            let is_open = *schema.data_type(column)? == DataType::Decimal128(precision, open);
+            let Some(shared) = self.shared(digits, scale, is_open)? else {
                 shown.push(None);
                 continue;
             };
@@ -348,8 +351,9 @@ impl<'a> Carry<'a> {
         Ok(shown)
     }
 
-    /// `None` if all have the digits of the whole, or if casts were written that give them.
-    fn shared(&self, digits: Vec<Digits>, whole: i64) -> Result<Option<Shared>, DataFusionError> {
+    /// `None` if all have the digits of the whole, or if casts were written that give them: in an open type, nobody wrote
+    /// how many they are.
+    fn shared(&self, digits: Vec<Digits>, whole: i64, is_open: bool) -> Result<Option<Shared>, DataFusionError> {
         let scale = |one: &Digits| match one {
             Digits::Null => Some(whole),
             Digits::Fixed(_, own) => Some(*own),
@@ -362,7 +366,7 @@ impl<'a> Carry<'a> {
             return Ok(Some(Shared::Texts(texts)));
         };
         let has_all = |one: &Digits| matches!(one, Digits::Fixed(_, own) if *own == whole);
-        let is_mixed = digits.iter().any(has_all) && scales.iter().any(|own| *own != whole);
+        let is_mixed = (is_open || digits.iter().any(has_all)) && scales.iter().any(|own| *own != whole);
         Ok(is_mixed.then_some(Shared::Scales(scales)))
     }
 }
