@@ -155,6 +155,11 @@ fn refused_text(text: &str) -> Option<(&str, &'static str)> {
     Some((value, cast_type(wanted)?))
 }
 
+/// Whether a number, in either direction, has more digits than its type holds.
+fn is_too_long_decimal(lower: &str) -> bool {
+    lower.contains("too large to store in a decimal") || lower.contains("too small to store in a decimal")
+}
+
 fn cast_report(text: &str) -> ErrorReport {
     if let Some((_, wanted)) = text.split_once("Can't cast value ") {
         let message = format!("{} out of range", cast_type(wanted).unwrap_or("value"));
@@ -167,7 +172,7 @@ fn cast_report(text: &str) -> ErrorReport {
         };
         return ErrorReport::new(state, format!("invalid input syntax for type {name}: \"{value}\""));
     }
-    if text.contains("too large to store in a Decimal") {
+    if is_too_long_decimal(&text.to_lowercase()) {
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
     }
     if text.contains("verflow") || text.contains("out of range") || text.contains("too large to store") {
@@ -277,7 +282,7 @@ fn execution_report(text: &str) -> ErrorReport {
     let lower = text.to_lowercase();
     let state = if lower.contains("divide by zero") || lower.contains("division by zero") {
         return ErrorReport::new(SqlState::DIVISION_BY_ZERO, "division by zero");
-    } else if lower.contains("too large to store in a decimal") {
+    } else if is_too_long_decimal(&lower) {
         return cast_report(text);
     } else if lower.contains("overflow") || lower.contains("out of range") {
         return ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range");

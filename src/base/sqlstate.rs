@@ -66,6 +66,8 @@ sqlstates! {
     INVALID_DATETIME_FORMAT = "22007";
     /// A date or time outside the range.
     DATETIME_FIELD_OVERFLOW = "22008";
+    /// A field of an interval outside the range.
+    INTERVAL_FIELD_OVERFLOW = "22015";
     /// Division by zero.
     DIVISION_BY_ZERO = "22012";
     /// A negative length.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
@@ -27,6 +27,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("int_subtract", same, |args| checked(&args, Operation::Subtract)),
         Function::strict("int_multiply", same, |args| checked(&args, Operation::Multiply)),
         Function::strict("float_divide", same, |args| float_divide(&args)),
+        Function::strict("narrow_float", |_, _| Some(DataType::Float32), |args| by_arrays(&args, narrow)),
         Function::strict("date_add_days", |_, _| Some(DataType::Date32), |args| days(&args, 1)),
         Function::strict("date_subtract_days", |_, _| Some(DataType::Date32), |args| days(&args, -1)),
         Function::strict("date_difference", |_, _| Some(DataType::Int32), |args| date_difference(&args)),
@@ -118,6 +119,26 @@ fn float_divide(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFus
     apply(left, right, numeric::div)
 }
 
+/// A `double precision` as `real`; one that only the wider type can hold is refused.
+fn narrow(arrays: &[ArrayRef]) -> Result<ArrayRef, DataFusionError> {
+    let Some(floats) = arrays.first() else { return Err(arity()) };
+    let wide = cast(floats, &DataType::Float64)?;
+    let wide = wide.as_primitive::<Float64Type>();
+    let narrow = cast(wide, &DataType::Float32)?;
+    let one = |(wide, narrow): (Option<f64>, Option<f32>)| match (wide, narrow) {
+        (Some(wide), Some(narrow)) if narrow.is_infinite() && wide.is_finite() => Err("overflow"),
+        (Some(wide), Some(narrow)) if narrow == 0.0 && wide != 0.0 => Err("underflow"),
+        _ => Ok(()),
+    };
+    match wide.iter().zip(narrow.as_primitive::<Float32Type>()).try_for_each(one) {
+        Ok(()) => Ok(narrow),
+        Err(what) => {
+            let message = format!("value out of range: {what}");
+            Err(wrap(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)))
+        }
+    }
+}
+
 fn is_zero(array: &dyn Array) -> Result<bool, DataFusionError> {
     let floats = cast(array, &DataType::Float64)?;
     Ok(floats.as_primitive::<Float64Type>().iter().flatten().any(|value| value == 0.0))
@@ -202,7 +223,8 @@ fn scale_interval(arguments: &ScalarFunctionArgs, divide: bool) -> Result<Column
             rows.push(match (span, number) {
                 (Some(_), Some(0.0)) if divide => return Err(division_by_zero()),
                 (Some(span), Some(number)) => {
-                    Some(scaled(span, |value| if divide { value / number } else { value * number }))
+                    let scale = |value| if divide { value / number } else { value * number };
+                    Some(scaled(span, scale).ok_or_else(|| overflow("interval out of range"))?)
                 }
                 (None, _) | (_, None) => None,
             });
@@ -211,11 +233,16 @@ fn scale_interval(arguments: &ScalarFunctionArgs, divide: bool) -> Result<Column
     })
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, which is the range of an interval")]
-fn scaled(span: IntervalMonthDayNano, scale: impl Fn(f64) -> f64) -> IntervalMonthDayNano {
+/// `None` for what no interval can hold.
+#[expect(clippy::cast_possible_truncation, reason = "what is cast is in the range of its type")]
+fn scaled(span: IntervalMonthDayNano, scale: impl Fn(f64) -> f64) -> Option<IntervalMonthDayNano> {
     // `interval_mul` rounds what is left of months and days to millionths in between, and so does this.
     let millionths = |value: f64| (value * 1e6).round_ties_even() / 1e6;
     let (months, days) = (scale(f64::from(span.months)), scale(f64::from(span.days)));
+    let is_integer = |value: f64| (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value);
+    if !is_integer(months) || !is_integer(days) {
+        return None;
+    }
     let month_days = millionths(months.fract() * 30.0);
     let mut whole_days = days.trunc() + month_days.trunc();
     let mut seconds = millionths((days.fract() + month_days.fract()) * 86_400.0);
@@ -223,8 +250,12 @@ fn scaled(span: IntervalMonthDayNano, scale: impl Fn(f64) -> f64) -> IntervalMon
         whole_days += (seconds / 86_400.0).trunc();
         seconds %= 86_400.0;
     }
-    let micros = (scale(span.nanoseconds as f64 / 1_000.0) + seconds * 1e6).round_ties_even() as i64;
-    IntervalMonthDayNano::new(months.trunc() as i32, whole_days as i32, micros.saturating_mul(1_000))
+    let micros = (scale(span.nanoseconds as f64 / 1_000.0) + seconds * 1e6).round_ties_even();
+    if !is_integer(whole_days) || micros.abs() >= i64::MAX as f64 {
+        return None;
+    }
+    let nanos = (micros as i64).saturating_mul(1_000);
+    Some(IntervalMonthDayNano::new(months.trunc() as i32, whole_days as i32, nanos))
 }
 
 /// The arithmetic of time units needs this type in one place.

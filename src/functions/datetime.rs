@@ -21,6 +21,7 @@ use super::function::by_arrays;
 use super::literal::in_zone;
 use super::overload::{Overload, columns};
 use super::time_columns;
+use super::{date_text, date_words};
 
 pub(super) fn functions() -> Vec<Overload> {
     let mut all = Vec::new();
@@ -267,13 +268,13 @@ fn time_field(micros: i64, field: &str) -> Option<i128> {
         "isodow" => i128::from(moment.weekday().number_from_monday()),
         "doy" => i128::from(moment.ordinal()),
         "week" | "weeks" => i128::from(moment.iso_week().week()),
-        "isoyear" => i128::from(moment.iso_week().year()),
+        "isoyear" => without_zero(i128::from(moment.iso_week().year())),
         "month" | "months" => i128::from(moment.month()),
         "quarter" => i128::from(moment.month().div_ceil(3)),
-        "year" | "years" => year,
+        "year" | "years" => without_zero(year),
         "decade" | "decades" => year.div_euclid(10),
-        "century" | "centuries" => (year + 99).div_euclid(100),
-        "millennium" | "millennia" => (year + 999).div_euclid(1_000),
+        "century" | "centuries" => without_zero((year + 99).div_euclid(100)),
+        "millennium" | "millennia" => without_zero((year + 999).div_euclid(1_000)),
         "julian" => {
             let day = i128::from(micros.div_euclid(86_400_000_000)) + 2_440_588;
             return Some(day * MILLION + i128::from(micros.rem_euclid(86_400_000_000)) * MILLION / 86_400_000_000);
@@ -282,6 +283,11 @@ fn time_field(micros: i64, field: &str) -> Option<i128> {
         _ => return None,
     };
     Some(whole * MILLION)
+}
+
+/// There is no year 0, and no century 0: what comes before 1 is -1.
+fn without_zero(count: i128) -> i128 {
+    if count <= 0 { count - 1 } else { count }
 }
 
 fn span_field(span: IntervalMonthDayNano, field: &str) -> Option<i128> {
@@ -406,6 +412,55 @@ pub(super) fn zone_named(name: &str) -> Result<Tz, ErrorReport> {
     })
 }
 
+/// The zone of AT TIME ZONE.
+enum Place {
+    /// One with rules for summer time.
+    Zone(Tz),
+    /// Seconds east of Greenwich, all year.
+    Offset(i64),
+}
+
+impl Place {
+    /// What the name of a zone means: an abbreviation comes first, and what has rules before what POSIX would read.
+    fn named(name: &str) -> Result<Self, ErrorReport> {
+        if let Some(date_text::Zone::Offset(seconds)) = date_words::short_zone(&name.to_lowercase()) {
+            return Ok(Self::Offset(seconds));
+        }
+        match zone_named(name) {
+            Ok(zone) => Ok(Self::Zone(zone)),
+            Err(unknown) => posix_offset(name).map(Self::Offset).ok_or(unknown),
+        }
+    }
+
+    fn shift(&self, micros: i64, to_wall: bool) -> Option<i64> {
+        match self {
+            Self::Zone(zone) => shift(micros, *zone, to_wall),
+            Self::Offset(seconds) => {
+                let moved = seconds * 1_000_000;
+                micros.checked_add(if to_wall { moved } else { -moved })
+            }
+        }
+    }
+}
+
+/// `UTC+3`, `<+03>-3`, `-05:30`: a name, if any, and what is added to the local time to have that of Greenwich.
+fn posix_offset(name: &str) -> Option<i64> {
+    let digits = match name.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>')?.1,
+        None => name.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+    };
+    let (sign, clock) = match digits.strip_prefix('-') {
+        Some(clock) => (1, clock),
+        None => (-1, digits.strip_prefix('+').unwrap_or(digits)),
+    };
+    let mut seconds = 0;
+    for (part, (unit, most)) in clock.split(':').zip([(3_600, 167), (60, 59), (1, 59)]) {
+        let count: i64 = part.parse().ok().filter(|count| (0..=most).contains(count))?;
+        seconds += count * unit;
+    }
+    (clock.split(':').count() <= 3 && !clock.starts_with('+')).then_some(sign * seconds)
+}
+
 /// `+02` is west of Greenwich, as POSIX has it. Only whole hours have a zone of their own here.
 fn offset_zone(name: &str) -> Option<Tz> {
     let digits = name.strip_prefix(['+', '-'])?;
@@ -435,7 +490,8 @@ fn timezone(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionE
                 rows.push(Some(plain.value(row)));
                 continue;
             }
-            rows.push(shift(plain.value(row), zone_of(zones.value(row))?, to_wall));
+            let place = Place::named(zones.value(row)).map_err(wrap)?;
+            rows.push(place.shift(plain.value(row), to_wall));
         }
         stamped(rows, &result)
     })

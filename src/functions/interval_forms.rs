@@ -7,6 +7,9 @@ pub(super) fn named(text: &str) -> Option<String> {
 
 fn iso(text: &str) -> Option<String> {
     let mut rest = text.strip_prefix('P')?;
+    if rest.contains('-') && rest.contains(':') {
+        return alternative(rest);
+    }
     let mut written = String::new();
     let mut in_time = false;
     while !rest.is_empty() {
@@ -33,6 +36,16 @@ fn iso(text: &str) -> Option<String> {
         rest = &after[1..];
     }
     (!written.is_empty()).then_some(written)
+}
+
+/// `0001-02-03T04:05:06`, after its `P`.
+fn alternative(text: &str) -> Option<String> {
+    let (date, time) = text.split_once('T')?;
+    let parts: Vec<&str> = date.split('-').collect();
+    let [years, months, days] = parts.as_slice() else { return None };
+    let is_number = |part: &&&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = [years, months, days].iter().all(|part| is_number(&part));
+    is_date.then(|| format!("{years} years {months} months {days} days {time}"))
 }
 
 /// Years and months with a dash between them, days and a time of the day.

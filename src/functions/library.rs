@@ -99,7 +99,9 @@ impl AggregateUDFImpl for Widened {
     }
 
     fn groups_accumulator_supported(&self, arguments: AccumulatorArgs<'_>) -> bool {
-        self.inner.groups_accumulator_supported(arguments)
+        // For many groups at once the library compares floats without an order: NaN would win or lose by chance.
+        let is_unordered = matches!(self.name, "max" | "min") && arguments.return_field.data_type().is_floating();
+        !is_unordered && self.inner.groups_accumulator_supported(arguments)
     }
 
     fn create_groups_accumulator(
@@ -114,6 +116,10 @@ impl AggregateUDFImpl for Widened {
         arguments: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>, DataFusionError> {
         self.inner.create_sliding_accumulator(arguments)
+    }
+
+    fn is_descending(&self) -> Option<bool> {
+        self.inner.is_descending()
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {

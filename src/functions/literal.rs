@@ -364,11 +364,18 @@ pub fn interval(text: &str) -> Result<IntervalMonthDayNano, ErrorReport> {
                 total.add(number, unit).ok_or_else(bad)?;
                 words.next();
             }
+            Some(next) if *next != "ago" => return Err(bad()),
             // A number alone is seconds.
             Some(_) | None => total.seconds += number,
         }
     }
-    if any { Ok(total.value(ago)) } else { Err(bad()) }
+    if !any {
+        return Err(bad());
+    }
+    total.value(ago).ok_or_else(|| {
+        let message = format!("interval field value out of range: \"{text}\"");
+        ErrorReport::new(SqlState::INTERVAL_FIELD_OVERFLOW, message)
+    })
 }
 
 /// `1day` is `1 day`.
@@ -422,18 +429,23 @@ impl Span {
         Some(())
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, which is the range of an interval")]
-    fn value(&self, ago: bool) -> IntervalMonthDayNano {
+    /// `None` for what no interval can hold.
+    #[expect(clippy::cast_possible_truncation, reason = "what is cast is in the range of its type")]
+    fn value(&self, ago: bool) -> Option<IntervalMonthDayNano> {
         let sign = if ago { -1.0 } else { 1.0 };
         let months = self.months.trunc();
         let days = self.days + (self.months - months) * 30.0;
         let seconds = self.seconds + days.fract() * 86_400.0;
+        let is_integer = |value: f64| (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value);
+        if !is_integer(months) || !is_integer(days.trunc()) {
+            return None;
+        }
         let micros = (seconds * 1e6).round() as i64;
-        IntervalMonthDayNano::new(
+        Some(IntervalMonthDayNano::new(
             (months * sign) as i32,
             (days.trunc() * sign) as i32,
             if ago { -micros } else { micros }.saturating_mul(1_000),
-        )
+        ))
     }
 }
 

@@ -15,6 +15,8 @@ use super::function::by_arrays;
 use super::overload::{Overload, columns, lenient};
 
 const ONE: &str = "(float8) float8";
+/// In radians.
+const DEGREE: f64 = std::f64::consts::PI / 180.0;
 const TWO: &str = "(float8, float8) float8";
 
 pub(super) fn functions() -> Vec<Overload> {
@@ -22,13 +24,13 @@ pub(super) fn functions() -> Vec<Overload> {
         columns("power", TWO, |args| binary(&args, power)),
         columns("pow", TWO, |args| binary(&args, power)),
         columns("sqrt", ONE, |args| unary(&args, square_root)),
-        columns("exp", ONE, |args| unary(&args, |x| within(x.exp(), x.is_finite()))),
+        columns("exp", ONE, |args| unary(&args, |x| within_both(x.exp(), x.is_finite()))),
         columns("ln", ONE, |args| unary(&args, |x| logarithm(x, f64::ln))),
         columns("log10", ONE, |args| unary(&args, |x| logarithm(x, f64::log10))),
         columns("log", ONE, |args| unary(&args, |x| logarithm(x, f64::log10))),
         columns("cbrt", ONE, |args| unary(&args, |x| Ok(x.cbrt()))),
-        columns("degrees", ONE, |args| unary(&args, |x| Ok(x / (std::f64::consts::PI / 180.0)))),
-        columns("radians", ONE, |args| unary(&args, |x| Ok(x * (std::f64::consts::PI / 180.0)))),
+        columns("degrees", ONE, |args| unary(&args, |x| within(x / DEGREE, x.is_finite()))),
+        columns("radians", ONE, |args| unary(&args, |x| Ok(x * DEGREE))),
         lenient("pi", "() float8", |_| Ok(ScalarValue::Float64(Some(std::f64::consts::PI)))),
         lenient("random", "() float8", |_| Ok(ScalarValue::Float64(Some(rand::random::<f64>())))).volatile(),
     ];
@@ -50,52 +52,107 @@ fn circular() -> Vec<Overload> {
         columns("sinh", ONE, |args| unary(&args, |x| Ok(x.sinh()))),
         columns("cosh", ONE, |args| unary(&args, |x| Ok(x.cosh()))),
         columns("tanh", ONE, |args| unary(&args, |x| Ok(x.tanh()))),
-        columns("asinh", ONE, |args| unary(&args, |x| Ok(x.asinh()))),
-        columns("acosh", ONE, |args| unary(&args, |x| inside(x, 1.0, f64::INFINITY, f64::acosh))),
+        columns("asinh", ONE, |args| unary(&args, |x| Ok(inverse_sine(x)))),
+        columns("acosh", ONE, |args| unary(&args, |x| inside(x, 1.0, f64::INFINITY, inverse_cosine))),
         columns("atanh", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, f64::atanh))),
     ]
+}
+
+/// From here on, 1 counts for nothing beside the square of a number.
+const LARGE: f64 = 1e20;
+
+/// The inverse of the hyperbolic sine. The library doubles its argument, which has no room at the end of the range.
+fn inverse_sine(x: f64) -> f64 {
+    if x.abs() > LARGE { (x.abs().ln() + std::f64::consts::LN_2).copysign(x) } else { x.asinh() }
+}
+
+fn inverse_cosine(x: f64) -> f64 {
+    if x > LARGE { x.ln() + std::f64::consts::LN_2 } else { x.acosh() }
 }
 
 fn in_degrees() -> Vec<Overload> {
     vec![
         columns("sind", ONE, |args| unary(&args, |x| finite(x, sine))),
-        columns("cosd", ONE, |args| unary(&args, |x| finite(x, |x| sine(x + 90.0)))),
+        columns("cosd", ONE, |args| unary(&args, |x| finite(x, cosine))),
         columns("tand", ONE, |args| unary(&args, |x| finite(x, tangent))),
-        columns("cotd", ONE, |args| unary(&args, |x| finite(x, |x| tangent(90.0 - x)))),
-        columns("asind", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, |x| whole(x.asin().to_degrees())))),
-        columns("acosd", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, |x| whole(x.acos().to_degrees())))),
-        columns("atand", ONE, |args| unary(&args, |x| Ok(whole(x.atan().to_degrees())))),
-        columns("atan2d", TWO, |args| binary(&args, |y, x| Ok(whole(y.atan2(x).to_degrees())))),
+        columns("cotd", ONE, |args| unary(&args, |x| finite(x, cotangent))),
+        columns("asind", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, arc_sine))),
+        columns("acosd", ONE, |args| unary(&args, |x| inside(x, -1.0, 1.0, arc_cosine))),
+        columns("atand", ONE, |args| unary(&args, |x| Ok(arc(x.atan())))),
+        columns("atan2d", TWO, |args| binary(&args, |y, x| Ok(arc(y.atan2(x))))),
     ]
 }
 
-/// Where degrees come out whole but for the last bits, they are whole.
-fn whole(degrees: f64) -> f64 {
-    let near = degrees.round();
-    if (degrees - near).abs() < 1e-13 * near.abs().max(1.0) { near } else { degrees }
+/// In degrees, as PostgreSQL scales it: exact where the angle is a multiple of 30 or 45.
+fn arc_sine(x: f64) -> f64 {
+    let of_positive = |x: f64| match x <= 0.5 {
+        true => x.asin() / 0.5_f64.asin() * 30.0,
+        false => 90.0 - x.acos() / 0.5_f64.acos() * 60.0,
+    };
+    if x < 0.0 { -of_positive(-x) } else { of_positive(x) }
 }
 
-/// Exact where the sine is 0, 1/2 or 1.
+fn arc_cosine(x: f64) -> f64 {
+    if x < 0.0 { 90.0 + arc_sine(-x) } else { 90.0 - arc_sine(x) }
+}
+
+/// A slope in degrees: that of 1 is 45.
+fn arc(radians: f64) -> f64 {
+    radians / 1.0_f64.atan() * 45.0
+}
+
+/// The sine of up to 30 degrees.
+fn small_sine(degrees: f64) -> f64 {
+    (degrees * DEGREE).sin() / (30.0 * DEGREE).sin() / 2.0
+}
+
+/// The cosine of up to 60 degrees.
+fn small_cosine(degrees: f64) -> f64 {
+    1.0 - (1.0 - (degrees * DEGREE).cos()) / (1.0 - (60.0 * DEGREE).cos()) / 2.0
+}
+
+/// The sine of an angle up to 90 degrees.
+fn quarter_sine(degrees: f64) -> f64 {
+    if degrees <= 30.0 { small_sine(degrees) } else { small_cosine(90.0 - degrees) }
+}
+
+fn quarter_cosine(degrees: f64) -> f64 {
+    if degrees <= 60.0 { small_cosine(degrees) } else { small_sine(90.0 - degrees) }
+}
+
+/// An angle in the first quarter, and the signs of its sine and of its cosine.
+fn in_first_quarter(degrees: f64) -> (f64, f64, f64) {
+    let turn = degrees % 360.0;
+    let (angle, sine) = if turn < 0.0 { (-turn, -1.0) } else { (turn, 1.0) };
+    let (angle, sine) = if angle > 180.0 { (360.0 - angle, -sine) } else { (angle, sine) };
+    if angle > 90.0 { (180.0 - angle, sine, -1.0) } else { (angle, sine, 1.0) }
+}
+
 fn sine(degrees: f64) -> f64 {
-    let turn = degrees.rem_euclid(360.0);
-    match turn {
-        0.0 | 180.0 => 0.0,
-        30.0 | 150.0 => 0.5,
-        90.0 => 1.0,
-        210.0 | 330.0 => -0.5,
-        270.0 => -1.0,
-        other => other.to_radians().sin(),
-    }
+    let (angle, sign, _) = in_first_quarter(degrees);
+    sign * quarter_sine(angle)
+}
+
+fn cosine(degrees: f64) -> f64 {
+    let (angle, _, sign) = in_first_quarter(degrees);
+    sign * quarter_cosine(angle)
 }
 
 fn tangent(degrees: f64) -> f64 {
-    match degrees.rem_euclid(180.0) {
-        0.0 => 0.0,
-        45.0 => 1.0,
-        90.0 => f64::INFINITY,
-        135.0 => -1.0,
-        _ => sine(degrees) / sine(degrees + 90.0),
-    }
+    let (angle, sine, cosine) = in_first_quarter(degrees);
+    let of_45 = quarter_sine(45.0) / quarter_cosine(45.0);
+    without_minus(sine * cosine * (quarter_sine(angle) / quarter_cosine(angle) / of_45))
+}
+
+fn cotangent(degrees: f64) -> f64 {
+    let (angle, sine, cosine) = in_first_quarter(degrees);
+    let of_45 = quarter_cosine(45.0) / quarter_sine(45.0);
+    without_minus(sine * cosine * (quarter_cosine(angle) / quarter_sine(angle) / of_45))
+}
+
+/// 0 has no sign here.
+fn without_minus(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x }
 }
 
 fn out_of_range() -> DataFusionError {
@@ -119,6 +176,14 @@ fn within(result: f64, from_finite: bool) -> Result<f64, DataFusionError> {
         return Err(fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow"));
     }
     Ok(result)
+}
+
+/// As [`within`], where a result of 0 is one that is too small.
+fn within_both(result: f64, from_finite: bool) -> Result<f64, DataFusionError> {
+    if result == 0.0 && from_finite {
+        return Err(fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: underflow"));
+    }
+    within(result, from_finite)
 }
 
 fn square_root(x: f64) -> Result<f64, DataFusionError> {
@@ -150,7 +215,8 @@ fn power(base: f64, exponent: f64) -> Result<f64, DataFusionError> {
     if base < 0.0 && exponent.is_finite() && exponent.fract() != 0.0 {
         return Err(fail(state, "a negative number raised to a non-integer power yields a complex result"));
     }
-    within(base.powf(exponent), base.is_finite() && exponent.is_finite())
+    let (result, from_finite) = (base.powf(exponent), base.is_finite() && exponent.is_finite());
+    if base == 0.0 { within(result, from_finite) } else { within_both(result, from_finite) }
 }
 
 fn unary(

@@ -111,6 +111,11 @@ impl FunctionRegistry {
         if let Some(sum) = library.get("sum") {
             self.add_aggregate(Widened::function("sum", Arc::clone(sum), Some(widen_sum)));
         }
+        for name in ["max", "min"] {
+            if let Some(extreme) = library.get(name) {
+                self.add_aggregate(Widened::function(name, Arc::clone(extreme), None));
+            }
+        }
         for function in aggregates::functions().into_iter().chain(numeric::exact_aggregates()) {
             self.add_aggregate(function);
         }

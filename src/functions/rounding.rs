@@ -216,7 +216,7 @@ fn sign(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError
         let signs = values
             .as_primitive::<Float64Type>()
             .iter()
-            .map(|value| value.map(|value| if value == 0.0 { 0.0 } else { value.signum() }));
+            .map(|value| value.map(|value| if value == 0.0 || value.is_nan() { 0.0 } else { value.signum() }));
         Ok(cast(&(Arc::new(signs.collect::<Float64Array>()) as ArrayRef), &result)?)
     })
 }

@@ -122,7 +122,7 @@ fn timestamp_text(micros: i64, zone: Option<Tz>) -> String {
         return infinity.word().to_owned();
     }
     let Some((wall, offset_seconds)) = wall_clock(micros, zone.unwrap_or(Tz::UTC)) else { return String::new() };
-    let mut text = format!("{:04}-{:02}-{:02} ", wall.year(), wall.month(), wall.day());
+    let mut text = format!("{:04}-{:02}-{:02} ", time_columns::shown_year(wall.year()), wall.month(), wall.day());
     let of_day = i64::from(wall.num_seconds_from_midnight()) * 1_000_000 + i64::from(wall.nanosecond() / 1_000);
     text.push_str(&clock_text(of_day));
     if zone.is_some() {
@@ -133,6 +133,7 @@ fn timestamp_text(micros: i64, zone: Option<Tz>) -> String {
             let _ = write!(text, ":{:02}", minutes % 60);
         }
     }
+    text.push_str(time_columns::era(wall.year()));
     text
 }
 

@@ -3,8 +3,10 @@
 //!
 //! A column without such values is only looked through for them, which takes next to nothing.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use chrono::Datelike;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int64Array, ListArray, StringArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
@@ -110,14 +112,31 @@ fn times(array: &ArrayRef) -> Time64MicrosecondArray {
 /// Dates as texts.
 pub(super) fn date_texts(array: &ArrayRef) -> Columns {
     let dates = array.as_primitive::<Date32Type>();
-    if !dates.values().iter().any(|days| Infinity::of_days(*days).is_some()) {
+    if dates.values().iter().all(|days| PLAIN_DAYS.contains(days)) {
         return Ok(cast(array, &DataType::Utf8)?);
     }
-    let finite: Date32Array = dates.unary(|days| if Infinity::of_days(days).is_some() { 0 } else { days });
-    let texts = cast(&finite, &DataType::Utf8)?;
-    let rows = dates.iter().zip(texts.as_string::<i32>());
-    let rows = rows.map(|(days, text)| days.and_then(Infinity::of_days).map(Infinity::word).or(text));
-    Ok(Arc::new(rows.collect::<StringArray>()))
+    Ok(Arc::new(dates.iter().map(|days| days.map(date_text)).collect::<StringArray>()))
+}
+
+/// The days of the years 1 to 9999, which the library writes as PostgreSQL does.
+const PLAIN_DAYS: Range<i32> = -719_162..2_932_897;
+
+fn date_text(days: i32) -> String {
+    if let Some(infinity) = Infinity::of_days(days) {
+        return infinity.word().to_owned();
+    }
+    let Some(date) = Date32Type::to_naive_date_opt(days) else { return String::new() };
+    format!("{:04}-{:02}-{:02}{}", shown_year(date.year()), date.month(), date.day(), era(date.year()))
+}
+
+/// A year as it is written. There is no year 0: the year before 1 is 1 BC.
+pub(super) fn shown_year(year: i32) -> i32 {
+    if year <= 0 { 1 - year } else { year }
+}
+
+/// What follows a moment of that year in a text.
+pub(super) fn era(year: i32) -> &'static str {
+    if year <= 0 { " BC" } else { "" }
 }
 
 /// Whether a column of timestamps has a value that is infinite.

@@ -64,6 +64,7 @@ fn finish_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
         Expr::BinaryExpr(operation) if matches!(operation.op, Operator::Multiply | Operator::Modulo) => {
             numeric_of_constant(operation, schema, operators)
         }
+        Expr::Negative(inner) => negative(*inner, schema, operators),
         Expr::WindowFunction(call) => order_window(call, schema, operators),
         Expr::AggregateFunction(mut call) => {
             let sorted = value_keys::order(&mut call.params.order_by, schema, operators)?;
@@ -177,6 +178,16 @@ fn numeric_of_constant(operation: BinaryExpr, schema: &DFSchema, operators: &Ope
     Ok(Transformed::yes(Expr::Cast(Cast::new(Box::new(value), wanted))))
 }
 
+/// The least integer has no negative of its type: the library would give it back.
+fn negative(inner: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten {
+    let data_type = inner.get_type(schema)?;
+    if !data_type.is_integer() || matches!(inner, Expr::Literal(..)) {
+        return Ok(Transformed::no(Expr::Negative(Box::new(inner))));
+    }
+    let zero = Expr::Literal(ScalarValue::new_zero(&data_type)?, None);
+    operators.call("int_subtract", vec![zero, inner]).map(Transformed::yes)
+}
+
 fn order_window(mut call: Box<WindowFunction>, schema: &DFSchema, operators: &Operators) -> Rewritten {
     let partitioned = value_keys::partitions(&mut call, schema, operators)?;
     let changed = value_keys::order(&mut call.params.order_by, schema, operators)? || partitioned;
@@ -211,16 +222,18 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         (DataType::LargeBinary, wanted) if wanted.is_numeric() || *wanted == DataType::Boolean => {
             let scalar = operators.call("jsonb_scalar", vec![*cast.expr, lit(type_name(wanted))])?;
             // The text of a number may have digits after the point, that of an integer has none.
-            return Ok(Transformed::yes(as_type(scalar, &DataType::Utf8, wanted)));
+            return read_as(scalar, wanted, operators);
         }
         _ => {}
     }
-    let is_text = matches!(cast.expr.get_type(schema)?, DataType::Utf8 | DataType::Utf8View);
-    if is_text && !matches!(*cast.expr, Expr::Literal(..)) && is_read_here(&wanted) {
-        // For the library a NULL of one type may equal that of another: the name tells them apart.
-        let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(&wanted)?, None));
-        let arguments = vec![*cast.expr, lit(operators.zone().name()), wanted, name];
-        return Ok(Transformed::yes(operators.call("read_as", arguments)?));
+    let is_read = match cast.expr.get_type(schema)? {
+        DataType::Utf8 | DataType::Utf8View => is_read_here(&wanted),
+        // A document as it was written becomes one with each key once.
+        DataType::LargeUtf8 => wanted == DataType::LargeBinary,
+        _ => false,
+    };
+    if is_read && !matches!(*cast.expr, Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Utf8View(_), _)) {
+        return read_as(*cast.expr, &wanted, operators);
     }
     if !matches!(wanted, DataType::Date32 | DataType::Timestamp(_, _) | DataType::Time64(_)) {
         return Ok(Transformed::no(Expr::Cast(cast)));
@@ -253,6 +266,14 @@ fn finish_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
     Ok(Transformed::yes(shifted))
 }
 
+/// Texts that are read row by row.
+fn read_as(text: Expr, wanted: &DataType, operators: &Operators) -> Rewritten {
+    // For the library a NULL of one type may equal that of another: the name tells them apart.
+    let (name, wanted) = (lit(wanted.to_string()), Expr::Literal(ScalarValue::try_from(wanted)?, None));
+    let arguments = vec![text, lit(operators.zone().name()), wanted, name];
+    operators.call("read_as", arguments).map(Transformed::yes)
+}
+
 /// Types whose texts the library reads in another way than PostgreSQL, or only some of them.
 fn is_read_here(data_type: &DataType) -> bool {
     matches!(
@@ -263,6 +284,11 @@ fn is_read_here(data_type: &DataType) -> bool {
             | DataType::Interval(_)
             | DataType::Boolean
             | DataType::FixedSizeBinary(16)
+            | DataType::Binary
+            | DataType::LargeUtf8
+            | DataType::LargeBinary
+            | DataType::UInt32
+            | DataType::Decimal128(..)
             | DataType::Int16
             | DataType::Int32
             | DataType::Int64

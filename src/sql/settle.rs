@@ -19,7 +19,7 @@ use crate::base::engine_error::wrap;
 use crate::base::types::DEFAULT_NUMERIC;
 use crate::base::{ErrorReport, SqlState, SqlType, infinite};
 use crate::functions::literal;
-use crate::functions::{FunctionKind, find, type_name};
+use crate::functions::{FunctionKind, differs_as_text, find, type_name};
 
 use super::float_zeros;
 use super::groupings;
@@ -27,6 +27,7 @@ use super::normalise::internal_name;
 use super::operators::{
     Operators, common_number, common_type, convert, is_integer, is_number, no_operator, quoted_type,
 };
+use super::operators_arrays::{is_list, leaf, with_leaf};
 use super::record_types::{self, Difference};
 use super::set_operations;
 use super::type_of::type_of;
@@ -335,7 +336,23 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         return Ok(Transformed::yes(if was_kept { operators.call("as_written", vec![expr])? } else { expr }));
     }
     if wanted == DataType::Utf8 {
-        return Ok(Transformed::yes(operators.text_cast(expr, &from)?));
+        return Ok(Transformed::yes(match &expr {
+            Expr::Cast(inner) if is_default_numeric(&from) && is_text(&inner.expr, schema)? => {
+                operators.call("exact_read", vec![(*inner.expr).clone()])?
+            }
+            _ => operators.text_cast(expr, &from)?,
+        }));
+    }
+    if (&from, &wanted) == (&DataType::LargeUtf8, &DataType::LargeBinary) {
+        // A constant, too, is read anew: each key is to be there once.
+        return Ok(Transformed::no(as_cast(expr, &wanted)));
+    }
+    if from.is_floating() && matches!(wanted, DataType::Decimal128(..)) {
+        // Digits that a float only seems to have are none of the number's.
+        return Ok(Transformed::yes(as_cast(operators.call("exact_of_float", vec![expr])?, &wanted)));
+    }
+    if (&from, &wanted) == (&DataType::Float64, &DataType::Float32) {
+        return Ok(Transformed::yes(operators.call("narrow_float", vec![expr])?));
     }
     if is_integer(&wanted)
         && !is_rounded(&expr)
@@ -353,8 +370,28 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
         let whole = DataType::List(Arc::new(from.as_ref().clone().with_data_type(DataType::Decimal128(38, 0))));
         return Ok(Transformed::yes(as_cast(as_cast(expr, &whole), &wanted)));
     }
+    if is_list(&from) && is_list(&wanted) && leaf(&from) != leaf(&wanted) {
+        let own = leaf(&wanted).clone();
+        if leaf(&from) == &DataType::Utf8 || (own == DataType::Utf8 && differs_as_text(leaf(&from))) {
+            // The library writes and reads texts in its own way.
+            return Ok(Transformed::yes(as_cast(operators.text_cast(expr, &from)?, &with_leaf(&from, &own))));
+        }
+        if is_nested(&from) && !is_nested(&wanted) {
+            // A type has no dimensions: an array keeps those that it has.
+            let kept = with_leaf(&from, &own);
+            return Ok(Transformed::yes(if kept == from { expr } else { as_cast(expr, &kept) }));
+        }
+    }
     refuse_cast(&from, &wanted)?;
     Ok(Transformed::yes(if keeps_digits(&expr, &wanted) { as_cast(expr, &wanted) } else { convert(expr, &wanted) }))
+}
+
+fn is_nested(list: &DataType) -> bool {
+    matches!(list, DataType::List(item) if is_list(item.data_type()))
+}
+
+fn is_text(expr: &Expr, schema: &DFSchema) -> Result<bool, DataFusionError> {
+    Ok(expr.get_type(schema)? == DataType::Utf8)
 }
 
 /// A constant that meets numbers with more digits is shown with its own: it stays as it was written, below a cast.

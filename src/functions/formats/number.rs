@@ -134,6 +134,8 @@ impl Template {
             'V' | 'v' => Item::Shift,
             // The locale C has no sign of a currency.
             'L' | 'l' => Item::Text(' '),
+            // Blanks stand for zeros anyway.
+            'B' | 'b' => return Ok(None),
             '"' => return Ok(None),
             other => Item::Text(other),
         }))
@@ -270,7 +272,9 @@ impl Writer<'_> {
                         started = true;
                     }
                     past_point = true;
-                    self.out.push('.');
+                    if template.after_point() > 0 {
+                        self.out.push('.');
+                    }
                 }
                 Item::Group if started => self.out.push(','),
                 Item::Group if template.fill => {}
@@ -303,8 +307,13 @@ impl Writer<'_> {
         self.fraction.trim_end_matches('0').len().max(forced)
     }
 
+    /// Whether the number is a whole one that is shown.
+    fn ends_in_digit(&self) -> bool {
+        self.template.after_point() == 0 && !self.whole.starts_with('#')
+    }
+
     fn end(mut self) -> String {
-        if let (Some(upper), false) = (self.template.ordinal, self.negative || self.template.after_point() > 0) {
+        if let (Some(upper), false) = (self.template.ordinal, self.negative || !self.ends_in_digit()) {
             let ending = ordinal_ending(&self.out, upper);
             self.out.push_str(ending);
         }

@@ -135,7 +135,8 @@ impl<'a> Reading<'a> {
         match key {
             "YYYY" | "IYYY" | "YYY" | "IYY" | "YY" | "IY" | "Y" | "I" => {
                 let (value, digits) = self.number(key.len(), open)?;
-                self.year = Some(if digits < 4 { full_year(value, digits) } else { value });
+                let is_part = digits < 4 && !matches!(key, "YYYY" | "IYYY");
+                self.year = Some(if is_part { full_year(value, digits) } else { value });
             }
             "MM" => self.month = self.number(2, open)?.0,
             "DD" => self.day = self.number(2, open)?.0,

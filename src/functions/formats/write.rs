@@ -105,6 +105,11 @@ fn padded(number: i64, width: usize, fill: bool) -> String {
     format!("{sign}{:0width$}", number.unsigned_abs())
 }
 
+/// A number of days with zeros before it; its minus counts as one of them.
+fn signed(number: i64, width: usize, fill: bool) -> String {
+    if fill { number.to_string() } else { format!("{number:0width$}") }
+}
+
 fn cased(word: &str, letters: Letters) -> String {
     match letters {
         Letters::Upper => word.to_uppercase(),
@@ -131,8 +136,8 @@ impl Fields {
         Ok(match key {
             "A.M." | "P.M." => cased(&dotted(half), letters),
             "AM" | "PM" => cased(half, letters),
-            "B.C." | "A.D." => cased(&dotted(era), letters),
-            "BC" | "AD" => cased(era, letters),
+            "B.C." | "A.D." if self.calendar.is_some() => cased(&dotted(era), letters),
+            "BC" | "AD" if self.calendar.is_some() => cased(era, letters),
             "HH24" => padded(self.hour, 2, fill),
             "HH" | "HH12" => {
                 let hour = self.hour % 12;
@@ -154,8 +159,8 @@ impl Fields {
             "Y" => padded(year % 10, 1, fill),
             "CC" => padded(if self.calendar.is_some() { (year + 99) / 100 } else { year / 100 }, 2, fill),
             "MM" => padded(self.month, 2, fill),
-            "DD" => padded(self.day, 2, fill),
-            "DDD" if self.calendar.is_none() => padded(self.year * 360 + self.month * 30 + self.day, 3, fill),
+            "DD" => signed(self.day, 2, fill),
+            "DDD" if self.calendar.is_none() => signed(self.year * 360 + self.month * 30 + self.day, 3, fill),
             "TZ" => self.zone.as_ref().map_or_else(String::new, |(name, _)| cased(name, letters)),
             "TZH" => self.offset(|hours, _| hours),
             "TZM" => self.offset(|_, minutes| format!("{minutes:02}")),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 use num_bigint::BigInt;
@@ -24,6 +24,7 @@ type Found = Result<Big, ErrorReport>;
 pub(in crate::functions) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::strict("exact_read", text, |args| of_written(&args)),
+        Function::strict("exact_of_float", text, |args| by_arrays(&args, of_floats)),
         Function::strict("exact_text", text, |args| of_rows(&args, as_text)),
         Function::strict("exact_add", text, |args| of_pairs(&args, |a, b| Ok(a.add(b)))),
         Function::strict("exact_subtract", text, |args| of_pairs(&args, |a, b| Ok(a.subtract(b)))),
@@ -58,6 +59,30 @@ fn of_written(arguments: &ScalarFunctionArgs) -> Result<ColumnarValue, DataFusio
     })
 }
 
+/// Floats as numerics: a `double precision` has 15 digits that count, a `real` has 6.
+fn of_floats(arrays: &[ArrayRef]) -> Result<ArrayRef, DataFusionError> {
+    let [floats] = arrays else {
+        return Err(wrap(InternalError::new("a function of one float has not one argument").report()));
+    };
+    let scientific: Vec<Option<String>> = match floats.data_type() {
+        DataType::Float32 => {
+            floats.as_primitive::<Float32Type>().iter().map(|one| one.map(|one| format!("{one:.5e}"))).collect()
+        }
+        _ => {
+            let wide = cast(floats, &DataType::Float64)?;
+            wide.as_primitive::<Float64Type>().iter().map(|one| one.map(|one| format!("{one:.14e}"))).collect()
+        }
+    };
+    let shown = |text: String| match text.contains('e') {
+        true => written(&text).map(|number| number.trimmed().shown()),
+        false => {
+            Err(ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, "NaN and infinity as numeric are not supported"))
+        }
+    };
+    let texts = scientific.into_iter().map(|one| one.map(shown).transpose());
+    Ok(Arc::new(texts.collect::<Result<StringArray, ErrorReport>>().map_err(wrap)?))
+}
+
 /// The longest shift of the point that is computed. A decimal holds far less.
 const MOST_SHIFTED: i64 = 1_000;
 
@@ -72,8 +97,9 @@ fn written(text: &str) -> Found {
         None => (text.trim_ascii(), 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let digits = format!("{whole}{fraction}").parse::<BigInt>().ok().filter(|_| is_fraction).ok_or_else(invalid)?;
+    let bare = whole.strip_prefix(['+', '-']).unwrap_or(whole);
+    let is_number = bare.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    let digits = format!("{whole}{fraction}").parse::<BigInt>().ok().filter(|_| is_number).ok_or_else(invalid)?;
     if exponent.abs() > MOST_SHIFTED {
         return Err(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format"));
     }
@@ -202,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(shown(text).unwrap(), expected, "{text}");
         }
-        for text in ["", "-", "one", "1.-5", "1e", "1.5.2", "1 2"] {
+        for text in ["", "-", "one", "1.-5", "1e", "1.5.2", "1 2", "1_0", "1._5"] {
             assert_eq!(shown(text).unwrap_err(), SqlState::INVALID_TEXT_REPRESENTATION, "{text}");
         }
     }

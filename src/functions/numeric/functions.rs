@@ -195,6 +195,9 @@ fn buckets() -> Vec<Overload> {
             if value.is_nan() || low.is_nan() || high.is_nan() {
                 return Err(bucket_error("operand, lower bound, and upper bound cannot be NaN"));
             }
+            if low.is_infinite() || high.is_infinite() {
+                return Err(bucket_error("lower and upper bounds must be finite"));
+            }
             #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
             let part = (value - low) / (high - low) * call.int(3) as f64;
             #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
@@ -215,6 +218,12 @@ fn buckets() -> Vec<Overload> {
                 return null(call);
             }
             let thresholds = items(&call.args[1])?;
+            if thresholds.iter().any(|limit| matches!(limit, ScalarValue::List(_))) {
+                return Err(fail(SqlState::ARRAY_SUBSCRIPT_ERROR, "thresholds must be one-dimensional array"));
+            }
+            if thresholds.iter().any(ScalarValue::is_null) {
+                return Err(fail(SqlState::NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs"));
+            }
             let reached = |limit: &ScalarValue| {
                 matches!(limit.partial_cmp(&call.args[0]), Some(Ordering::Less | Ordering::Equal))
             };

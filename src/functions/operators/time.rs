@@ -13,7 +13,8 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
-use crate::base::{Infinity, SqlType};
+use crate::base::engine_error::wrap;
+use crate::base::{ErrorReport, Infinity, SqlState, SqlType};
 
 use super::super::function::{Function, by_arrays};
 use super::super::time_columns;
@@ -61,9 +62,13 @@ fn zoned(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataT
 fn zone_shift(arrays: &[ArrayRef]) -> Columns {
     let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
     let sign = if to_wall { 1 } else { -1 };
-    let spans = arrays[0].as_primitive::<IntervalMonthDayNanoType>().iter();
+    let spans = arrays[0].as_primitive::<IntervalMonthDayNanoType>();
+    if spans.iter().flatten().any(|span| span.months != 0 || span.days != 0) {
+        let message = "an interval that is a time zone must not include months or days";
+        return Err(wrap(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message)));
+    }
     let moments = time_columns::micros(&arrays[1])?;
-    let rows = spans.zip(&moments).map(|(span, moment)| later(moment?, sign * (span?.nanoseconds / 1_000)));
+    let rows = spans.iter().zip(&moments).map(|(span, moment)| later(moment?, sign * (span?.nanoseconds / 1_000)));
     let array: TimestampMicrosecondArray = rows.collect();
     Ok(if to_wall { Arc::new(array) } else { Arc::new(array.with_timezone(crate::base::types::UTC)) })
 }

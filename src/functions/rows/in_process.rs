@@ -118,6 +118,7 @@ pub(super) const SCALARS: &[(&str, &str)] = &[
     ("regexp_substr", "regexp_substr(text, text, integer, integer, text, integer) → text"),
     ("row_to_json", "row_to_json(record) → json"),
     ("scale", "scale(numeric) → integer"),
+    ("set_bit", "set_bit(bytea, bigint, integer) → bytea"),
     ("set_byte", "set_byte(bytea, integer, integer) → bytea"),
     ("sha224", "sha224(bytea) → bytea"),
     ("sha256", "sha256(bytea) → bytea"),

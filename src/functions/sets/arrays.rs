@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
@@ -16,7 +17,7 @@ type Columns = Result<ArrayRef, DataFusionError>;
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
         Function::lenient("array_numbers", numbers, |args| by_arrays(&args, |arrays| Ok(ordinals(arrays)))),
-        Function::strict("array_places", places, |args| by_arrays(&args, |arrays| Ok(ordinals(&arrays[..1])))),
+        Function::strict("array_places", places, |args| by_arrays(&args, subscripts)),
         Function::strict("array_flat", flat_list, |args| by_arrays(&args, flattened)),
     ]
 }
@@ -40,7 +41,35 @@ fn ordinals(arrays: &[ArrayRef]) -> ArrayRef {
 
 fn places(types: &[DataType], literals: &[Option<&ScalarValue>]) -> Option<DataType> {
     numbers(types, literals)?;
-    types.get(1)?.is_integer().then(|| list_of(DataType::Int64))
+    let is_known = types.get(1)?.is_integer() && types.get(2).is_none_or(|found| *found == DataType::Boolean);
+    is_known.then(|| list_of(DataType::Int64))
+}
+
+/// The subscripts of one dimension of each array, from the last one down where that is asked for; none where the array
+/// has no such dimension.
+fn subscripts(arrays: &[ArrayRef]) -> Columns {
+    let dimensions = cast(&arrays[1], &DataType::Int64)?;
+    let dimensions = dimensions.as_primitive::<Int64Type>();
+    let is_reversed = |row: usize| arrays.get(2).is_some_and(|reversed| reversed.as_boolean().value(row));
+    let rows = (0..arrays[0].len()).map(|row| {
+        let length = extent(&arrays[0], row, dimensions.value(row));
+        let places: Vec<Option<i64>> = (1..=length).map(Some).collect();
+        Some(if is_reversed(row) { places.into_iter().rev().collect() } else { places })
+    });
+    Ok(Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(rows)))
+}
+
+/// How many subscripts an array has in a dimension.
+fn extent(array: &ArrayRef, row: usize, dimension: i64) -> i64 {
+    let list = array.as_list::<i32>();
+    if dimension < 1 || list.is_null(row) || list.value_length(row) == 0 {
+        return 0;
+    }
+    match (dimension, list.value_type()) {
+        (1, _) => i64::from(list.value_length(row)),
+        (_, DataType::List(_)) => extent(&list.value(row), 0, dimension - 1),
+        _ => 0,
+    }
 }
 
 fn flat_list(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {

@@ -37,6 +37,10 @@ pub(super) fn functions() -> Vec<Overload> {
             Ok(binary(bytes))
         }),
         strict("get_bit", "(bytea, int8) int4", |call| Ok(ScalarValue::Int32(Some(bit_at(call)?)))),
+        strict("set_bit", "(bytea, int8, int4) bytea", set_bit),
+        strict("overlay", "(bytea, bytea, int4) bytea", |call| overlay(call, length(call.bytes(1)))),
+        strict("overlay", "(bytea, bytea, int4, int4) bytea", |call| overlay(call, call.int(3))),
+        strict("position", "(bytea, bytea) int4", |call| int4(place(call.bytes(0), call.bytes(1)))),
         strict("convert_from", "(bytea, text) text", |call| Ok(value::text(utf8(call)?))),
         strict("convert_to", "(text, text) bytea", |call| {
             encoding(call.text(1))?;
@@ -45,10 +49,63 @@ pub(super) fn functions() -> Vec<Overload> {
         strict("byteacat", "(bytea, bytea) bytea", |call| Ok(binary([call.bytes(0), call.bytes(1)].concat()))),
     ];
     for name in ["substring", "substr"] {
-        all.push(strict(name, "(bytea, int4) bytea", |call| part(call, i64::from(i32::MAX))));
+        all.push(strict(name, "(bytea, int4) bytea", |call| part(call, i64::MAX)));
         all.push(strict(name, "(bytea, int4, int4) bytea", |call| part(call, call.int(2))));
     }
+    for name in ["btrim", "trim"] {
+        all.push(strict(name, "(bytea, bytea) bytea", |call| Ok(trimmed(call, true, true))));
+    }
+    all.push(strict("ltrim", "(bytea, bytea) bytea", |call| Ok(trimmed(call, true, false))));
+    all.push(strict("rtrim", "(bytea, bytea) bytea", |call| Ok(trimmed(call, false, true))));
     all
+}
+
+/// Without the bytes of a set at either end.
+fn trimmed(call: &Call<'_>, begin: bool, end: bool) -> ScalarValue {
+    let is_kept = |byte: &u8| !call.bytes(1).contains(byte);
+    let bytes = call.bytes(0);
+    let first = if begin { bytes.iter().position(is_kept).unwrap_or(bytes.len()) } else { 0 };
+    let bytes = &bytes[first..];
+    let length = if end { bytes.iter().rposition(is_kept).map_or(0, |last| last + 1) } else { bytes.len() };
+    binary(bytes[..length].to_vec())
+}
+
+/// Where bytes begin in others, from 1 on; 0 where they are not.
+fn place(bytes: &[u8], part: &[u8]) -> i64 {
+    if part.is_empty() {
+        return 1;
+    }
+    let found = bytes.windows(part.len()).position(|window| window == part);
+    found.map_or(0, |at| i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1))
+}
+
+fn overlay(call: &Call<'_>, count: i64) -> Found {
+    let (bytes, new, from) = (call.bytes(0), call.bytes(1), call.int(2));
+    if from <= 0 {
+        return Err(negative_length());
+    }
+    if from.saturating_add(count) > i64::from(i32::MAX) {
+        return Err(fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"));
+    }
+    let at = |place: i64| usize::try_from(place).unwrap_or_default().min(bytes.len());
+    Ok(binary([&bytes[..at(from - 1)], new, &bytes[at((from - 1).saturating_add(count))..]].concat()))
+}
+
+fn set_bit(call: &Call<'_>) -> Found {
+    let before = bit_at(call)?;
+    let wanted = call.int(2);
+    if !matches!(wanted, 0 | 1) {
+        return Err(invalid("new bit must be 0 or 1"));
+    }
+    let mut bytes = call.bytes(0).to_vec();
+    if i64::from(before) != wanted {
+        bytes[usize::try_from(call.int(1) / 8).unwrap_or_default()] ^= 1 << (call.int(1) % 8);
+    }
+    Ok(binary(bytes))
+}
+
+fn length(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
 }
 
 fn binary(bytes: Vec<u8>) -> ScalarValue {
@@ -56,7 +113,7 @@ fn binary(bytes: Vec<u8>) -> ScalarValue {
 }
 
 fn size(call: &Call<'_>) -> i64 {
-    i64::try_from(call.bytes(0).len()).unwrap_or(i64::MAX)
+    length(call.bytes(0))
 }
 
 fn part(call: &Call<'_>, count: i64) -> Found {

@@ -99,7 +99,14 @@ fn left(text: &str, count: i64) -> &str {
 }
 
 fn right(text: &str, count: i64) -> &str {
-    let skip = if count < 0 { -count } else { (length(text) - count).max(0) };
+    let skip = if count == i64::from(i32::MIN) {
+        // For PostgreSQL the negative of the least integer is that integer again.
+        0
+    } else if count < 0 {
+        -count
+    } else {
+        (length(text) - count).max(0)
+    };
     &text[byte_of(text, skip)..]
 }
 
@@ -135,6 +142,9 @@ fn overlay(call: &Call<'_>, count: i64) -> Found {
     let (text, new, from) = (call.text(0), call.text(1), call.int(2));
     if from <= 0 {
         return Err(negative_length());
+    }
+    if from.saturating_add(count) > i64::from(i32::MAX) {
+        return Err(fail(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range"));
     }
     let begin = byte_of(text, from - 1);
     let end = byte_of(text, (from - 1).saturating_add(count));

@@ -10,9 +10,10 @@ use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values, lit,
 };
 
+use crate::base::types::DEFAULT_NUMERIC;
 use crate::sql::operators::Operators;
 
-use super::exact::{Casts, Digits, Reader, has_quotient, unless_null};
+use super::exact::{Casts, Digits, Reader, runs_in_process, unless_null};
 use super::{is_decimal, scale_of};
 
 /// A plan with columns added, and the texts of the columns that were asked for: over the columns of that plan.
@@ -227,7 +228,9 @@ impl<'a> Carry<'a> {
             folded(aggregate.aggr_expr.get(place)?)
         };
         let calls: Vec<Option<&AggregateFunction>> = wanted.iter().map(call).collect();
+        let keys: Vec<Option<&Expr>> = wanted.iter().map(|column| plain_key(aggregate, column)).collect();
         let arguments = calls.iter().flatten().filter_map(|call| call.params.args.first());
+        let arguments = arguments.chain(keys.iter().flatten().copied());
         let below = decimal_columns(arguments, aggregate.input.schema())?;
         let (input, known) = match self.lift(&aggregate.input, &below)? {
             Some(lifted) => (Arc::new(lifted.plan), known(below, lifted.shown)),
@@ -235,9 +238,13 @@ impl<'a> Carry<'a> {
         };
         let mut exprs = aggregate.aggr_expr.clone();
         let mut shown = Vec::new();
-        for call in calls {
+        for (call, key) in calls.into_iter().zip(keys) {
             let reader = Reader { schema: input.schema(), known: &known, operators: self.operators };
-            let text = call.map_or(Ok(None), |call| exact_call(call, &reader))?;
+            let text = match (call, key) {
+                (Some(call), _) => exact_call(call, &reader)?,
+                (None, Some(key)) => exact_key(key, &reader)?,
+                (None, None) => None,
+            };
             shown.push(text.map(|text| {
                 let name = self.name();
                 exprs.push(text.alias(name.clone()));
@@ -263,7 +270,7 @@ impl<'a> Carry<'a> {
                 continue;
             };
             // A store removes the duplicates where it can.
-            if reads_tables && !has_quotient(&text)? {
+            if reads_tables && !runs_in_process(&text)? {
                 shown.push(None);
                 continue;
             }
@@ -323,7 +330,9 @@ impl<'a> Carry<'a> {
                 shown.push(None);
                 continue;
             };
-            let Some(shared) = self.shared(digits, scale)? else {
+            let (precision, open) = DEFAULT_NUMERIC;
+            let is_open = *schema.data_type(column)? == DataType::Decimal128(precision, open);
+            let Some(shared) = self.shared(digits, scale, is_open)? else {
                 shown.push(None);
                 continue;
             };
@@ -342,8 +351,9 @@ impl<'a> Carry<'a> {
         Ok(shown)
     }
 
-    /// `None` if all have the digits of the whole, or if casts were written that give them.
-    fn shared(&self, digits: Vec<Digits>, whole: i64) -> Result<Option<Shared>, DataFusionError> {
+    /// `None` if all have the digits of the whole, or if casts were written that give them: in an open type, nobody wrote
+    /// how many they are.
+    fn shared(&self, digits: Vec<Digits>, whole: i64, is_open: bool) -> Result<Option<Shared>, DataFusionError> {
         let scale = |one: &Digits| match one {
             Digits::Null => Some(whole),
             Digits::Fixed(_, own) => Some(*own),
@@ -356,7 +366,7 @@ impl<'a> Carry<'a> {
             return Ok(Some(Shared::Texts(texts)));
         };
         let has_all = |one: &Digits| matches!(one, Digits::Fixed(_, own) if *own == whole);
-        let is_mixed = digits.iter().any(has_all) && scales.iter().any(|own| *own != whole);
+        let is_mixed = (is_open || digits.iter().any(has_all)) && scales.iter().any(|own| *own != whole);
         Ok(is_mixed.then_some(Shared::Scales(scales)))
     }
 }
@@ -377,9 +387,28 @@ fn exact_call(call: &AggregateFunction, reader: &Reader<'_>) -> Result<Option<Ex
         return Ok(None);
     };
     match reader.shown(argument, Casts::Written)? {
-        Some(text) if has_quotient(&text)? || is_given(&text) => {
+        Some(text) if runs_in_process(&text)? || is_given(&text) => {
             let filter = call.params.filter.clone();
             let call = AggregateFunction::new_udf(function, vec![text], false, filter, Vec::new(), None);
+            Ok(Some(Expr::AggregateFunction(call)))
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// What a column is grouped by, if every group has a value of it.
+fn plain_key<'e>(aggregate: &'e Aggregate, column: &Column) -> Option<&'e Expr> {
+    let key = aggregate.group_expr.get(aggregate.schema.maybe_index_of_column(column)?)?;
+    let in_sets = aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)));
+    (!in_sets).then_some(key)
+}
+
+/// One text of those that the equal keys of a group have, if they are computed in process in any case.
+fn exact_key(key: &Expr, reader: &Reader<'_>) -> Result<Option<Expr>, DataFusionError> {
+    let Some(function) = reader.operators.of_digits("max") else { return Ok(None) };
+    match reader.shown(key, Casts::Written)? {
+        Some(text) if runs_in_process(&text)? => {
+            let call = AggregateFunction::new_udf(function, vec![text], false, None, Vec::new(), None);
             Ok(Some(Expr::AggregateFunction(call)))
         }
         Some(_) | None => Ok(None),

@@ -17,9 +17,9 @@ use super::carry::Carry;
 use super::{is_decimal, scale_of};
 
 /// Whether a text is computed in process in any case: its value is too.
-pub(super) fn has_quotient(text: &Expr) -> Result<bool, DataFusionError> {
+pub(super) fn runs_in_process(text: &Expr) -> Result<bool, DataFusionError> {
     text.exists(|part| {
-        Ok(matches!(part, Expr::ScalarFunction(call) if matches!(call.func.name(), "exact_divide" | "exact_sqrt")))
+        Ok(matches!(part, Expr::ScalarFunction(call) if matches!(call.func.name(), "exact_divide" | "exact_sqrt" | "exact_read")))
     })
 }
 
@@ -47,12 +47,11 @@ pub(super) enum Casts {
     Inputs,
 }
 
-/// Whether a cast makes a numeric of a text that has digits of its own: nobody said how many it is to have.
-fn is_open_cast_of_text(cast: &Cast, schema: &DFSchema) -> Result<bool, DataFusionError> {
+/// The text that a cast makes an open numeric of: nobody said how many digits it is to have.
+fn read_openly<'e>(call: &'e ScalarFunction, wanted: &DataType) -> Option<&'e Expr> {
     let (precision, scale) = DEFAULT_NUMERIC;
-    Ok(*cast.field.data_type() == DataType::Decimal128(precision, scale)
-        && !matches!(*cast.expr, Expr::Literal(..) | Expr::Placeholder(_))
-        && matches!(cast.expr.get_type(schema)?, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
+    let is_open = call.func.name() == "read_as" && *wanted == DataType::Decimal128(precision, scale);
+    call.args.first().filter(|_| is_open)
 }
 
 /// Reads expressions over one schema.
@@ -132,7 +131,6 @@ impl Reader<'_> {
                     found => Ok(found),
                 }
             }
-            (None, _) if is_open_cast_of_text(cast, self.schema)? => self.own("exact_read", vec![(*cast.expr).clone()]),
             _ => self.fixed(expr),
         }
     }
@@ -194,8 +192,12 @@ impl Reader<'_> {
     }
 
     fn function(&self, expr: &Expr, call: &ScalarFunction) -> Result<Digits, DataFusionError> {
-        if !is_decimal(&expr.get_type(self.schema)?) {
+        let wanted = expr.get_type(self.schema)?;
+        if !is_decimal(&wanted) {
             return self.fixed(expr);
+        }
+        if let Some(written) = read_openly(call, &wanted) {
+            return self.own("exact_read", vec![written.clone()]);
         }
         match (call.func.name(), call.args.as_slice()) {
             ("numeric_divide" | "avg_of", [left, right]) => {

@@ -226,6 +226,12 @@ pub(super) fn rewrite(expr: &mut Expr, context: &PlanContext<'_>) -> Result<(), 
                 *expr = tagged;
             }
         }
+        // `substr` has no form for patterns: a constant in quotes is a number in it.
+        Expr::Substring { expr: operand, substring_from: Some(from), substring_for, shorthand: true, .. } => {
+            let mut arguments = vec![take(operand), take(from)];
+            arguments.extend(substring_for.take().map(|count| *count));
+            *expr = call("substr", arguments);
+        }
         Expr::Substring { substring_from: from @ None, substring_for: Some(_), .. } => {
             // The library would begin at a bigint.
             *from = Some(Box::new(cast(number("1"), DataType::Int4(None))));

@@ -29,7 +29,7 @@ fn columns(name: &str, arguments: Vec<Expr>) -> Option<Columns> {
             Some(arguments.into_iter().map(|array| (None, internal("array_flat", vec![array]))).collect())
         }
         ("generate_series", 2 | 3) => one(None, internal("series_of", arguments)),
-        ("generate_subscripts", 2) => one(None, whole_numbers(internal("array_places", arguments))),
+        ("generate_subscripts", 2 | 3) => one(None, whole_numbers(internal("array_places", arguments))),
         (
             "json_array_elements" | "jsonb_array_elements" | "json_array_elements_text" | "jsonb_array_elements_text",
             1,

@@ -10,6 +10,9 @@ use super::forms::{cast, internal, number, take, text};
 use super::intervals;
 use super::system::bare_name;
 
+/// The name of `character(n)` without its length.
+const CHARACTER: &str = "character";
+
 /// Gives a constant in quotes the type of that name. A number keeps its own digits.
 pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
     if let (Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(written), .. }), "numeric") = (&*expr, name) {
@@ -24,6 +27,14 @@ pub(super) fn give(expr: &mut Expr, name: &str) -> Result<(), ErrorReport> {
             };
             return Ok(());
         }
+    }
+    if name == CHARACTER {
+        // Its length is not known: nothing is cut, and the blanks at its end count for nothing.
+        if let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(written), .. }) = expr {
+            written.truncate(written.trim_end_matches(' ').len());
+        }
+        *expr = cast(take(expr), DataType::Text);
+        return Ok(());
     }
     let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type());
     let data_type = parsed.map_err(|error| InternalError::new(error).report())?;
