@@ -17,6 +17,7 @@ import email.policy
 import os
 import re
 import secrets
+import shutil
 import signal
 import ssl
 import sys
@@ -369,7 +370,13 @@ def main():
     keep, VERSION = initialise(folder, options.init)
     user = (options.user, options.password) if options.user else None
     server = Server(options.port, folder, user)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+    def leave(*_):
+        if options.data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     if options.tls_port is not None:
         encrypted = Server(options.tls_port, folder, user)
@@ -378,7 +385,7 @@ def main():
     print(f"listening on {server.server_address[1]}", flush=True)
     sys.stdin.read()
     del keep
-    os._exit(0)
+    leave()
 
 
 if __name__ == "__main__":

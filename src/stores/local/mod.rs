@@ -21,6 +21,7 @@ mod nullable;
 mod one_row;
 mod piece;
 mod plain_keys;
+mod repeated_windows;
 mod run_size;
 mod session;
 mod share;
@@ -281,7 +282,7 @@ fn session_state(limits: &LimitSet) -> Result<SessionState, InternalError> {
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_optimizer_rules(dependencies::guarded(null_safe::rules()))
+        .with_optimizer_rules(repeated_windows::guarded(dependencies::guarded(null_safe::rules())))
         .build())
 }
 
