@@ -43,8 +43,8 @@ fn alternative(text: &str) -> Option<String> {
     let (date, time) = text.split_once('T')?;
     let parts: Vec<&str> = date.split('-').collect();
     let [years, months, days] = parts.as_slice() else { return None };
-    let is_number = |part: &&&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_date = [years, months, days].iter().all(|part| is_number(&part));
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = parts.iter().all(is_number);
     is_date.then(|| format!("{years} years {months} months {days} days {time}"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
@@ -17,6 +18,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, Infinity, SqlState, SqlType};
 
 use super::super::function::{Function, by_arrays};
+use super::super::text::shown_value;
 use super::super::time_columns;
 
 type Columns = Result<ArrayRef, DataFusionError>;
@@ -63,8 +65,9 @@ fn zone_shift(arrays: &[ArrayRef]) -> Columns {
     let to_wall = matches!(arrays[1].data_type(), DataType::Timestamp(_, Some(_)));
     let sign = if to_wall { 1 } else { -1 };
     let spans = arrays[0].as_primitive::<IntervalMonthDayNanoType>();
-    if spans.iter().flatten().any(|span| span.months != 0 || span.days != 0) {
-        let message = "an interval that is a time zone must not include months or days";
+    if let Some(span) = spans.iter().flatten().find(|span| span.months != 0 || span.days != 0) {
+        let shown = shown_value(&ScalarValue::IntervalMonthDayNano(Some(span)), Tz::UTC).map_err(wrap)?;
+        let message = format!("interval time zone \"{shown}\" must not include months or days");
         return Err(wrap(ErrorReport::new(SqlState::INVALID_PARAMETER_VALUE, message)));
     }
     let moments = time_columns::micros(&arrays[1])?;

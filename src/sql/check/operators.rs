@@ -126,15 +126,13 @@ impl Checker<'_> {
         if let (UnaryOperator::Minus, Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. })) =
             (op, operand)
         {
-            // The sign belongs to the constant.
+            // The sign belongs to the constant: the least integer is one, though its digits alone are a bigint.
             let data_type = match format!("-{digits}") {
                 text if text.parse::<i32>().is_ok() => Type::INT4,
                 text if text.parse::<i64>().is_ok() => Type::INT8,
                 _ => Type::NUMERIC,
             };
-            // PostgreSQL reads the digits first: 2147483648 is a bigint, with a sign or without.
             let unsigned = self.expression(operand)?;
-            let data_type = if unsigned.data_type == Type::INT4 { data_type } else { unsigned.data_type };
             return Ok(Typed { constant: unsigned.constant, ..Typed::new(data_type, self.places.start(whole)) });
         }
         let typed = self.expression(operand)?;
