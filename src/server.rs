@@ -81,10 +81,10 @@ impl Server {
     /// [`StartError`]: an address in use, a certificate that cannot be used, stores that cannot be filled.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         started_at();
+        let tls = tls_settings(config)?;
         check(config)?;
         let limits = config.limit_set();
         let authenticators = Authenticators::new(config)?;
-        let tls = tls_settings(config)?;
         // The addresses first: a port in use is told before a week of data is made.
         let pg_listener = listen(config.server.pg_listen).await?;
         let http_listener = listen(config.server.http_listen).await?;

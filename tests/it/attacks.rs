@@ -210,7 +210,9 @@ impl Attack<'_> {
             ),
             format!(
                 "WITH c AS (SELECT {a}.symbol, {trap} AS t FROM {text}{filter}) SELECT c.symbol, count(*) FROM c JOIN c AS d ON c.symbol = d.symbol AND c.t = 1 GROUP BY 1 ORDER BY 1"
-            ),
+            )
+            // What is read twice must not be volatile.
+            .replace("random()", "pi()"),
             format!(
                 "WITH RECURSIVE r(symbol, n) AS (SELECT DISTINCT {a}.symbol, 1 FROM {text}{filter} UNION ALL SELECT symbol, n + 1 FROM r WHERE n < 3) SELECT symbol, count(*) FROM r GROUP BY 1 ORDER BY 1"
             ),
