@@ -149,8 +149,6 @@ fn wall(call: &Call<'_>) -> Result<i64, ErrorReport> {
     Ok(i64::from(day) * DAY + time_of(call.int(3), call.int(4), call.float(5))?)
 }
 
-/// `make_interval(years, months, weeks, days, hours, mins, secs)`
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 /// A number as C's `%02g` writes it: six digits, and an exponent where they do not reach.
 fn six_digits(number: f64) -> String {
     let rounded = format!("{number:.5e}");
@@ -170,6 +168,8 @@ fn six_digits(number: f64) -> String {
     }
 }
 
+/// `make_interval(years, months, weeks, days, hours, mins, secs)`
+#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 fn make_interval(call: &Call<'_>) -> Found {
     if call.args.iter().any(ScalarValue::is_null) {
         return Ok(ScalarValue::IntervalMonthDayNano(None));

@@ -121,7 +121,7 @@ impl Both {
         self.ask(&format!("{array} {statement}"), |asked| asked.prepare(statement, &[array.oid()]));
         for (given, result_format) in given.iter().flat_map(|given| [(given, 0), (given, 1)]) {
             let name = format!("{array} {statement} with {given:?} to {result_format}");
-            self.ask(&name, |asked| asked.run(&[given.clone()], result_format));
+            self.ask(&name, |asked| asked.run(std::slice::from_ref(given), result_format));
         }
     }
 
