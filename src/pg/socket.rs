@@ -79,8 +79,9 @@ pub struct Frame {
 pub struct Socket {
     transport: Transport,
     input: BytesMut,
-    /// What the next flush sends.
-    pub output: BytesMut,
+    /// What the next flush sends, and what a flush that was dropped has sent of it.
+    pub output: Vec<u8>,
+    sent: usize,
     /// How long the client may take nothing of it.
     patience: Duration,
 }
@@ -88,7 +89,7 @@ pub struct Socket {
 impl Socket {
     /// A socket with empty buffers.
     pub fn new(transport: Transport) -> Self {
-        Self { transport, input: BytesMut::new(), output: BytesMut::new(), patience: Duration::from_secs(60) }
+        Self { transport, input: BytesMut::new(), output: Vec::new(), sent: 0, patience: Duration::from_secs(60) }
     }
 
     /// The same, with a client that may take nothing for so long.
@@ -184,15 +185,17 @@ impl Socket {
 
     /// Sends what is in the output buffer. A client that takes nothing of it for too long is cut off.
     pub async fn flush(&mut self) -> Result<(), Failure> {
-        while !self.output.is_empty() {
-            let written = self.transport.write(&self.output);
+        while self.sent < self.output.len() {
+            let written = self.transport.write(&self.output[self.sent..]);
             match tokio::time::timeout(self.patience, written).await {
-                Ok(written) => self.output.advance(written?),
+                Ok(Ok(0)) => return Err(Failure::Gone),
+                Ok(written) => self.sent += written?,
                 Err(_) => return Err(self.stuck()),
             }
         }
+        self.sent = 0;
         if self.output.capacity() > KEPT_BYTES {
-            self.output = BytesMut::new();
+            self.output = Vec::new();
         } else {
             self.output.clear();
         }

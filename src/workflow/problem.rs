@@ -126,6 +126,8 @@ pub struct Problem {
     pub actual: Option<String>,
     /// 1-based character position in the text that is wrong: a formula, or the graph.
     pub position: Option<usize>,
+    /// The error behind it, where it is not the graph's: its SQLSTATE and hint are those of a request that is refused for it.
+    pub cause: Option<ErrorReport>,
 }
 
 impl Problem {
@@ -140,6 +142,7 @@ impl Problem {
             expected: None,
             actual: None,
             position: None,
+            cause: None,
         }
     }
 
@@ -180,6 +183,13 @@ impl Problem {
     #[must_use]
     pub fn position(mut self, position: usize) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// The same with the error behind it, which is not the graph's.
+    #[must_use]
+    pub fn caused_by(mut self, cause: ErrorReport) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -264,7 +274,9 @@ impl UserFacing for WorkflowError {
     fn sqlstate(&self) -> SqlState {
         match self {
             Self::Malformed { .. } => SqlState::INVALID_TEXT_REPRESENTATION,
-            Self::Invalid(problem) => problem.code.sqlstate(),
+            Self::Invalid(problem) => {
+                problem.cause.as_ref().map_or_else(|| problem.code.sqlstate(), |cause| cause.sqlstate)
+            }
             Self::UnknownTarget { .. } => SqlState::INVALID_PARAMETER_VALUE,
             Self::NotBuilt { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::NegativeRows { name: "offset" } => SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE,
@@ -286,6 +298,9 @@ impl UserFacing for WorkflowError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownTarget { nearest: Some(near), .. } => Some(format!("Perhaps you meant the node \"{near}\".")),
+            Self::Invalid(problem) if problem.cause.is_some() => {
+                problem.cause.as_ref().and_then(|cause| cause.hint.clone())
+            }
             Self::Invalid(_) => Some("workflow_validate lists every problem of a workflow.".to_owned()),
             Self::TooLarge(report) => report.hint.clone(),
             Self::Internal(error) => error.hint(),
@@ -300,6 +315,7 @@ fn details(problem: &Problem) -> Option<String> {
     let place = problem.port.as_ref().map(|port| format!("In {port}."));
     let expected = problem.expected.as_ref().map(|expected| format!("Expected: {expected}."));
     let actual = problem.actual.as_ref().map(|actual| format!("Found: {actual}."));
-    let parts: Vec<String> = [place, expected, actual].into_iter().flatten().collect();
+    let cause = problem.cause.as_ref().and_then(|cause| cause.detail.clone());
+    let parts: Vec<String> = [place, expected, actual, cause].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }

@@ -1,6 +1,6 @@
 //! Arrays in both formats.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::buffer::NullBuffer;
@@ -42,7 +42,7 @@ fn span(offsets: &[i32], row: usize) -> std::ops::Range<usize> {
 }
 
 /// Puts quotes around the element that begins at `start`, where it could be misread without them.
-fn quote_from(out: &mut BytesMut, start: usize) {
+fn quote_from(out: &mut Vec<u8>, start: usize) {
     let element = &out[start..];
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t'..=b'\r');
     if !element.is_empty() && !element.eq_ignore_ascii_case(b"null") && !element.iter().any(special) {

@@ -10,7 +10,8 @@ use datafusion::arrow::datatypes::{
 use crate::base::{ErrorReport, Infinity, SqlType, TextType};
 use crate::engine::type_oid;
 
-use super::{ValueWriter, array, datetime, number, record, text};
+use super::number::BinaryNumeric;
+use super::{ValueWriter, array, datetime, record, text};
 
 /// Days from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
 pub const EPOCH_DAYS: i32 = 10_957;
@@ -47,7 +48,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType) -> Result<ValueWriter, Error
         SqlType::Oid => fixed!(array, UInt32Type, put_u32),
         SqlType::Float4 => fixed!(array, Float32Type, put_f32),
         SqlType::Float8 => fixed!(array, Float64Type, put_f64),
-        SqlType::Numeric { .. } => text::numeric(array, number::put_numeric_binary)?,
+        SqlType::Numeric { .. } => text::numeric::<BinaryNumeric>(array)?,
         SqlType::Text | SqlType::Json | SqlType::Bytea => text::bytes(array, |value, out| out.put_slice(value))?,
         SqlType::TextLike(kind) => text_like(array, *kind)?,
         SqlType::Jsonb => versioned(array)?,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use crate::engine::{CopyFormat, CopyOptions, OutputColumn};
 use crate::pg::message::outgoing::frame;
@@ -38,7 +38,7 @@ impl CopyForm {
         }
     }
 
-    pub(super) fn begin(&self, out: &mut BytesMut) {
+    pub(super) fn begin(&self, out: &mut Vec<u8>) {
         if self.options.header {
             frame(out, b'd', |out| {
                 for (index, name) in self.names.iter().enumerate() {
@@ -53,7 +53,7 @@ impl CopyForm {
         }
     }
 
-    pub(super) fn end(&self, out: &mut BytesMut) {
+    pub(super) fn end(&self, out: &mut Vec<u8>) {
         if self.options.format == CopyFormat::Binary {
             frame(out, b'd', |out| {
                 self.head(out);
@@ -63,14 +63,14 @@ impl CopyForm {
     }
 
     /// What stands before the first row of a binary copy.
-    pub(super) fn head(&self, out: &mut BytesMut) {
+    pub(super) fn head(&self, out: &mut Vec<u8>) {
         if self.options.format == CopyFormat::Binary && !self.has_head.swap(true, Ordering::Relaxed) {
             out.put_slice(BINARY_HEAD);
         }
     }
 
     /// One value of a line, `None` for NULL.
-    pub(super) fn value(&self, index: usize, value: Option<&[u8]>, out: &mut BytesMut) {
+    pub(super) fn value(&self, index: usize, value: Option<&[u8]>, out: &mut Vec<u8>) {
         self.separate(index, out);
         match (value, self.options.format) {
             (None, _) => out.put_slice(self.options.null.as_bytes()),
@@ -79,13 +79,13 @@ impl CopyForm {
         }
     }
 
-    fn separate(&self, index: usize, out: &mut BytesMut) {
+    fn separate(&self, index: usize, out: &mut Vec<u8>) {
         if index > 0 {
             out.put_u8(self.options.delimiter);
         }
     }
 
-    fn text(&self, value: &[u8], out: &mut BytesMut) {
+    fn text(&self, value: &[u8], out: &mut Vec<u8>) {
         for byte in value {
             let letter = match byte {
                 0x08 => b'b',
@@ -103,7 +103,7 @@ impl CopyForm {
         }
     }
 
-    fn csv(&self, value: &[u8], forced: bool, out: &mut BytesMut) {
+    fn csv(&self, value: &[u8], forced: bool, out: &mut Vec<u8>) {
         let CopyOptions { delimiter, quote, escape, null, .. } = &self.options;
         let is_special = |byte: &u8| byte == delimiter || byte == quote || matches!(byte, b'\n' | b'\r');
         // Alone in its line it would end the data.

@@ -1,8 +1,8 @@
 //! Dates, times and intervals as PostgreSQL prints them with `DateStyle = ISO` and `IntervalStyle = postgres`.
 
-use std::fmt::Write;
+use std::io::Write;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::IntervalMonthDayNano;
@@ -35,7 +35,7 @@ fn civil(days: i64) -> (i64, u32, u32) {
 }
 
 /// Writes the date and tells whether it is before Christ, which is written at the very end.
-fn put_civil(out: &mut BytesMut, days: i64) -> bool {
+fn put_civil(out: &mut Vec<u8>, days: i64) -> bool {
     let (year, month, day) = civil(days);
     let before_christ = year <= 0;
     let shown = if before_christ { 1 - year } else { year };
@@ -52,18 +52,18 @@ fn put_civil(out: &mut BytesMut, days: i64) -> bool {
     before_christ
 }
 
-fn put_two(out: &mut BytesMut, value: u32) {
+fn put_two(out: &mut Vec<u8>, value: u32) {
     out.put_slice(&[b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]);
 }
 
-fn put_era(out: &mut BytesMut, before_christ: bool) {
+fn put_era(out: &mut Vec<u8>, before_christ: bool) {
     if before_christ {
         out.put_slice(b" BC");
     }
 }
 
 /// `2024-02-29`
-pub fn put_date(out: &mut BytesMut, days: i32) {
+pub fn put_date(out: &mut Vec<u8>, days: i32) {
     if let Some(infinity) = Infinity::of_days(days) {
         out.put_slice(infinity.word().as_bytes());
         return;
@@ -73,7 +73,7 @@ pub fn put_date(out: &mut BytesMut, days: i32) {
 }
 
 /// `13:14:15.5`, from microseconds since midnight.
-pub fn put_time(out: &mut BytesMut, time_us: i64) {
+pub fn put_time(out: &mut Vec<u8>, time_us: i64) {
     let seconds = time_us / SECOND_US;
     put_two(out, (seconds / 3600) as u32);
     out.put_u8(b':');
@@ -84,7 +84,7 @@ pub fn put_time(out: &mut BytesMut, time_us: i64) {
 }
 
 /// The microseconds of a second without zeros at the end; nothing for none.
-fn put_fraction(out: &mut BytesMut, fraction_us: u64) {
+fn put_fraction(out: &mut Vec<u8>, fraction_us: u64) {
     if fraction_us == 0 {
         return;
     }
@@ -99,7 +99,7 @@ fn put_fraction(out: &mut BytesMut, fraction_us: u64) {
 }
 
 /// `2024-02-29 13:14:15.5`, from microseconds since 1970.
-pub fn put_timestamp(out: &mut BytesMut, timestamp_us: i64) -> Result<(), ErrorReport> {
+pub fn put_timestamp(out: &mut Vec<u8>, timestamp_us: i64) -> Result<(), ErrorReport> {
     if let Some(infinity) = Infinity::of_micros(timestamp_us) {
         out.put_slice(infinity.word().as_bytes());
         return Ok(());
@@ -110,7 +110,7 @@ pub fn put_timestamp(out: &mut BytesMut, timestamp_us: i64) -> Result<(), ErrorR
 }
 
 /// `2024-02-29 13:14:15.5+01`, from microseconds since 1970 in UTC.
-pub fn put_timestamptz(out: &mut BytesMut, timestamp_us: i64, zone: Tz) -> Result<(), ErrorReport> {
+pub fn put_timestamptz(out: &mut Vec<u8>, timestamp_us: i64, zone: Tz) -> Result<(), ErrorReport> {
     if Infinity::of_micros(timestamp_us).is_some() {
         return put_timestamp(out, timestamp_us);
     }
@@ -121,7 +121,7 @@ pub fn put_timestamptz(out: &mut BytesMut, timestamp_us: i64, zone: Tz) -> Resul
     Ok(())
 }
 
-fn put_moment(out: &mut BytesMut, timestamp_us: i64) -> bool {
+fn put_moment(out: &mut Vec<u8>, timestamp_us: i64) -> bool {
     let before_christ = put_civil(out, timestamp_us.div_euclid(DAY_US));
     out.put_u8(b' ');
     put_time(out, timestamp_us.rem_euclid(DAY_US));
@@ -147,7 +147,7 @@ fn offset_at(timestamp_us: i64, zone: Tz) -> i32 {
 }
 
 /// `+01`, `+05:30` or `+00:53:28`.
-fn put_offset(out: &mut BytesMut, offset_s: i32) {
+fn put_offset(out: &mut Vec<u8>, offset_s: i32) {
     out.put_u8(if offset_s < 0 { b'-' } else { b'+' });
     let offset_s = offset_s.unsigned_abs();
     put_two(out, offset_s / 3600);
@@ -168,7 +168,7 @@ pub fn interval_parts(value: IntervalMonthDayNano) -> (i32, i32, i64) {
 }
 
 /// `1 year 2 mons -3 days +04:05:06.7`
-pub fn put_interval(out: &mut BytesMut, value: IntervalMonthDayNano) {
+pub fn put_interval(out: &mut Vec<u8>, value: IntervalMonthDayNano) {
     let (months, days, time_us) = interval_parts(value);
     let start = out.len();
     let mut before_negative = false;
@@ -196,7 +196,7 @@ pub fn put_interval(out: &mut BytesMut, value: IntervalMonthDayNano) {
     put_hours(out, time_us.unsigned_abs());
 }
 
-fn put_hours(out: &mut BytesMut, time_us: u64) {
+fn put_hours(out: &mut Vec<u8>, time_us: u64) {
     let seconds = time_us / SECOND_US.unsigned_abs();
     let _ = write!(out, "{:02}:", seconds / 3600);
     put_two(out, (seconds / 60 % 60) as u32);
@@ -209,8 +209,8 @@ fn put_hours(out: &mut BytesMut, time_us: u64) {
 mod tests {
     use super::*;
 
-    fn shown(put: impl FnOnce(&mut BytesMut)) -> String {
-        let mut out = BytesMut::new();
+    fn shown(put: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
         put(&mut out);
         String::from_utf8(out.to_vec()).unwrap()
     }
@@ -237,8 +237,8 @@ mod tests {
         assert_eq!(shown(|out| put_timestamp(out, -1).unwrap()), "1969-12-31 23:59:59.999999");
         assert_eq!(at(i64::MAX, Tz::Asia__Kolkata), "infinity");
         assert_eq!(shown(|out| put_timestamp(out, i64::MIN).unwrap()), "-infinity");
-        assert!(put_timestamp(&mut BytesMut::new(), i64::MAX - 1).is_err());
-        assert!(put_timestamp(&mut BytesMut::new(), i64::MIN + 1).is_err());
+        assert!(put_timestamp(&mut Vec::new(), i64::MAX - 1).is_err());
+        assert!(put_timestamp(&mut Vec::new(), i64::MIN + 1).is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(in crate::pg) use datetime::checked as moment_in_range;
 
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::buffer::NullBuffer;
@@ -82,7 +82,7 @@ impl Format {
 }
 
 /// Writes the value of a row; never called for NULL.
-type ValueWriter = Box<dyn Fn(usize, &mut BytesMut) -> Result<(), ErrorReport> + Send + Sync>;
+type ValueWriter = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<(), ErrorReport> + Send + Sync>;
 
 /// Encodes the batches of one result.
 #[derive(Debug, Clone)]
@@ -116,14 +116,14 @@ impl RowEncoder {
     }
 
     /// What COPY sends before the first row.
-    pub fn begin_copy(&self, out: &mut BytesMut) {
+    pub fn begin_copy(&self, out: &mut Vec<u8>) {
         if let Some(form) = &self.copy {
             form.begin(out);
         }
     }
 
     /// What COPY sends after the last row.
-    pub fn end_copy(&self, out: &mut BytesMut) {
+    pub fn end_copy(&self, out: &mut Vec<u8>) {
         if let Some(form) = &self.copy {
             form.end(out);
         }
@@ -163,7 +163,7 @@ impl BatchEncoder {
     ///
     /// # Errors
     /// `22008` for a moment that PostgreSQL cannot express.
-    pub fn write_row(&self, row: usize, out: &mut BytesMut) -> Result<(), ErrorReport> {
+    pub fn write_row(&self, row: usize, out: &mut Vec<u8>) -> Result<(), ErrorReport> {
         let start = out.len();
         let written = match &self.copy {
             None => self.write_message(row, b'D', out),
@@ -176,7 +176,7 @@ impl BatchEncoder {
         written
     }
 
-    fn write_message(&self, row: usize, kind: u8, out: &mut BytesMut) -> Result<(), ErrorReport> {
+    fn write_message(&self, row: usize, kind: u8, out: &mut Vec<u8>) -> Result<(), ErrorReport> {
         let start = out.len();
         out.put_u8(kind);
         out.put_i32(0);
@@ -191,11 +191,11 @@ impl BatchEncoder {
         Ok(())
     }
 
-    fn write_line(&self, row: usize, form: &CopyForm, out: &mut BytesMut) -> Result<(), ErrorReport> {
+    fn write_line(&self, row: usize, form: &CopyForm, out: &mut Vec<u8>) -> Result<(), ErrorReport> {
         let start = out.len();
         out.put_u8(b'd');
         out.put_i32(0);
-        let mut value = BytesMut::new();
+        let mut value = Vec::new();
         for (index, column) in self.columns.iter().enumerate() {
             value.clear();
             let is_null = column.is_null(row);
@@ -231,7 +231,7 @@ impl FieldWriter {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    fn write(&self, row: usize, out: &mut BytesMut) -> Result<(), ErrorReport> {
+    fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), ErrorReport> {
         if self.is_null(row) {
             out.put_i32(-1);
             return Ok(());

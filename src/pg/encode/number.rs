@@ -2,7 +2,18 @@
 
 use std::fmt::Write;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
+
+/// The digits of the numbers below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 /// Decimal digits of an unsigned number, without leading zeros; `0` has one digit.
 pub struct Digits {
@@ -29,6 +40,11 @@ impl Digits {
     /// Writes a number in front of the digits so far, with at least that many digits.
     fn push(&mut self, mut value: u64, at_least: usize) {
         let end = self.start;
+        while value >= 100 {
+            self.start -= 2;
+            self.buffer[self.start..self.start + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+            value /= 100;
+        }
         while value > 0 || end - self.start < at_least {
             self.start -= 1;
             self.buffer[self.start] = b'0' + (value % 10) as u8;
@@ -44,7 +60,7 @@ impl Digits {
 }
 
 /// An integer.
-pub fn put_integer(out: &mut BytesMut, value: i64) {
+pub fn put_integer(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.put_u8(b'-');
     }
@@ -52,7 +68,7 @@ pub fn put_integer(out: &mut BytesMut, value: i64) {
 }
 
 /// A decimal number from its unscaled digits: as many digits after the point as the scale says.
-pub fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i16) {
+pub fn put_decimal(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i16) {
     if negative {
         out.put_u8(b'-');
     }
@@ -83,7 +99,7 @@ const FLOAT4_FIXED_DIGITS: i32 = 6;
 const FLOAT8_FIXED_DIGITS: i32 = 15;
 
 /// A `real`: the shortest digits that read back the same.
-pub fn put_float4(out: &mut BytesMut, value: f32) {
+pub fn put_float4(out: &mut Vec<u8>, value: f32) {
     if put_special(out, f64::from(value)) {
         return;
     }
@@ -93,7 +109,7 @@ pub fn put_float4(out: &mut BytesMut, value: f32) {
 }
 
 /// A `double precision`: the shortest digits that read back the same.
-pub fn put_float8(out: &mut BytesMut, value: f64) {
+pub fn put_float8(out: &mut Vec<u8>, value: f64) {
     if put_special(out, value) {
         return;
     }
@@ -102,7 +118,7 @@ pub fn put_float8(out: &mut BytesMut, value: f64) {
     put_shortest(out, scientific.as_str(), FLOAT8_FIXED_DIGITS);
 }
 
-fn put_special(out: &mut BytesMut, value: f64) -> bool {
+fn put_special(out: &mut Vec<u8>, value: f64) -> bool {
     if value.is_nan() {
         out.put_slice(b"NaN");
     } else if value.is_infinite() {
@@ -114,7 +130,7 @@ fn put_special(out: &mut BytesMut, value: f64) -> bool {
 }
 
 /// Rewrites `d.ddde±x` as PostgreSQL prints it: fixed where the exponent is at least -4 and below `fixed_digits`.
-fn put_shortest(out: &mut BytesMut, scientific: &str, fixed_digits: i32) {
+fn put_shortest(out: &mut Vec<u8>, scientific: &str, fixed_digits: i32) {
     let unsigned = scientific.strip_prefix('-').unwrap_or(scientific);
     if unsigned.len() < scientific.len() {
         out.put_u8(b'-');
@@ -123,24 +139,27 @@ fn put_shortest(out: &mut BytesMut, scientific: &str, fixed_digits: i32) {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if !(-4..fixed_digits).contains(&exponent) {
         out.put_slice(mantissa.as_bytes());
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let _ = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
+        out.put_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        if exponent.unsigned_abs() < 10 {
+            out.put_u8(b'0');
+        }
+        put_integer(out, i64::from(exponent.unsigned_abs()));
         return;
     }
     let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     match usize::try_from(exponent) {
         Ok(shift) if rest.len() > shift => {
             let (whole, fraction) = rest.split_at(shift);
-            let _ = write!(out, "{first}{whole}.{fraction}");
+            [first, whole, ".", fraction].iter().for_each(|part| out.put_slice(part.as_bytes()));
         }
         Ok(shift) => {
-            let _ = write!(out, "{first}{rest}");
+            [first, rest].iter().for_each(|part| out.put_slice(part.as_bytes()));
             out.put_bytes(b'0', shift - rest.len());
         }
         Err(_) => {
             out.put_slice(b"0.");
             out.put_bytes(b'0', (exponent.unsigned_abs() as usize) - 1);
-            let _ = write!(out, "{first}{rest}");
+            [first, rest].iter().for_each(|part| out.put_slice(part.as_bytes()));
         }
     }
 }
@@ -168,53 +187,115 @@ impl Write for Stack {
     }
 }
 
-/// `numeric` in binary: digits in base 10,000, weight, sign and scale.
-pub fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i16) {
-    let (groups, weight) = base_10000(digits, scale);
-    let sign: u16 = if negative && !groups.is_empty() { 0x4000 } else { 0 };
-    out.put_u16(u16::try_from(groups.len()).unwrap_or(u16::MAX));
-    out.put_i16(weight);
-    out.put_u16(sign);
-    out.put_i16(scale.max(0));
-    for group in groups {
-        out.put_i16(group);
+/// How a `numeric` is written in one of the formats.
+pub trait NumericForm {
+    /// A number from its unscaled digits.
+    fn put(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i16);
+
+    /// A number from its unscaled value.
+    fn put_unscaled(out: &mut Vec<u8>, negative: bool, value: u128, scale: i16) {
+        Self::put(out, negative, Digits::of(value).as_bytes(), scale);
     }
 }
 
-/// Groups of four decimal digits without zero groups at either end, and the power of 10,000 of the first.
-fn base_10000(digits: &[u8], scale: i16) -> (Vec<i16>, i16) {
-    let mut aligned = digits.to_vec();
-    if scale < 0 {
-        aligned.resize(aligned.len() + usize::from(scale.unsigned_abs()), b'0');
+/// As people read it.
+pub enum TextNumeric {}
+
+impl NumericForm for TextNumeric {
+    fn put(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i16) {
+        put_decimal(out, negative, digits, scale);
     }
-    let fraction = usize::try_from(scale).unwrap_or(0);
-    // Both sides of the point are filled up to whole groups.
-    let fill_right = fraction.next_multiple_of(4) - fraction;
-    aligned.resize(aligned.len() + fill_right, b'0');
-    let fraction = fraction + fill_right;
-    let wanted = aligned.len().max(fraction).next_multiple_of(4);
-    let mut padded = vec![b'0'; wanted - aligned.len()];
-    padded.append(&mut aligned);
-    let mut groups: Vec<i16> = padded
-        .chunks_exact(4)
-        .map(|group| group.iter().fold(0, |value, digit| value * 10 + i16::from(digit - b'0')))
-        .collect();
-    let mut weight = i16::try_from((wanted - fraction) / 4).unwrap_or(i16::MAX) - 1;
-    while groups.last() == Some(&0) {
-        groups.pop();
+}
+
+/// Digits in base 10,000 without zeros at either end, the power of 10,000 of the first, sign and scale.
+pub enum BinaryNumeric {}
+
+impl NumericForm for BinaryNumeric {
+    fn put(out: &mut Vec<u8>, negative: bool, digits: &[u8], scale: i16) {
+        let start = begin_groups(out);
+        let mut first = None;
+        let mut end = out.len();
+        let mut group = 0_u16;
+        // The power of ten of the digit that comes next.
+        let mut exponent = i64::try_from(digits.len()).unwrap_or(i64::MAX) - 1 - i64::from(scale);
+        let padding = usize::try_from((exponent + 1 - digits.len() as i64).rem_euclid(4)).unwrap_or(0);
+        for digit in digits.iter().copied().chain(std::iter::repeat_n(b'0', padding)) {
+            group = group * 10 + u16::from(digit - b'0');
+            if exponent.rem_euclid(4) == 0 {
+                if group > 0 || first.is_some() {
+                    first.get_or_insert(exponent.div_euclid(4));
+                    out.put_u16(group);
+                }
+                if group > 0 {
+                    end = out.len();
+                }
+                group = 0;
+            }
+            exponent -= 1;
+        }
+        out.truncate(end);
+        let weight = i16::try_from(first.unwrap_or_default()).unwrap_or(i16::MAX);
+        end_groups(out, start, weight, negative, scale);
     }
-    let leading = groups.iter().take_while(|group| **group == 0).count();
-    groups.drain(..leading);
-    weight = if groups.is_empty() { 0 } else { weight - i16::try_from(leading).unwrap_or(i16::MAX) };
-    (groups, weight)
+
+    fn put_unscaled(out: &mut Vec<u8>, negative: bool, value: u128, scale: i16) {
+        let fraction_groups = usize::try_from(scale).map(|scale| scale.div_ceil(4));
+        let aligned = fraction_groups.ok().and_then(|groups| {
+            let zeros = u32::try_from(4 * groups).ok()?.checked_sub(u32::try_from(scale).ok()?)?;
+            Some((groups, u64::try_from(value).ok()?.checked_mul(10_u64.pow(zeros))?))
+        });
+        // Few numbers need more than 64 bits, with which division is slow.
+        let Some((fraction_groups, mut rest)) = aligned else {
+            return Self::put(out, negative, Digits::of(value).as_bytes(), scale);
+        };
+        let start = begin_groups(out);
+        let mut dropped = 0;
+        while rest > 0 && rest.is_multiple_of(10_000) {
+            rest /= 10_000;
+            dropped += 1;
+        }
+        // 64 bits have at most five groups, the lowest one first.
+        let mut groups = [0_u16; 5];
+        let mut count = 0;
+        while rest > 0 {
+            groups[count] = (rest % 10_000) as u16;
+            rest /= 10_000;
+            count += 1;
+        }
+        groups[..count].iter().rev().for_each(|group| out.put_u16(*group));
+        let places = |count: usize| i16::try_from(count).unwrap_or(i16::MAX);
+        let weight = if count == 0 { 0 } else { places(count + dropped) - 1 - places(fraction_groups) };
+        end_groups(out, start, weight, negative, scale);
+    }
+}
+
+/// Bytes before the groups of a binary `numeric`.
+const GROUPS_START: usize = 8;
+
+fn begin_groups(out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.put_slice(&[0; GROUPS_START]);
+    start
+}
+
+fn end_groups(out: &mut [u8], start: usize, weight: i16, negative: bool, scale: i16) {
+    let count = u16::try_from((out.len() - start - GROUPS_START) / 2).unwrap_or(u16::MAX);
+    let sign: u16 = if negative && count > 0 { 0x4000 } else { 0 };
+    let mut head = &mut out[start..start + GROUPS_START];
+    head.put_u16(count);
+    head.put_i16(weight);
+    head.put_u16(sign);
+    head.put_i16(scale.max(0));
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn shown(put: impl FnOnce(&mut BytesMut)) -> String {
-        let mut out = BytesMut::new();
+    fn shown(put: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
         put(&mut out);
         String::from_utf8(out.to_vec()).unwrap()
     }
@@ -274,12 +355,51 @@ mod tests {
         assert_eq!(decimal(100, 2), "1.00");
     }
 
+    /// Groups, weight, sign and scale.
+    fn binary(put: impl FnOnce(&mut Vec<u8>)) -> (Vec<i16>, i16, u16, i16) {
+        let mut out = b"before".to_vec();
+        put(&mut out);
+        let numbers: Vec<i16> = out[6..].chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect();
+        assert_eq!(usize::try_from(numbers[0]).unwrap(), numbers.len() - 4);
+        (numbers[4..].to_vec(), numbers[1], numbers[2].cast_unsigned(), numbers[3])
+    }
+
     #[test]
     fn base_10000_has_no_zero_groups_at_its_ends() {
-        assert_eq!(base_10000(b"12345", 2), (vec![123, 4500], 0));
-        assert_eq!(base_10000(b"1", 8), (vec![1], -2));
-        assert_eq!(base_10000(b"100000000", 0), (vec![1], 2));
-        assert_eq!(base_10000(b"0", 4), (vec![], 0));
-        assert_eq!(base_10000(b"5", -4), (vec![5], 1));
+        for (digits, scale, groups, weight) in [
+            ("12345", 2, vec![123, 4500], 0),
+            ("1", 8, vec![1], -2),
+            ("100000000", 0, vec![1], 2),
+            ("0", 4, vec![], 0),
+            ("5", -4, vec![5], 1),
+            ("5", -5, vec![50], 1),
+            ("123", -1, vec![1230], 0),
+            ("10000", 4, vec![1], 0),
+            ("1000000010000", 4, vec![1, 0, 1], 2),
+            ("10", 1, vec![1], 0),
+            (
+                "340282366920938463463374607431768211455",
+                0,
+                vec![340, 2823, 6692, 938, 4634, 6337, 4607, 4317, 6821, 1455],
+                9,
+            ),
+        ] {
+            let expected = (groups, weight, 0, i16::max(scale, 0));
+            assert_eq!(binary(|out| BinaryNumeric::put(out, false, digits.as_bytes(), scale)), expected, "{digits}");
+            let value = digits.parse().unwrap();
+            assert_eq!(binary(|out| BinaryNumeric::put_unscaled(out, false, value, scale)), expected, "{digits}");
+        }
+        assert_eq!(binary(|out| BinaryNumeric::put_unscaled(out, true, 15, 1)), (vec![1, 5000], 0, 0x4000, 1));
+        assert_eq!(binary(|out| BinaryNumeric::put_unscaled(out, true, 0, 1)), (vec![], 0, 0, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_and_its_digits_are_written_alike(value in prop_oneof![any::<u128>(), (0_u128..1 << 70)], zeros in 0_u32..9, scale in -40_i16..76) {
+            let value = value / 10_u128.pow(zeros) * 10_u128.pow(zeros);
+            let digits = value.to_string();
+            let of_digits = binary(|out| BinaryNumeric::put(out, false, digits.as_bytes(), scale));
+            prop_assert_eq!(binary(|out| BinaryNumeric::put_unscaled(out, false, value, scale)), of_digits);
+        }
     }
 }

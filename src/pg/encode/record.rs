@@ -1,6 +1,6 @@
 //! Records in both formats.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 
@@ -30,7 +30,7 @@ pub fn text(array: &ArrayRef, types: &[SqlType], zone: Tz) -> Result<ValueWriter
 }
 
 /// Puts quotes around the value that begins at `start`, where it could be misread without them.
-fn quote_from(out: &mut BytesMut, start: usize) {
+fn quote_from(out: &mut Vec<u8>, start: usize) {
     let value = &out[start..];
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'(' | b')' | b',' | b' ' | b'\t'..=b'\r');
     if !value.is_empty() && !value.iter().any(special) {

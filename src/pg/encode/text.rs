@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::buffer::ScalarBuffer;
@@ -13,7 +13,8 @@ use datafusion::arrow::datatypes::{
 
 use crate::base::{ErrorReport, InternalError, SqlType, UserFacing};
 
-use super::{ValueWriter, array, datetime, number, record};
+use super::number::{self, NumericForm, TextNumeric};
+use super::{ValueWriter, array, datetime, record};
 
 /// The writer for an array in its normal form.
 pub fn writer(array: &ArrayRef, sql_type: &SqlType, zone: Tz) -> Result<ValueWriter, ErrorReport> {
@@ -43,7 +44,7 @@ pub fn writer(array: &ArrayRef, sql_type: &SqlType, zone: Tz) -> Result<ValueWri
                 Ok(())
             })
         }
-        SqlType::Numeric { .. } => numeric(array, number::put_decimal)?,
+        SqlType::Numeric { .. } => numeric::<TextNumeric>(array)?,
         SqlType::Text | SqlType::TextLike(_) | SqlType::Json | SqlType::Jsonb => {
             bytes(array, |value, out| out.put_slice(value))?
         }
@@ -96,14 +97,14 @@ fn integer<T: ArrowNativeType + Into<i64>>(values: ScalarBuffer<T>) -> ValueWrit
     })
 }
 
-/// The writer of a decimal, whose sign, digits and scale `put` writes in its format.
-pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i16)) -> Result<ValueWriter, ErrorReport> {
+/// The writer of a decimal.
+pub fn numeric<F: NumericForm>(array: &ArrayRef) -> Result<ValueWriter, ErrorReport> {
     match array.data_type() {
         DataType::Decimal128(_, scale) => {
             let (values, scale) = (array.as_primitive::<Decimal128Type>().values().clone(), i16::from(*scale));
             Ok(Box::new(move |row, out| {
                 let value = values[row];
-                put(out, value < 0, number::Digits::of(value.unsigned_abs()).as_bytes(), scale);
+                F::put_unscaled(out, value < 0, value.unsigned_abs(), scale);
                 Ok(())
             }))
         }
@@ -112,19 +113,19 @@ pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i16)) -> Re
             Ok(Box::new(move |row, out| {
                 let text = values[row].to_string();
                 let digits = text.strip_prefix('-').unwrap_or(&text);
-                put(out, text.starts_with('-'), digits.as_bytes(), scale);
+                F::put(out, text.starts_with('-'), digits.as_bytes(), scale);
                 Ok(())
             }))
         }
         // Each value with digits of its own.
-        _ => bytes(array, move |text, out| {
+        _ => bytes(array, |text, out| {
             let (negative, digits) = match text.strip_prefix(b"-") {
                 Some(digits) => (true, digits),
                 None => (false, text),
             };
             let scale = digits.iter().rev().position(|byte| *byte == b'.').unwrap_or(0);
             let digits: Vec<u8> = digits.iter().copied().filter(u8::is_ascii_digit).collect();
-            put(out, negative, &digits, i16::try_from(scale).unwrap_or(i16::MAX));
+            F::put(out, negative, &digits, i16::try_from(scale).unwrap_or(i16::MAX));
         }),
     }
 }
@@ -132,7 +133,7 @@ pub fn numeric(array: &ArrayRef, put: fn(&mut BytesMut, bool, &[u8], i16)) -> Re
 /// A writer over any layout of texts or bytes.
 pub fn bytes(
     array: &ArrayRef,
-    put: impl Fn(&[u8], &mut BytesMut) + Send + Sync + 'static,
+    put: impl Fn(&[u8], &mut Vec<u8>) + Send + Sync + 'static,
 ) -> Result<ValueWriter, ErrorReport> {
     macro_rules! writer {
         ($values:expr, $value:ident => $bytes:expr) => {{
@@ -155,7 +156,7 @@ pub fn bytes(
     })
 }
 
-fn put_hex(value: &[u8], out: &mut BytesMut) {
+fn put_hex(value: &[u8], out: &mut Vec<u8>) {
     out.reserve(2 + 2 * value.len());
     out.put_slice(b"\\x");
     for byte in value {
@@ -163,13 +164,13 @@ fn put_hex(value: &[u8], out: &mut BytesMut) {
     }
 }
 
-fn put_hex_byte(out: &mut BytesMut, byte: u8) {
+fn put_hex_byte(out: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.put_u8(DIGITS[usize::from(byte >> 4)]);
     out.put_u8(DIGITS[usize::from(byte & 15)]);
 }
 
-fn put_uuid(out: &mut BytesMut, value: &[u8]) {
+fn put_uuid(out: &mut Vec<u8>, value: &[u8]) {
     for (index, byte) in value.iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
             out.put_u8(b'-');

@@ -1,6 +1,6 @@
 //! Messages to the client, written straight into the output buffer.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use crate::base::{ErrorReport, SqlType};
 use crate::engine::{OutputColumn, TransactionStatus};
@@ -16,7 +16,7 @@ pub enum Severity {
 }
 
 /// Writes one message: its type, its length once that is known, and what `body` writes.
-pub fn frame(out: &mut BytesMut, kind: u8, body: impl FnOnce(&mut BytesMut)) {
+pub fn frame(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
     out.put_u8(kind);
     let start = out.len();
     out.put_i32(0);
@@ -25,36 +25,36 @@ pub fn frame(out: &mut BytesMut, kind: u8, body: impl FnOnce(&mut BytesMut)) {
 }
 
 /// Writes at `start` how many bytes follow the length field there, plus 4 unless they are not counted (`excluded`).
-pub fn patch_length(out: &mut BytesMut, start: usize, excluded: usize) {
+pub fn patch_length(out: &mut Vec<u8>, start: usize, excluded: usize) {
     // A message that passes 2 GiB cannot be: every value comes from an Arrow array with 32-bit offsets.
     let length = i32::try_from(out.len() - start - excluded).unwrap_or(i32::MAX);
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
 /// Writes a text with its NUL; a NUL inside ends it early, because the protocol cannot carry one.
-pub fn put_text(out: &mut BytesMut, text: &str) {
+pub fn put_text(out: &mut Vec<u8>, text: &str) {
     let end = text.bytes().position(|byte| byte == 0).unwrap_or(text.len());
     out.put_slice(&text.as_bytes()[..end]);
     out.put_u8(0);
 }
 
 /// A message without a body.
-pub fn empty(out: &mut BytesMut, kind: u8) {
+pub fn empty(out: &mut Vec<u8>, kind: u8) {
     frame(out, kind, |_| {});
 }
 
 /// `AuthenticationOk`.
-pub fn authentication_ok(out: &mut BytesMut) {
+pub fn authentication_ok(out: &mut Vec<u8>) {
     frame(out, b'R', |out| out.put_i32(0));
 }
 
 /// Asks for a password in clear text.
-pub fn authentication_cleartext(out: &mut BytesMut) {
+pub fn authentication_cleartext(out: &mut Vec<u8>) {
     frame(out, b'R', |out| out.put_i32(3));
 }
 
 /// Offers SASL mechanisms.
-pub fn authentication_sasl(out: &mut BytesMut, mechanisms: &[&str]) {
+pub fn authentication_sasl(out: &mut Vec<u8>, mechanisms: &[&str]) {
     frame(out, b'R', |out| {
         out.put_i32(10);
         for mechanism in mechanisms {
@@ -65,7 +65,7 @@ pub fn authentication_sasl(out: &mut BytesMut, mechanisms: &[&str]) {
 }
 
 /// Goes on with a SASL exchange.
-pub fn authentication_sasl_continue(out: &mut BytesMut, data: &str) {
+pub fn authentication_sasl_continue(out: &mut Vec<u8>, data: &str) {
     frame(out, b'R', |out| {
         out.put_i32(11);
         out.put_slice(data.as_bytes());
@@ -73,7 +73,7 @@ pub fn authentication_sasl_continue(out: &mut BytesMut, data: &str) {
 }
 
 /// Ends a SASL exchange.
-pub fn authentication_sasl_final(out: &mut BytesMut, data: &str) {
+pub fn authentication_sasl_final(out: &mut Vec<u8>, data: &str) {
     frame(out, b'R', |out| {
         out.put_i32(12);
         out.put_slice(data.as_bytes());
@@ -81,7 +81,7 @@ pub fn authentication_sasl_final(out: &mut BytesMut, data: &str) {
 }
 
 /// The newest minor version that the server speaks, and the options it does not know.
-pub fn negotiate_protocol_version(out: &mut BytesMut, minor: i32, unknown_options: &[String]) {
+pub fn negotiate_protocol_version(out: &mut Vec<u8>, minor: i32, unknown_options: &[String]) {
     frame(out, b'v', |out| {
         out.put_i32(minor);
         out.put_i32(i32::try_from(unknown_options.len()).unwrap_or(i32::MAX));
@@ -92,7 +92,7 @@ pub fn negotiate_protocol_version(out: &mut BytesMut, minor: i32, unknown_option
 }
 
 /// The process id and the secret for cancel requests.
-pub fn backend_key_data(out: &mut BytesMut, process_id: i32, secret: i32) {
+pub fn backend_key_data(out: &mut Vec<u8>, process_id: i32, secret: i32) {
     frame(out, b'K', |out| {
         out.put_i32(process_id);
         out.put_i32(secret);
@@ -100,7 +100,7 @@ pub fn backend_key_data(out: &mut BytesMut, process_id: i32, secret: i32) {
 }
 
 /// A setting that the client is told of.
-pub fn parameter_status(out: &mut BytesMut, name: &str, value: &str) {
+pub fn parameter_status(out: &mut Vec<u8>, name: &str, value: &str) {
     frame(out, b'S', |out| {
         put_text(out, name);
         put_text(out, value);
@@ -108,7 +108,7 @@ pub fn parameter_status(out: &mut BytesMut, name: &str, value: &str) {
 }
 
 /// Ready for the next group of messages.
-pub fn ready_for_query(out: &mut BytesMut, status: TransactionStatus) {
+pub fn ready_for_query(out: &mut Vec<u8>, status: TransactionStatus) {
     let code = match status {
         TransactionStatus::Idle => b'I',
         TransactionStatus::InBlock => b'T',
@@ -118,12 +118,12 @@ pub fn ready_for_query(out: &mut BytesMut, status: TransactionStatus) {
 }
 
 /// A statement ended well.
-pub fn command_complete(out: &mut BytesMut, tag: &str) {
+pub fn command_complete(out: &mut Vec<u8>, tag: &str) {
     frame(out, b'C', |out| put_text(out, tag));
 }
 
 /// The columns of a result. `formats` has one entry a column.
-pub fn row_description(out: &mut BytesMut, columns: &[OutputColumn], formats: &[Format]) {
+pub fn row_description(out: &mut Vec<u8>, columns: &[OutputColumn], formats: &[Format]) {
     frame(out, b'T', |out| {
         out.put_u16(u16::try_from(columns.len()).unwrap_or(u16::MAX));
         for (column, format) in columns.iter().zip(formats) {
@@ -139,7 +139,7 @@ pub fn row_description(out: &mut BytesMut, columns: &[OutputColumn], formats: &[
 }
 
 /// The rows of COPY follow. `formats` has one entry a column.
-pub fn copy_out_response(out: &mut BytesMut, formats: &[Format]) {
+pub fn copy_out_response(out: &mut Vec<u8>, formats: &[Format]) {
     let overall = formats.first().copied().unwrap_or(Format::Text);
     frame(out, b'H', |out| {
         out.put_i8(i8::from(overall == Format::Binary));
@@ -151,7 +151,7 @@ pub fn copy_out_response(out: &mut BytesMut, formats: &[Format]) {
 }
 
 /// The types of the parameters.
-pub fn parameter_description(out: &mut BytesMut, types: &[SqlType]) {
+pub fn parameter_description(out: &mut Vec<u8>, types: &[SqlType]) {
     frame(out, b't', |out| {
         out.put_u16(u16::try_from(types.len()).unwrap_or(u16::MAX));
         for sql_type in types {
@@ -161,7 +161,7 @@ pub fn parameter_description(out: &mut BytesMut, types: &[SqlType]) {
 }
 
 /// An error.
-pub fn error_response(out: &mut BytesMut, severity: Severity, report: &ErrorReport) {
+pub fn error_response(out: &mut Vec<u8>, severity: Severity, report: &ErrorReport) {
     let word = match severity {
         Severity::Error => "ERROR",
         Severity::Fatal => "FATAL",
@@ -170,11 +170,11 @@ pub fn error_response(out: &mut BytesMut, severity: Severity, report: &ErrorRepo
 }
 
 /// A notice; `severity` is `NOTICE` or `WARNING`.
-pub fn notice_response(out: &mut BytesMut, severity: &str, report: &ErrorReport) {
+pub fn notice_response(out: &mut Vec<u8>, severity: &str, report: &ErrorReport) {
     frame(out, b'N', |out| fields(out, severity, report));
 }
 
-fn fields(out: &mut BytesMut, severity: &str, report: &ErrorReport) {
+fn fields(out: &mut Vec<u8>, severity: &str, report: &ErrorReport) {
     let mut field = |code: u8, text: &str| {
         out.put_u8(code);
         put_text(out, text);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -117,7 +117,7 @@ impl Decorrelator {
         Ok(LogicalPlan::Projection(Projection::try_new(expr, input)?))
     }
 
-    fn lower_filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
+    pub(super) fn lower_filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
         let width = filter.input.schema().fields().len();
         let mut outer = Attached::new(&filter.input);
         let predicate = self.attach_condition(filter.predicate, &mut outer, Place::Filter)?;
@@ -161,8 +161,8 @@ impl Decorrelator {
         if joined { pick(plan, (0..width).map(|index| (index, None))) } else { Ok(plan) }
     }
 
-    /// LATERAL, and conditions of an inner join that have subqueries.
-    fn lower_join(&mut self, join: Join) -> Result<LogicalPlan> {
+    /// LATERAL, and conditions that have subqueries.
+    pub(super) fn lower_join(&mut self, join: Join) -> Result<LogicalPlan> {
         let has_subquery = join.filter.as_ref().is_some_and(contains_subquery);
         if has_subquery && join.join_type == JoinType::Inner {
             let filter = join.filter.clone();
@@ -173,7 +173,7 @@ impl Decorrelator {
             };
         }
         if has_subquery {
-            return not_impl_err!("a subquery in the condition of a RIGHT or FULL JOIN is not supported");
+            return self.lower_conditional_join(&join);
         }
         let free = free::columns(&join.right)?;
         let outer: Vec<Column> = free.into_iter().filter(|column| join.left.schema().has_column(column)).collect();

@@ -14,6 +14,7 @@ mod free;
 mod lower;
 mod nullability;
 mod ordered;
+mod outer_joins;
 mod push;
 mod quantified;
 mod recursion;

@@ -65,11 +65,11 @@ fn exists(names: &mut Decorrelator, subquery: &Subquery, test: impl Fn(Expr) -> 
     Ok(Expr::Exists(Exists { subquery, negated: false }))
 }
 
-/// An expression over the outer rows, as it reads inside a subquery.
-fn as_outer(expression: Expr, rows: &LogicalPlan) -> Result<Expr> {
+/// An expression over the outer rows, as it reads inside a subquery. Columns that the outer rows do not have stay.
+pub(super) fn as_outer(expression: Expr, rows: &LogicalPlan) -> Result<Expr> {
     expression
         .transform_up(|part| match part {
-            Expr::Column(column) => {
+            Expr::Column(column) if rows.schema().has_column(&column) => {
                 let (_, field) = rows.schema().qualified_field_from_column(&column)?;
                 Ok(Transformed::yes(Expr::OuterReferenceColumn(field.clone(), column)))
             }

@@ -120,9 +120,26 @@ impl Config {
             Some(Ok(found)) => Some(self.narrowed(found)),
             Some(Err(error)) => self.unknown(table, &error, scope),
             None => {
-                let error = view.resolve(table, &[]).err()?;
+                let error = self.missing(table, scope)?;
                 self.unknown(table, &error, scope)
             }
+        }
+    }
+
+    /// Why nothing has the name: a store that never answered may have it, or it is unknown.
+    fn missing(&self, table: &str, scope: &Scope<'_>) -> Option<CatalogError> {
+        let view = scope.context.view;
+        let found = match TableName::parse(table) {
+            Ok(name) => view.find(&name),
+            Err(_) => view.resolve(table, scope.context.search_path),
+        };
+        match found {
+            Err(CatalogError::Unreached { stores, detail })
+                if self.source.is_none_or(|source| stores.contains(&source)) =>
+            {
+                Some(CatalogError::Unreached { stores, detail })
+            }
+            Ok(_) | Err(_) => view.resolve(table, &[]).err(),
         }
     }
 
@@ -161,9 +178,8 @@ impl Config {
         let problem = Problem::error(ProblemCode::UnknownTable, message).port("table").actual(table);
         scope.report(match error {
             CatalogError::UndefinedTable { nearest: Some(near), .. } if near != table => problem.expected(near),
-            CatalogError::UndefinedTable { .. } | CatalogError::Unreached { .. } | CatalogError::UndefinedSchema(_) => {
-                problem
-            }
+            CatalogError::Unreached { .. } => problem.caused_by(error.report()),
+            CatalogError::UndefinedTable { .. } | CatalogError::UndefinedSchema(_) => problem,
         });
         None
     }

@@ -1,10 +1,12 @@
 //! Every problem code, and the limits.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::support::{chain, codes, compiled, node, problems, with_context};
-use crate::base::UserFacing;
+use super::support::{chain, codes, compiled, node, problems, view_without, with_context, with_view};
 use crate::base::limits::LimitSet;
+use crate::base::{StoreKind, UserFacing};
 use crate::workflow::{compile, validate};
 
 fn source(id: &str) -> Value {
@@ -25,6 +27,34 @@ fn a_good_graph_has_no_problem() {
         ("table_output", json!({"title": "x", "anything": {"at": "all"}})),
     ];
     assert_eq!(codes(&chain(&nodes)), Vec::<String>::new());
+}
+
+#[test]
+fn a_table_of_a_store_that_never_answered_is_not_said_to_be_missing() {
+    let silent = BTreeMap::from([(StoreKind::Redis, "connection refused".to_owned())]);
+    for config in [
+        json!({"table": "latest.awaited"}),
+        json!({"table": "awaited"}),
+        json!({"table": "awaited", "source": "redis"}),
+    ] {
+        let graph = json!({"nodes": [node("s", "data_source", &config)], "edges": []}).to_string();
+        let refused = |unreached| {
+            let view = view_without(unreached);
+            with_view(&view, &LimitSet::default(), |context| compile(&graph, "s", context)).unwrap_err()
+        };
+        let waiting = refused(silent.clone());
+        assert_eq!(waiting.sqlstate().code(), "08006", "{config}: {waiting}");
+        assert!(waiting.detail().unwrap().contains("connection refused"), "{config}: {waiting:?}");
+        assert!(waiting.hint().unwrap().contains("until it answers"), "{config}: {waiting:?}");
+        let missing = refused(BTreeMap::new());
+        assert_eq!(missing.sqlstate().code(), "42P01", "{config}: {missing}");
+    }
+    let elsewhere =
+        json!({"nodes": [node("s", "data_source", &json!({"table": "awaited", "source": "clickhouse"}))], "edges": []});
+    let view = view_without(silent);
+    let refused =
+        with_view(&view, &LimitSet::default(), |context| compile(&elsewhere.to_string(), "s", context)).unwrap_err();
+    assert_eq!(refused.sqlstate().code(), "42P01", "{refused}");
 }
 
 #[test]

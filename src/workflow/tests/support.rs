@@ -59,6 +59,11 @@ fn table(name: &str, store: StoreKind, physical: &[&str], columns: Vec<(&str, Sq
 
 /// The view of a tenant over a few tables.
 pub fn view() -> TenantView {
+    view_without(BTreeMap::new())
+}
+
+/// The same while some stores have never answered, which would have `latest.awaited`.
+pub fn view_without(unreached: BTreeMap<StoreKind, String>) -> TenantView {
     let one = || vec![("symbol", SqlType::Text, false), ("v", SqlType::Float8, true)];
     let wide: Vec<(String, SqlType, bool)> = (0..200).map(|i| (format!("c{i}"), SqlType::Int4, true)).collect();
     let wide = wide.iter().map(|(name, sql_type, nullable)| (name.as_str(), sql_type.clone(), *nullable)).collect();
@@ -71,11 +76,12 @@ pub fn view() -> TenantView {
         table("marts.wide", StoreKind::ClickHouse, &["marts", "wide"], wide),
         table("marts.hidden", StoreKind::ClickHouse, &["marts", "hidden"], one()),
     ];
-    let shared =
-        tables.iter().filter(|table| table.name.table != "hidden").map(|table| (table.name.clone(), Policy::Shared));
+    let visible = tables.iter().map(|table| table.name.clone()).filter(|name| name.table != "hidden");
+    let awaited = TableName::parse("latest.awaited").unwrap();
+    let shared = visible.chain([awaited]).map(|name| (name, Policy::Shared));
     let policies = Arc::new(PolicyBook::new(shared.collect::<Vec<_>>()));
     let tenant = Tenant { id: TenantId::new("acme").unwrap(), attributes: BTreeMap::new() };
-    TenantView::new(Arc::new(tenant), Arc::new(Snapshot::new(1, tables, policies)))
+    TenantView::new(Arc::new(tenant), Arc::new(Snapshot::new(1, tables, policies).with_unreached(unreached)))
 }
 
 /// 2024-03-31 10:20:30 UTC.
@@ -85,10 +91,14 @@ pub fn now() -> DateTime<Utc> {
 
 /// Calls with a context over the view.
 pub fn with_context<T>(limits: &LimitSet, call: impl FnOnce(&WorkflowContext<'_>) -> T) -> T {
-    let view = view();
+    with_view(&view(), limits, call)
+}
+
+/// Calls with a context over a view.
+pub fn with_view<T>(view: &TenantView, limits: &LimitSet, call: impl FnOnce(&WorkflowContext<'_>) -> T) -> T {
     let search_path: Vec<String> = DEFAULT_SEARCH_PATH.iter().map(ToString::to_string).collect();
     let clock = RequestClock { transaction_start: now(), statement_start: now() };
-    call(&WorkflowContext { view: &view, search_path: &search_path, clock, limits })
+    call(&WorkflowContext { view, search_path: &search_path, clock, limits })
 }
 
 pub fn compiled(graph: &Value, target: &str) -> Result<CompiledWorkflow, WorkflowError> {

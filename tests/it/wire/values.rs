@@ -31,7 +31,7 @@ fn encoded(array: &ArrayRef, sql_type: &SqlType, format: Format, zone: Tz) -> Ve
     let encoder = RowEncoder::new(&columns, &[format], zone).batch(&batch).unwrap();
     (0..encoder.rows())
         .map(|row| {
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             encoder.write_row(row, &mut out).unwrap();
             assert_eq!(out[0], b'D');
             assert_eq!(u32::from_be_bytes(out[1..5].try_into().unwrap()) as usize, out.len() - 1);
@@ -319,7 +319,7 @@ fn arrays_of_arrays_have_dimensions() {
     let batch = RecordBatch::try_new(schema, vec![ragged]).unwrap();
     let columns = [OutputColumn { name: "c".to_owned(), sql_type, type_modifier: -1 }];
     let encoder = RowEncoder::new(&columns, &[Format::Binary], Tz::UTC).batch(&batch).unwrap();
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     assert_eq!(encoder.write_row(0, &mut out).unwrap_err().sqlstate.code(), "22P03");
     assert!(out.is_empty());
 }
