@@ -21,6 +21,13 @@ pub(super) fn is_clock(name: &str) -> bool {
     OF_TRANSACTION.contains(&name) || OF_STATEMENT.contains(&name)
 }
 
+/// Whether a function may give another value each time that it is called within one statement. The time of the request is
+/// volatile for optimizers only.
+#[must_use]
+pub fn differs_within_statement(function: &ScalarUDF) -> bool {
+    function.signature().volatility == Volatility::Volatile && !is_clock(function.name())
+}
+
 /// What such a function means now.
 pub(super) fn value(name: &str, clock: RequestClock) -> Option<ScalarValue> {
     let moment = if OF_TRANSACTION.contains(&name) {

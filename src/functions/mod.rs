@@ -49,6 +49,7 @@ mod value_order;
 pub use aggregates::{aggregate_argument_types, is_own_aggregate};
 pub use arithmetic::plain_nan;
 pub use bind::{bind, is_unread, parameter_value, unread};
+pub use clock::differs_within_statement;
 pub use function::{type_name, unknown_function};
 pub use intervals::length as interval_length;
 pub use misc::check_window_arguments;

@@ -228,7 +228,7 @@ async fn what_nobody_foresaw_is_in_the_log_under_the_id_that_the_client_is_told(
     }
     let folder = tempfile::tempdir().unwrap();
     let redis = Redis::start(folder.path(), &["--rename-command", "HGETALL", "", "--rename-command", "HMGET", ""]);
-    redis.tell(&["HSET", "latest:vwap:AAPL", "vwap", "1.5"]);
+    redis.tell(&["SET", "latest:vwap:AAPL", "found by the scan"]);
     let flags = ["--pg-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--trades-per-second", "0"];
     let mut command = flowforge(&[&["demo"], &flags[..], &["--quotes-per-second", "0"]].concat());
     command.env("FLOWFORGE_STORES__REDIS__KIND", "remote").env("FLOWFORGE_STORES__REDIS__TABLES", redis_tables());

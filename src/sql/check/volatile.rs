@@ -3,11 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::logical_expr::Volatility;
 use sqlparser::ast::{Expr, Query, TableFactor, TableSampleKind, Visitor};
 
 use crate::base::SqlState;
 use crate::base::syntax_walk::walk;
+use crate::functions;
 use crate::sql::normalise::bare_name;
 
 use super::scope::{Cte, parts};
@@ -42,7 +42,7 @@ impl Visitor for Volatile<'_, '_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
         let known = bare_name(&function.name).and_then(|name| self.checker.context.functions.scalars.get(&name));
-        match known.is_some_and(|known| known.signature().volatility == Volatility::Volatile) {
+        match known.is_some_and(|known| functions::differs_within_statement(known)) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }

@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullEquality, Result, Spans, not_impl_err};
 use datafusion::logical_expr::expr::Exists;
 use datafusion::logical_expr::{
     Expr, Filter, Join, JoinConstraint, JoinType, LogicalPlan, Projection, Subquery, Union, lit,
 };
 use datafusion::scalar::ScalarValue;
+
+use crate::functions;
 
 use super::domain::pick;
 use super::free;
@@ -65,14 +67,24 @@ impl Decorrelator {
         let subquery = Subquery { subquery: shared(fits), outer_ref_columns, spans: Spans::new() };
         let without_left = Expr::Exists(Exists { subquery, negated: true });
         let alone = self.lower_filter(Filter::try_new(without_left, Arc::clone(right))?)?;
-        let nulls = left.schema().iter().map(|(relation, field)| {
-            Ok(lit(ScalarValue::try_from(field.data_type())?).alias_qualified(relation.cloned(), field.name()))
-        });
-        let own = right.schema().columns().into_iter().map(|column: Column| Ok(Expr::Column(column)));
-        let columns = nulls.chain(own).collect::<Result<Vec<_>>>()?;
-        let alone = LogicalPlan::Projection(Projection::try_new(columns, shared(alone))?);
+        // The columns of a union are told apart by their names alone, and both sides may have the same.
+        let base = self.fresh("full");
+        let name = |place: usize| Column::new_unqualified(format!("{base}_{place}"));
+        let left_width = left.schema().fields().len();
+        let width = left_width + right.schema().fields().len();
+        let fitting = pick(fitting, (0..width).map(|place| (place, Some(name(place)))))?;
+        let null = |data_type| ScalarValue::try_from(data_type).map(lit);
+        let nulls = left.schema().fields().iter().map(|field| null(field.data_type()));
+        let own = right.schema().columns().into_iter().map(|column| Ok(Expr::Column(column)));
+        let columns = nulls.chain(own).enumerate().map(|(place, value)| Ok(value?.alias(name(place).name)));
+        let alone = Projection::try_new(columns.collect::<Result<_>>()?, shared(alone))?;
+        let alone = LogicalPlan::Projection(alone);
         Ok(LogicalPlan::Union(Union::try_new(vec![shared(fitting), shared(alone)])?))
     }
+}
+
+fn is_call_that_differs(expression: &Expr) -> bool {
+    matches!(expression, Expr::ScalarFunction(call) if functions::differs_within_statement(&call.func))
 }
 
 /// Whether a plan gives other rows each time that it runs.
@@ -80,7 +92,7 @@ fn is_volatile(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
-            found |= expression.is_volatile();
+            found |= expression.exists(|part| Ok(is_call_that_differs(part)))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })

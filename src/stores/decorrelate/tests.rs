@@ -283,3 +283,22 @@ async fn conditions_below_an_alias() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn subqueries_in_the_conditions_of_outer_joins() {
+    let fits = "t.id = u.id and exists (select 1 from t x where x.id = t.id and x.id < u.w + 1 and x.g = u.g)";
+    check(&format!("select t.id, u.id from t left join u on {fits}"), &["1|1", "2|2", "3|3", "4|", "5|"]).await;
+    check(&format!("select t.id, u.id from t right join u on {fits}"), &["1|1", "2|2", "3|3", "|4", "|5"]).await;
+    let both = ["1|1", "2|2", "3|3", "4|", "5|", "|4", "|5"];
+    check(&format!("select t.id, u.id from t full join u on {fits}"), &both).await;
+    check(&format!("select t.id, u.id, t.g, u.g from t full join u on {fits} where u.id < 3"), &["1|1|a|a", "2|2|a|a"])
+        .await;
+    let far = "t.id > (select max(x.id) from t x where x.id < u.id and x.v is not null)";
+    check(
+        &format!("select t.id, u.id from t full join u on t.v = u.id and {far}"),
+        &["5|5", "1|", "2|", "3|", "4|", "|1", "|2", "|3", "|4"],
+    )
+    .await;
+    let error = rows("select 1 from (select random() r) a full join u on a.r = u.w and exists (select 1 from t)").await;
+    assert!(error.unwrap_err().contains("others each time"));
+}
