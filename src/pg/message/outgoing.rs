@@ -25,7 +25,7 @@ pub fn frame(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Writes at `start` how many bytes follow the length field there, plus 4 unless they are not counted (`excluded`).
-pub fn patch_length(out: &mut Vec<u8>, start: usize, excluded: usize) {
+pub fn patch_length(out: &mut [u8], start: usize, excluded: usize) {
     // A message that passes 2 GiB cannot be: every value comes from an Arrow array with 32-bit offsets.
     let length = i32::try_from(out.len() - start - excluded).unwrap_or(i32::MAX);
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
