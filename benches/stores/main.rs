@@ -33,6 +33,7 @@ mod postgres;
 mod processes;
 mod raw_client;
 mod redis_lookup;
+mod relay;
 mod setup;
 #[allow(dead_code, unused_imports, reason = "what the tests start the engines with")]
 #[path = "../../tests/it/support.rs"]
@@ -48,11 +49,16 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(floor::serve_if_asked()) {
+    match runtime.block_on(serve_if_asked()) {
         Ok(true) => {}
         Ok(false) => runtime.block_on(run()),
-        Err(error) => println!("the floor ended: {error}"),
+        Err(error) => println!("what the server is set against ended: {error}"),
     }
+}
+
+/// Whether this process is one of those that the server is set against, and was it until it ended.
+async fn serve_if_asked() -> Outcome<bool> {
+    Ok(floor::serve_if_asked().await? || relay::serve_if_asked().await?)
 }
 
 async fn run() {

@@ -1,4 +1,5 @@
-//! A row of PostgreSQL as Materialize: what the server adds to the statement that it sends there, against what PgBouncer adds.
+//! A row of PostgreSQL as Materialize: what the server adds to the statement that it sends there, against what PgBouncer adds,
+//! and what a relay adds that reads no byte.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -11,6 +12,7 @@ use crate::callers::{Caller, alone, print, together};
 use crate::common::{free_port, microseconds};
 use crate::postgres;
 use crate::processes::Process;
+use crate::relay::Relay;
 use crate::setup::{DATABASE, Server, Stores, connect, emitted};
 
 const STATEMENT: &str = "SELECT symbol, net_qty, net_notional, last_update FROM live_positions WHERE symbol = $1";
@@ -34,7 +36,8 @@ pub async fn measure(stores: Arc<Stores>) -> Outcome<()> {
     if bouncer.is_none() {
         println!("  PgBouncer is not there: what it adds is left out");
     }
-    let ways = Ways { server, statement, direct, bouncer };
+    let relay = Relay::start(direct).await?;
+    let ways = Ways { server, statement, direct, relay, bouncer };
     ways.one_client().await?;
     ways.eight_clients().await
 }
@@ -45,6 +48,7 @@ struct Ways {
     /// What the server sends.
     statement: String,
     direct: u16,
+    relay: Relay,
     bouncer: Option<PgBouncer>,
 }
 
@@ -60,28 +64,31 @@ impl Ways {
     }
 
     async fn one_client(&self) -> Outcome<()> {
-        let mut callers = vec![self.at(self.direct).await?, self.through_server().await?];
+        let mut callers =
+            vec![self.at(self.direct).await?, self.through_server().await?, self.at(self.relay.port()).await?];
         if let Some(bouncer) = &self.bouncer {
             callers.push(self.at(bouncer.port).await?);
         }
         let times = alone(&mut callers, LOOKUPS).await?;
-        let names = ["PostgreSQL, one client", "the server before it", "PgBouncer before it"];
+        let names = ["PostgreSQL, one client", "the server before it", "a relay before it", "PgBouncer before it"];
         for (name, times) in names.iter().zip(&times) {
             print(name, times);
         }
         let medians: Vec<f64> = times.iter().map(|times| microseconds(times.median())).collect();
-        let server_adds = medians[1] - medians[0];
-        println!("  the server adds {server_adds:.0} µs");
-        if let Some(bouncer) = medians.get(2) {
+        let (server_adds, relay_adds) = (medians[1] - medians[0], medians[2] - medians[0]);
+        println!("  the server adds {server_adds:.0} µs, a relay {relay_adds:.0} µs");
+        if let Some(bouncer) = medians.get(3) {
             let bouncer_adds = bouncer - medians[0];
-            let ratio = server_adds / bouncer_adds;
-            println!("  PgBouncer adds {bouncer_adds:.0} µs; ratio: {ratio:.2} (goal at most 1.5)");
+            let (ratio, of_relay) = (server_adds / bouncer_adds, relay_adds / bouncer_adds);
+            println!(
+                "  PgBouncer adds {bouncer_adds:.0} µs; ratio: {ratio:.2} (goal at most 1.5), of the relay {of_relay:.2}"
+            );
         }
         Ok(())
     }
 
     async fn eight_clients(&self) -> Outcome<()> {
-        let mut groups = vec![self.all_at(self.direct).await?, Vec::new()];
+        let mut groups = vec![self.all_at(self.direct).await?, Vec::new(), self.all_at(self.relay.port()).await?];
         for _ in 0..CLIENTS {
             groups[1].push(self.through_server().await?);
         }
@@ -90,12 +97,11 @@ impl Ways {
         }
         let rates = together(groups, LOOKUPS_TOGETHER).await?;
         println!("  PostgreSQL, {CLIENTS} clients: {:.0} a second", rates[0]);
-        println!("  the server before it: {:.0} a second", rates[1]);
-        if let Some(bouncer) = rates.get(2) {
-            let ratio = rates[1] / bouncer;
-            println!(
-                "  PgBouncer before it: {bouncer:.0} a second; ratio of the rates: {ratio:.2} (goal at least 0.8)"
-            );
+        println!("  the server before it: {:.0} a second, a relay: {:.0}", rates[1], rates[2]);
+        if let Some(bouncer) = rates.get(3) {
+            let (ratio, of_relay) = (rates[1] / bouncer, rates[2] / bouncer);
+            println!("  PgBouncer before it: {bouncer:.0} a second");
+            println!("  ratio of the rates: {ratio:.2} (goal at least 0.8), of the relay {of_relay:.2}");
         }
         Ok(())
     }

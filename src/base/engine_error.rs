@@ -259,6 +259,11 @@ fn plan_report(text: &str) -> ErrorReport {
         return grouping_report(&line);
     }
     let has = |needle: &str| line.contains(needle);
+    if has("Incompatible inputs for Union") {
+        // The types meet by PostgreSQL's rules, or it would have been told before: they are arrays of unlike dimensions.
+        let message = "arrays with other numbers of dimensions in one column are not supported";
+        return ErrorReport::new(SqlState::FEATURE_NOT_SUPPORTED, message);
+    }
     let state = if has("non-aggregate") {
         SqlState::GROUPING_ERROR
     } else if has("Invalid function") || has("No function matches") || has("does not support") && has("function") {

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, ListArray};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Float32Type, Float64Type, Int32Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
-    IntervalUnit, TimeUnit,
+    ArrowNativeType, DataType, Date32Type, Field, Float32Type, Float64Type, Int32Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, ScalarValue};
@@ -19,6 +20,7 @@ use crate::base::engine_error::wrap;
 use crate::base::{ErrorReport, Infinity, SqlState};
 
 use super::function::{Function, by_arrays};
+use super::signature::{dimensions, nested};
 use super::time_columns;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
@@ -28,6 +30,10 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         Function::strict("int_multiply", same, |args| checked(&args, Operation::Multiply)),
         Function::strict("float_divide", same, |args| float_divide(&args)),
         Function::strict("narrow_float", |_, _| Some(DataType::Float32), |args| by_arrays(&args, narrow)),
+        Function::strict("round_items", same, |args| by_arrays(&args, |arrays| of_items(arrays, &round_half_even))),
+        Function::strict("narrow_items", narrow_list, |args| {
+            by_arrays(&args, |arrays| of_items(arrays, &|items| narrow(std::slice::from_ref(items))))
+        }),
         Function::strict("date_add_days", |_, _| Some(DataType::Date32), |args| days(&args, 1)),
         Function::strict("date_subtract_days", |_, _| Some(DataType::Date32), |args| days(&args, -1)),
         Function::strict("date_difference", |_, _| Some(DataType::Int32), |args| date_difference(&args)),
@@ -137,6 +143,33 @@ fn narrow(arrays: &[ArrayRef]) -> Result<ArrayRef, DataFusionError> {
             Err(wrap(ErrorReport::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)))
         }
     }
+}
+
+/// The array with other items, however many dimensions it has.
+fn of_items(
+    arrays: &[ArrayRef],
+    change: &dyn Fn(&ArrayRef) -> Result<ArrayRef, DataFusionError>,
+) -> Result<ArrayRef, DataFusionError> {
+    let Some(array) = arrays.first() else { return Err(arity()) };
+    let Some(list) = array.as_list_opt::<i32>() else { return change(array) };
+    // What lies outside the rows is no item of theirs, and must not fail.
+    let (first, last) = (list.value_offsets()[0], list.value_offsets()[list.len()]);
+    let (start, length) = (first.as_usize(), (last - first).as_usize());
+    let items = of_items(&[list.values().slice(start, length)], change)?;
+    let field = Arc::new(Field::new_list_field(items.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_lengths(list.offsets().lengths());
+    Ok(Arc::new(ListArray::try_new(field, offsets, items, list.nulls().cloned())?))
+}
+
+fn round_half_even(items: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
+    let floats = cast(items, &DataType::Float64)?;
+    let whole = floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round_ties_even);
+    Ok(cast(&whole, items.data_type())?)
+}
+
+fn narrow_list(types: &[DataType], _literals: &[Option<&ScalarValue>]) -> Option<DataType> {
+    let list = types.first()?;
+    Some(nested(DataType::Float32, dimensions(list)))
 }
 
 fn is_zero(array: &dyn Array) -> Result<bool, DataFusionError> {

@@ -16,6 +16,7 @@ mod digits;
 mod errors;
 mod expansion;
 mod explain;
+mod expression_planner;
 mod filtered;
 mod finish;
 mod float_zeros;

@@ -172,8 +172,8 @@ fn settle_one(expr: Expr, schema: &DFSchema, operators: &Operators) -> Rewritten
                 call.args = unify_results(call.args, &word, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
-            "make_array" if let Some(item) = type_of_items(&call.args, schema)? => {
-                call.args = unify_to(call.args, &item, schema, operators)?;
+            "make_array" => {
+                call.args = unify_items(call.args, schema, operators)?;
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             }
             "compare_any" | "compare_all" => {
@@ -372,6 +372,13 @@ fn settle_cast(cast: Cast, schema: &DFSchema, operators: &Operators) -> Rewritte
     }
     if is_list(&from) && is_list(&wanted) && leaf(&from) != leaf(&wanted) {
         let own = leaf(&wanted).clone();
+        if leaf(&from).is_floating() && is_integer(&own) {
+            let whole = operators.call("round_items", vec![expr])?;
+            return Ok(Transformed::yes(as_cast(whole, &with_leaf(&from, &own))));
+        }
+        if (leaf(&from), &own) == (&DataType::Float64, &DataType::Float32) {
+            return Ok(Transformed::yes(operators.call("narrow_items", vec![expr])?));
+        }
         if leaf(&from) == &DataType::Utf8 || (own == DataType::Utf8 && differs_as_text(leaf(&from))) {
             // The library writes and reads texts in its own way.
             return Ok(Transformed::yes(as_cast(operators.text_cast(expr, &from)?, &with_leaf(&from, &own))));
@@ -448,18 +455,28 @@ fn unify_to(
     exprs.into_iter().map(|expr| fit_result(expr, wanted, schema, operators)).collect()
 }
 
-/// The type of an array's items where the library would find another one: of records it compares the names of columns, and
-/// exact numbers beside floats it would make numeric.
-fn type_of_items(items: &[Expr], schema: &DFSchema) -> Result<Option<DataType>, DataFusionError> {
+/// The items of an array in one type, where the library would find another one: of records it compares the names of columns,
+/// and exact numbers beside floats it would make numeric. Items may be arrays themselves.
+pub(super) fn unify_items(
+    items: Vec<Expr>,
+    schema: &DFSchema,
+    operators: &Operators,
+) -> Result<Vec<Expr>, DataFusionError> {
     let known = items.iter().map(|item| known_type(item, schema)).collect::<Result<Vec<_>, _>>()?;
-    let known: Vec<DataType> = known.into_iter().flatten().collect();
-    if known.iter().any(is_record) {
-        return agreed(items, "ARRAY", schema).map(Some);
+    let leaves: Vec<&DataType> = known.iter().flatten().map(leaf).collect();
+    if known.iter().flatten().any(is_record) {
+        let wanted = agreed(&items, "ARRAY", schema)?;
+        return unify_to(items, &wanted, schema, operators);
     }
-    if !known.iter().all(is_number) || known.iter().all(DataType::is_floating) {
-        return Ok(None);
+    if !leaves.iter().all(|one| is_number(one)) || leaves.iter().all(|one| one.is_floating()) {
+        return Ok(items);
     }
-    Ok([DataType::Float64, DataType::Float32].into_iter().find(|float| known.contains(float)))
+    let Some(float) = [DataType::Float64, DataType::Float32].into_iter().find(|float| leaves.contains(&float)) else {
+        return Ok(items);
+    };
+    let wanted = |known: Option<DataType>| known.map_or_else(|| float.clone(), |known| with_leaf(&known, &float));
+    let one = |(item, known)| fit_result(item, &wanted(known), schema, operators);
+    items.into_iter().zip(known).map(one).collect()
 }
 
 fn is_rounded(expr: &Expr) -> bool {

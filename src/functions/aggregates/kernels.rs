@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::AggregateUDF;
@@ -30,6 +31,7 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
                 return group.null();
             }
             let values: Vec<ScalarValue> = group.column(0).cloned().collect();
+            fit_together(&values)?;
             Ok(list(&values, &element(group.returns).unwrap_or(DataType::Null)))
         })
         .nulls(Nulls::Kept)
@@ -44,6 +46,38 @@ pub(super) fn functions() -> Vec<AggregateUDF> {
         stepwise("value_min", "(anyelement) anyelement", |best, value| extreme(best, value, Ordering::Less)).done(),
         stepwise("value_max", "(anyelement) anyelement", |best, value| extreme(best, value, Ordering::Greater)).done(),
     ]
+}
+
+/// Arrays become one with a dimension more, where they have the same lengths.
+fn fit_together(values: &[ScalarValue]) -> Result<(), ErrorReport> {
+    let mut known = None;
+    for value in values {
+        let ScalarValue::List(array) = value else { return Ok(()) };
+        let items = array.is_valid(0).then(|| array.value(0));
+        let found = match &items {
+            None => Err(fail(SqlState::NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays")),
+            Some(items) if items.is_empty() => {
+                Err(fail(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot accumulate empty arrays"))
+            }
+            Some(items) => Ok(lengths(items)),
+        }?;
+        if *known.get_or_insert_with(|| found.clone()) != found {
+            let message = "cannot accumulate arrays of different dimensionality";
+            return Err(fail(SqlState::ARRAY_SUBSCRIPT_ERROR, message));
+        }
+    }
+    Ok(())
+}
+
+/// How many items an array has in each of its dimensions.
+fn lengths(items: &ArrayRef) -> Vec<usize> {
+    let mut lengths = vec![items.len()];
+    if let Some(list) = items.as_list_opt::<i32>()
+        && !list.is_empty()
+    {
+        lengths.extend(self::lengths(&list.value(0)));
+    }
+    lengths
 }
 
 fn all(before: ScalarValue, value: &ScalarValue) -> Found {

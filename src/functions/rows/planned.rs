@@ -45,6 +45,8 @@ pub(super) const ROWS: &[FunctionRow] = &[
     super::row("as_written", FunctionKind::Scalar, "CAST that a text asks for → any", Template("{0}"), Template("{0}")),
     super::row("as_column", FunctionKind::Scalar, "a column that is no key → any", Template("{0}"), Template("{0}")),
     row("narrow_float", "CAST(double precision AS real) → real", IN_PROCESS),
+    row("narrow_items", "CAST(double precision[] AS real[]) → real[]", IN_PROCESS),
+    row("round_items", "double precision[] as it becomes integer[] → double precision[]", IN_PROCESS),
     row("as_name", "text as name → name", IN_PROCESS),
     row("as_open_varchar", "CAST(text AS varchar) → varchar", IN_PROCESS),
     row("as_regtype", "text as regtype → regtype", IN_PROCESS),

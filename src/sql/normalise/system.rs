@@ -187,10 +187,13 @@ fn unknown_collation(collation: &ObjectName) -> ErrorReport {
 }
 
 fn plain_operator(operator: &BinaryOperator) -> Option<BinaryOperator> {
-    let BinaryOperator::PGCustomBinaryOperator(parts) = operator else { return None };
-    let symbol = match parts.as_slice() {
-        [symbol] => symbol,
-        [schema, symbol] if schema.eq_ignore_ascii_case("pg_catalog") => symbol,
+    let symbol = match operator {
+        BinaryOperator::Custom(symbol) => symbol,
+        BinaryOperator::PGCustomBinaryOperator(parts) => match parts.as_slice() {
+            [symbol] => symbol,
+            [schema, symbol] if schema.eq_ignore_ascii_case("pg_catalog") => symbol,
+            _ => return None,
+        },
         _ => return None,
     };
     Some(match symbol.as_str() {
@@ -214,6 +217,11 @@ fn plain_operator(operator: &BinaryOperator) -> Option<BinaryOperator> {
         "~~*" => BinaryOperator::PGILikeMatch,
         "!~~" => BinaryOperator::PGNotLikeMatch,
         "!~~*" => BinaryOperator::PGNotILikeMatch,
+        // By bytes, as every text is ordered here.
+        "~<~" => BinaryOperator::Lt,
+        "~<=~" => BinaryOperator::LtEq,
+        "~>~" => BinaryOperator::Gt,
+        "~>=~" => BinaryOperator::GtEq,
         _ => return None,
     })
 }
