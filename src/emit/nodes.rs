@@ -79,7 +79,11 @@ fn finished(writer: &mut Writer, plan: &LogicalPlan, columns: bool, outer: Outer
     if outer.is_none() {
         block = typed(writer, block, plan.schema())?;
     }
-    let names = block.names(plan.schema());
+    let mut names = block.names(plan.schema());
+    if outer.is_some() && writer.dialect == Dialect::ClickHouse && block.body.is_none() {
+        // ClickHouse takes the name of a value that a subquery computed for one of the query around it, too.
+        names.iter_mut().for_each(|name| *name = format!("{}_value", writer.next_alias()));
+    }
     Ok(block.into_query(writer.dialect, &names, Vec::new()))
 }
 

@@ -619,9 +619,9 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
     Some(match (a, b) {
         (a, b) if a == b => a.clone(),
         (a, b) if is_number(a) && is_number(b) => common_number(a, b),
-        (DataType::Date32, DataType::Timestamp(_, None)) | (DataType::Timestamp(_, None), DataType::Date32) => {
-            timestamp
-        }
+        // The library may have taken one with a finer unit for the type of both.
+        (DataType::Date32 | DataType::Timestamp(_, None), DataType::Timestamp(_, None))
+        | (DataType::Timestamp(_, None), DataType::Date32) => timestamp,
         (DataType::Date32 | DataType::Timestamp(_, _), DataType::Date32 | DataType::Timestamp(_, _)) => timestamptz,
         (DataType::Struct(_), DataType::Struct(_)) => return record_types::common(a, b)?.ok(),
         (DataType::List(x), DataType::List(y)) => {

@@ -169,6 +169,11 @@ impl<'a> Shapes<'a> {
                     Some(relation.columns().iter().map(|column| column.name.clone()).collect())
                 })
             }
+            // It has one column, and its alias was given a name for that.
+            TableFactor::Table { name, args: Some(_), alias: Some(alias), .. } if alias.columns.len() == 1 => {
+                let known = name.0.last().and_then(ObjectNamePart::as_ident).map(folded)?;
+                (shown(&known) == "generate_series").then(|| vec![shown(&known).to_owned()])
+            }
             _ => None,
         }
     }

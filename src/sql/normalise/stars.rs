@@ -1,6 +1,7 @@
 //! What depends on the columns of FROM: a star over joins that merge columns, aliases for fewer columns than there are,
 //! and columns that are written as fields of a row.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -102,7 +103,7 @@ fn expand_star(select: &mut Select, shapes: &Shapes<'_>) {
     if !select.from.iter().any(merges) || !select.projection.iter().any(is_bare) {
         return;
     }
-    let all: Option<Vec<Columns>> = select.from.iter().map(|from| columns(from, shapes)).collect();
+    let all: Option<Vec<Columns>> = select.from.iter().map(|from| columns(from, shapes, &Told::new())).collect();
     let Some(all) = all else { return };
     let items: Vec<SelectItem> = all.into_iter().flatten().map(item).collect();
     let mut projection = Vec::with_capacity(items.len());
@@ -126,13 +127,39 @@ fn item((name, expr): (String, Expr)) -> SelectItem {
 /// Names, with what each of them reads.
 type Columns = Vec<(String, Expr)>;
 
+/// Columns that joins ask for by name, of items whose columns the text does not tell.
+type Told = BTreeMap<String, Vec<String>>;
+
 /// The columns of a chain of joins.
-fn columns(from: &TableWithJoins, shapes: &Shapes<'_>) -> Option<Columns> {
-    let mut left = of_factor(&from.relation, shapes)?;
+fn columns(from: &TableWithJoins, shapes: &Shapes<'_>, told: &Told) -> Option<Columns> {
+    let mut left = of_factor(&from.relation, shapes, told)?;
     for join in &from.joins {
-        left = joined(left, join, shapes)?.columns;
+        left = joined(left, join, shapes, told)?.columns;
     }
     Some(left)
+}
+
+/// What the names after USING tell of functions in FROM: an item that a join adds has them all, and the items before it have
+/// those that no other of them has.
+fn told(from: &TableWithJoins, shapes: &Shapes<'_>) -> Told {
+    let mut told = Told::new();
+    let mut before: Vec<&TableFactor> = vec![&from.relation];
+    for join in &from.joins {
+        if let Some((JoinConstraint::Using(_), _)) = constraint(join) {
+            for name in merged_names(join, &[], &[]) {
+                let has = |factor: &TableFactor| shapes.of_factor(factor).is_some_and(|known| known.contains(&name));
+                let is_open = |factor: &&TableFactor| shapes.of_factor(factor).is_none();
+                let first_open = before.iter().copied().find(is_open);
+                let left = first_open.filter(|_| !before.iter().copied().any(has));
+                let right = Some(&join.relation).filter(is_open);
+                for table in [left, right].into_iter().flatten().filter_map(name_of) {
+                    told.entry(table).or_default().push(name.clone());
+                }
+            }
+        }
+        before.push(&join.relation);
+    }
+    told
 }
 
 /// What comes of one join.
@@ -142,8 +169,8 @@ struct Joined {
     columns: Columns,
 }
 
-fn joined(left: Columns, join: &Join, shapes: &Shapes<'_>) -> Option<Joined> {
-    let right = of_factor(&join.relation, shapes)?;
+fn joined(left: Columns, join: &Join, shapes: &Shapes<'_>, told: &Told) -> Option<Joined> {
+    let right = of_factor(&join.relation, shapes, told)?;
     let (_, side) = constraint(join).unwrap_or((&JoinConstraint::None, Side::Left));
     let names = |columns: &Columns| columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let merged = merged_names(join, &names(&left), &names(&right));
@@ -173,12 +200,12 @@ fn find(columns: &Columns, name: &str) -> Option<Expr> {
     columns.iter().find(|(own, _)| own == name).map(|(_, expr)| expr.clone())
 }
 
-fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>) -> Option<Columns> {
+fn of_factor(factor: &TableFactor, shapes: &Shapes<'_>, told: &Told) -> Option<Columns> {
     if let TableFactor::NestedJoin { table_with_joins, alias: None } = factor {
-        return columns(table_with_joins, shapes);
+        return columns(table_with_joins, shapes, told);
     }
     let table = name_of(factor)?;
-    let columns = shapes.of_factor(factor)?.into_iter();
+    let columns = shapes.of_factor(factor).or_else(|| told.get(&table).cloned())?.into_iter();
     Some(columns.map(|name| (name.clone(), Expr::CompoundIdentifier(vec![quoted(&table), quoted(&name)]))).collect())
 }
 
@@ -233,7 +260,7 @@ struct Merged {
 fn merged(select: &Select, shapes: &Shapes<'_>) -> Merged {
     let mut found = Vec::new();
     for from in select.from.iter().filter(|from| merges(from)) {
-        let Some(all) = columns(from, shapes) else { continue };
+        let Some(all) = columns(from, shapes, &told(from, shapes)) else { continue };
         let mut names = Vec::new();
         add_names(from, shapes, &mut names);
         found.extend(all.into_iter().filter(|(name, _)| names.contains(name)));
@@ -281,11 +308,12 @@ fn write_keys_of(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
 }
 
 fn write_keys_between(from: &mut TableWithJoins, shapes: &Shapes<'_>) {
-    let Some(first) = of_factor(&from.relation, shapes) else { return };
+    let nothing = Told::new();
+    let Some(first) = of_factor(&from.relation, shapes, &nothing) else { return };
     let has_nested = nested(from).any(merges);
     let mut left = first.clone();
     for join in &mut from.joins {
-        let Some(Joined { keys, columns }) = joined(left, join, shapes) else { return };
+        let Some(Joined { keys, columns }) = joined(left, join, shapes, &nothing) else { return };
         left = columns;
         let is_plain = |(left, right): &(Expr, Expr)| {
             let is_column = matches!((left, right), (Expr::CompoundIdentifier(_), Expr::CompoundIdentifier(_)));

@@ -6,6 +6,9 @@
 //!
 //! So it is with GROUPING SETS: a key that is constant below is NULL in the rows of the sets without it. The library knows
 //! the key for a constant above, too, and drops the sort by it. What is known of such rows is forgotten.
+//!
+//! And so with the side of an outer join that is NULL in the rows that found no other (`l LEFT JOIN r` over `r.x = 1`): the
+//! library takes `x` for 1 in all of them.
 
 use std::fmt;
 use std::hash::Hash;
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{JoinType, Result, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
@@ -23,13 +26,14 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, replace_children_if_necessary,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, replace_children_if_necessary,
 };
 
 /// Hides the constants of projections that stand below a node with several inputs, and forgets those of several sets of
-/// groups.
+/// groups and of the sides of outer joins.
 #[derive(Debug)]
 pub(super) struct HideConstants;
 
@@ -53,7 +57,13 @@ fn hidden(plan: Arc<dyn ExecutionPlan>, is_below: bool) -> Result<Arc<dyn Execut
         return Ok(plan);
     }
     let below = is_below || children.len() > 1;
-    let inputs = children.into_iter().map(|input| hidden(Arc::clone(input), below)).collect::<Result<Vec<_>>>()?;
+    let may_be_null = sides_of_nulls(&plan);
+    let mut inputs = children.into_iter().map(|input| hidden(Arc::clone(input), below)).collect::<Result<Vec<_>>>()?;
+    for (input, _) in inputs.iter_mut().zip(may_be_null).filter(|(_, may_be_null)| *may_be_null) {
+        if !input.equivalence_properties().eq_group().is_empty() {
+            *input = Arc::new(Forgotten::new(Arc::clone(input)));
+        }
+    }
     let plan = replace_children_if_necessary(plan, inputs)?;
     if gives_sets(&plan) {
         return Ok(Arc::new(Forgotten::new(plan)));
@@ -67,6 +77,25 @@ fn hidden(plan: Arc<dyn ExecutionPlan>, is_below: bool) -> Result<Arc<dyn Execut
             Ok(Arc::new(ProjectionExec::try_new(columns, Arc::clone(projection.input()))?))
         }
         Some(_) | None => Ok(plan),
+    }
+}
+
+/// Which inputs of a join have NULL in the place of their columns where a row of the other one found none.
+fn sides_of_nulls(plan: &Arc<dyn ExecutionPlan>) -> [bool; 2] {
+    let join_type = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        *join.join_type()
+    } else if let Some(join) = plan.downcast_ref::<SortMergeJoinExec>() {
+        join.join_type()
+    } else if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
+        *join.join_type()
+    } else {
+        return [false, false];
+    };
+    match join_type {
+        JoinType::Left => [false, true],
+        JoinType::Right => [true, false],
+        JoinType::Full => [true, true],
+        _ => [false, false],
     }
 }
 
