@@ -61,24 +61,37 @@ fn without_unread(mut projection: Projection, wanted: &ColumnSet) -> Result<Logi
 }
 
 /// Calls that nobody reads, the first of which is the column `first`, keep their names and types and lose their subqueries.
+/// Those over distinct values lose their columns, too: the optimizer makes such values keys of groups, which are read.
 fn blank_unread(calls: &mut [Expr], first: usize, wanted: &ColumnSet, schema: &DFSchema) -> Result<()> {
     for (at, call) in calls.iter_mut().enumerate() {
-        if wanted.contains(first + at) || subqueries::of_expr(call).is_empty() {
+        let is_distinct = matches!(unaliased(call), Expr::AggregateFunction(call) if call.params.distinct);
+        if wanted.contains(first + at) || (!is_distinct && subqueries::of_expr(call).is_empty()) {
             continue;
         }
         let name = NamePreserver::new_for_projection().save(call);
-        let blank = std::mem::take(call).transform_down(|expr| blank(expr, schema))?.data;
+        let blank = std::mem::take(call).transform_down(|expr| blank(expr, schema, is_distinct))?.data;
         *call = name.restore(blank);
     }
     Ok(())
 }
 
-fn blank(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn blank(expr: Expr, schema: &DFSchema, with_columns: bool) -> Result<Transformed<Expr>> {
     match expr {
+        Expr::Column(_) if with_columns => {
+            let null = ScalarValue::try_from(expr.get_type(schema)?)?;
+            Ok(Transformed::yes(Expr::Literal(null, None)))
+        }
         Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => {
             let null = ScalarValue::try_from(expr.get_type(schema)?)?;
             Ok(Transformed::new(Expr::Literal(null, None), true, TreeNodeRecursion::Jump))
         }
         other => Ok(Transformed::no(other)),
+    }
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
     }
 }
