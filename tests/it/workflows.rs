@@ -42,6 +42,32 @@ async fn a_preview_gives_the_rows_that_the_graph_means() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_is_joined_by_the_names_of_its_columns() {
+    let server = TestServer::start().await;
+    let client = server.connect("acme").await;
+    let preview = format!("workflow_preview('{}', 'n6')", graph());
+    let counts = [
+        format!("SELECT count(*) FROM {preview} p JOIN dim_instruments i USING (symbol) WHERE symbol > 'A'"),
+        format!("SELECT count(*) FROM dim_instruments i RIGHT JOIN {preview} p USING (symbol) WHERE symbol > 'A'"),
+        format!(
+            "SELECT count(*) FROM {preview} p JOIN dim_instruments i USING (symbol) JOIN live_quotes q USING (symbol) \
+             WHERE symbol || i.sector > 'A'"
+        ),
+        format!(
+            "SELECT count(*) FROM (SELECT symbol FROM {preview}) a WHERE EXISTS \
+             (SELECT 1 FROM {preview} p JOIN dim_instruments i USING (symbol) WHERE symbol = a.symbol)"
+        ),
+    ];
+    for sql in counts {
+        assert_eq!(value(&client, &sql).await, "7", "{sql}");
+    }
+    let sql = format!(
+        "SELECT symbol FROM {preview} p LEFT JOIN dim_instruments i USING (symbol) GROUP BY symbol ORDER BY symbol || ''"
+    );
+    assert!(!rows(&client, &sql).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_linear_run_is_one_guarded_statement() {
     let server = TestServer::start().await;
     let client = server.connect("acme").await;

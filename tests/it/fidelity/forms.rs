@@ -35,7 +35,7 @@ pub const FORMS: &[Form] = &[
     (Int, "extract(month FROM {})::int", &[Date]), (Int, "extract(hour FROM {})::int", &[Timestamp]),
     (Int, "{}::int", &[Bool]), (Int, "round({} / 1000)::int", &[Numeric]), (Int, "sign({})::int", &[Numeric]),
     (Int, "width_bucket({}, 0, 100, 5)", &[Numeric]), (Int, "({} & 6)", &[Int]), (Int, "({} # {})", &[Int, Int]),
-    (Int, "num_nulls({}, {})", &[Text, Int]), (Int, "(regexp_replace({}, '\\D', '', 'g') || '0')::numeric::int % 7", &[Text]),
+    (Int, "num_nulls({}, {})", &[Text, Int]), (Int, "('0' || right(regexp_replace({}, '\\D', '', 'g'), 8))::int % 7", &[Text]),
     (Int, "char_length({})", &[Text]), (Int, "cardinality(string_to_array({}, ' '))", &[Text]),
     (Int, "regexp_count({}, '[aeiou]')", &[Text]), (Int, "array_position(ARRAY['a', 'AAPL', ''], {})", &[Text]),
     (Int, "CASE {} WHEN 'AAPL' THEN 1 WHEN {} THEN 2 ELSE 3 END", &[Text, Text]), (Int, "({})::text::int", &[Int]),
