@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::logical_plan::{Projection, TableScanBuilder};
@@ -51,7 +51,7 @@ impl<'a> Pieces<'a> {
         wanted: &ColumnSet,
         reason: String,
     ) -> Result<LogicalPlan, InternalError> {
-        let schema = Arc::clone(plan.schema());
+        let schema = promised(&plan).map_err(InternalError::new)?;
         let (narrow, names) = narrowed(plan, wanted).map_err(InternalError::new)?;
         let fields: Vec<Field> = wanted
             .positions()
@@ -62,6 +62,27 @@ impl<'a> Pieces<'a> {
         let leaf = PieceLeaf::new(id, Arc::new(Schema::new(fields)));
         stand_in(leaf, &schema, wanted, &names).map_err(InternalError::new)
     }
+}
+
+/// What a piece promises of its columns. The library takes a subquery's column for one that is never NULL where its table's is:
+/// a subquery that gives no row is NULL.
+fn promised(plan: &LogicalPlan) -> Result<Arc<DFSchema>, DataFusionError> {
+    let has_value = plan.exists(|node| {
+        let mut found = false;
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_))))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(found)
+    })?;
+    let schema = plan.schema();
+    if !has_value || schema.fields().iter().all(|field| field.is_nullable()) {
+        return Ok(Arc::clone(schema));
+    }
+    let fields = schema
+        .iter()
+        .map(|(qualifier, field)| (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(true))));
+    Ok(Arc::new(DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())?))
 }
 
 /// The plan with only the wanted columns, under names that are unique.

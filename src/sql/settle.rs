@@ -637,10 +637,20 @@ fn settle_nullif(
     let types = (known_type(&first, schema)?, known_type(&second, schema)?);
     let (left, right) = operators.comparable("=", first.clone(), second, schema)?;
     let compared = left.get_type(schema)?;
+    // Of numerics with other digits the first one's: the call has arguments of one type, as all functions have.
+    let other = right.get_type(schema)?;
+    if matches!(&compared, DataType::Decimal128(..)) && other != compared && types.0.as_ref() == Some(&compared) {
+        let equal = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), Operator::Eq, Box::new(right)));
+        let when = vec![(Box::new(equal), Box::new(first.clone()))];
+        let call = ScalarFunction::new_udf(function, vec![first, Expr::Case(Case::new(None, when, None))]);
+        return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+    }
     let keeps_own = matches!(&types, (Some(own), Some(other)) if own != &compared && is_compared_as_is(own, other));
     // The library's function takes -0 and 0 for different values; its operator does not.
     if !keeps_own && !compared.is_floating() {
-        let call = ScalarFunction::new_udf(function, vec![left, right]);
+        // The operator knows nothing of the digits that a cast was written with.
+        let value = if types.0.as_ref() == Some(&compared) { first } else { left };
+        let call = ScalarFunction::new_udf(function, vec![value, right]);
         return Ok(Transformed::yes(Expr::ScalarFunction(call)));
     }
     let value = if keeps_own { first } else { left.clone() };

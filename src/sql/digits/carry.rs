@@ -5,15 +5,17 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema, JoinType};
-use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values, lit,
+    Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values,
+    Window, WindowFunctionDefinition, lit,
 };
 
 use crate::base::types::DEFAULT_NUMERIC;
 use crate::sql::operators::Operators;
 
-use super::exact::{Casts, Digits, Reader, runs_in_process, unless_null};
+use super::exact::{Casts, Digits, Reader, can_move, runs_in_process, unless_null};
 use super::{is_decimal, scale_of};
 
 /// A plan with columns added, and the texts of the columns that were asked for: over the columns of that plan.
@@ -25,6 +27,13 @@ pub(super) struct Lifted {
 
 /// `None` where no column has digits of its own: then the plan stays as it is.
 type Found = Result<Option<Lifted>, DataFusionError>;
+
+/// The columns that are computed over an input, with those that were added, and the texts over them.
+struct Computed {
+    input: Arc<LogicalPlan>,
+    exprs: Vec<Expr>,
+    shown: Vec<Option<Expr>>,
+}
 
 /// How the values of a column that several inputs share are shown.
 enum Shared {
@@ -60,16 +69,16 @@ impl<'a> Carry<'a> {
             LogicalPlan::Filter(_)
             | LogicalPlan::Sort(_)
             | LogicalPlan::Limit(_)
-            | LogicalPlan::Window(_)
             | LogicalPlan::Repartition(_)
             | LogicalPlan::Join(_) => self.inputs(plan, wanted),
             LogicalPlan::Union(union) => self.union(union, wanted),
             LogicalPlan::Values(values) => self.values(values, wanted),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
+            LogicalPlan::Window(window) => self.window(window, wanted),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, wanted),
+            LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on, wanted),
             // Their columns have one scale, or it cannot be told.
-            LogicalPlan::Distinct(Distinct::On(_))
-            | LogicalPlan::RecursiveQuery(_)
+            LogicalPlan::RecursiveQuery(_)
             | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
             | LogicalPlan::Subquery(_)
@@ -93,23 +102,93 @@ impl<'a> Carry<'a> {
     fn projection(&mut self, projection: &Projection, wanted: &[Column], casts: Casts) -> Found {
         let exprs: Vec<Option<&Expr>> =
             wanted.iter().map(|column| projection.expr.get(projection.schema.maybe_index_of_column(column)?)).collect();
-        let below = decimal_columns(exprs.iter().flatten().copied(), projection.input.schema())?;
-        let lifted = self.lift(&projection.input, &below)?;
-        let (input, known) = match lifted {
-            Some(lifted) => (Arc::new(lifted.plan), known(below, lifted.shown)),
-            None => (Arc::clone(&projection.input), Vec::new()),
-        };
+        let columns = self.columns(&exprs, &projection.expr, &projection.input, &projection.schema, casts)?;
+        let Some(Computed { input, exprs, shown }) = columns else { return Ok(None) };
+        let plan = LogicalPlan::Projection(Projection::try_new(exprs, input)?);
+        Ok(Some(Lifted { plan, shown }))
+    }
+
+    /// One row of each group: its columns are computed as those of a projection.
+    fn distinct_on(&mut self, on: &DistinctOn, wanted: &[Column]) -> Found {
+        let exprs: Vec<Option<&Expr>> =
+            wanted.iter().map(|column| on.select_expr.get(on.schema.maybe_index_of_column(column)?)).collect();
+        let columns = self.columns(&exprs, &on.select_expr, &on.input, &on.schema, Casts::Written)?;
+        let Some(Computed { input, exprs, shown }) = columns else { return Ok(None) };
+        let on = DistinctOn::try_new(on.on_expr.clone(), exprs, on.sort_expr.clone(), input)?;
+        Ok(Some(Lifted { plan: LogicalPlan::Distinct(Distinct::On(on)), shown }))
+    }
+
+    /// The texts of some of the columns that are computed over an input, and the columns with those added that they need.
+    fn columns(
+        &mut self,
+        wanted: &[Option<&Expr>],
+        all: &[Expr],
+        input: &Arc<LogicalPlan>,
+        schema: &DFSchema,
+        casts: Casts,
+    ) -> Result<Option<Computed>, DataFusionError> {
+        let below = decimal_columns(wanted.iter().flatten().copied(), input.schema())?;
+        let (input, known) = self.below(input, below)?;
         let reader = Reader { schema: input.schema(), known: &known, operators: self.operators };
-        let texts = exprs.into_iter().map(|expr| expr.map_or(Ok(None), |expr| reader.shown(expr, casts)));
+        let texts = wanted.iter().map(|expr| expr.map_or(Ok(None), |expr| reader.shown(expr, casts)));
         let texts = texts.collect::<Result<Vec<_>, DataFusionError>>()?;
         if texts.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let mut out = Carried { carry: self, exprs: projection.expr.clone(), schema: &projection.schema };
+        let mut out = Carried { carry: self, exprs: all.to_vec(), schema };
         let shown = texts.into_iter().map(|text| text.map(|text| out.over_output(text)).transpose());
         let shown = shown.collect::<Result<Vec<_>, DataFusionError>>()?;
-        let plan = LogicalPlan::Projection(Projection::try_new(out.exprs, input)?);
-        Ok(Some(Lifted { plan, shown }))
+        Ok(Some(Computed { input, exprs: out.exprs, shown }))
+    }
+
+    /// An input with what its columns need, and the texts of those that have digits of their own.
+    #[expect(clippy::type_complexity, reason = "a pair of what is known by its names")]
+    fn below(
+        &mut self,
+        input: &Arc<LogicalPlan>,
+        columns: Vec<Column>,
+    ) -> Result<(Arc<LogicalPlan>, Vec<(Column, Expr)>), DataFusionError> {
+        Ok(match self.lift(input, &columns)? {
+            Some(lifted) => (Arc::new(lifted.plan), known(columns, lifted.shown)),
+            None => (Arc::clone(input), Vec::new()),
+        })
+    }
+
+    /// Functions that give one of the values of a frame, and sums.
+    fn window(&mut self, window: &Window, wanted: &[Column]) -> Found {
+        let given = window.input.schema().fields().len();
+        let call = |column: &Column| {
+            let place = window.schema.maybe_index_of_column(column)?.checked_sub(given)?;
+            called(window.window_expr.get(place)?)
+        };
+        let calls: Vec<Option<&WindowFunction>> = wanted.iter().map(call).collect();
+        let arguments = calls.iter().flatten().flat_map(|call| &call.params.args);
+        let mut below = decimal_columns(arguments, window.input.schema())?;
+        for column in wanted.iter().filter(|column| window.input.schema().has_column(column)) {
+            if !below.iter().any(|one| one.flat_name() == column.flat_name()) {
+                below.push(column.clone());
+            }
+        }
+        let (input, known) = self.below(&window.input, below)?;
+        let reader = Reader { schema: input.schema(), known: &known, operators: self.operators };
+        let mut exprs = window.window_expr.clone();
+        let mut shown = Vec::new();
+        for (column, call) in wanted.iter().zip(calls) {
+            shown.push(match call {
+                None => {
+                    known.iter().find(|(one, _)| one.flat_name() == column.flat_name()).map(|(_, text)| text.clone())
+                }
+                Some(call) => exact_window(call, &reader)?.map(|text| {
+                    let name = self.name();
+                    exprs.push(text.alias(name.clone()));
+                    Expr::Column(Column::new_unqualified(name))
+                }),
+            });
+        }
+        if shown.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        Ok(Some(Lifted { plan: LogicalPlan::Window(Window::try_new(exprs, input)?), shown }))
     }
 
     fn alias(&mut self, alias: &SubqueryAlias, wanted: &[Column]) -> Found {
@@ -232,10 +311,7 @@ impl<'a> Carry<'a> {
         let arguments = calls.iter().flatten().filter_map(|call| call.params.args.first());
         let arguments = arguments.chain(keys.iter().flatten().copied());
         let below = decimal_columns(arguments, aggregate.input.schema())?;
-        let (input, known) = match self.lift(&aggregate.input, &below)? {
-            Some(lifted) => (Arc::new(lifted.plan), known(below, lifted.shown)),
-            None => (Arc::clone(&aggregate.input), Vec::new()),
-        };
+        let (input, known) = self.below(&aggregate.input, below)?;
         let mut exprs = aggregate.aggr_expr.clone();
         let mut shown = Vec::new();
         for (call, key) in calls.into_iter().zip(keys) {
@@ -269,18 +345,26 @@ impl<'a> Carry<'a> {
                 shown.push(None);
                 continue;
             };
+            let (below, name) = (self.name(), self.name());
+            let found = Expr::Column(Column::new_unqualified(name.clone()));
+            // How many digits a value has is a number, and the greatest of them is any store's to find.
+            if let Some((value, scale)) = with_scale(&text).filter(|(value, _)| keys.contains(value)) {
+                exprs.push(scale.clone().alias(below.clone()));
+                greatest.push(max(Expr::Column(Column::new_unqualified(below))).alias(name));
+                shown.push(Some(self.operators.call("exact_text", vec![value.clone(), found])?));
+                continue;
+            }
             // A store removes the duplicates where it can.
-            if reads_tables && !runs_in_process(&text)? {
+            if reads_tables && !is_computed_here(&text, &lifted.plan)? {
                 shown.push(None);
                 continue;
             }
             let Some(function) = self.operators.of_digits("max") else { return Ok(None) };
-            let (below, name) = (self.name(), self.name());
             exprs.push(text.alias(below.clone()));
             let arguments = vec![Expr::Column(Column::new_unqualified(below))];
             let call = AggregateFunction::new_udf(function, arguments, false, None, Vec::new(), None);
-            greatest.push(Expr::AggregateFunction(call).alias(name.clone()));
-            shown.push(Some(Expr::Column(Column::new_unqualified(name))));
+            greatest.push(Expr::AggregateFunction(call).alias(name));
+            shown.push(Some(found));
         }
         if greatest.is_empty() {
             return Ok(None);
@@ -362,8 +446,12 @@ impl<'a> Carry<'a> {
         let Some(scales) = digits.iter().map(scale).collect::<Option<Vec<_>>>() else {
             let schema = DFSchema::empty();
             let reader = Reader { schema: &schema, known: &[], operators: self.operators };
-            let texts = digits.into_iter().map(|one| reader.text(one)).collect::<Result<Vec<_>, _>>()?;
-            return Ok(Some(Shared::Texts(texts)));
+            let text = |one: Digits| match one {
+                // The column has the digits of all inputs already.
+                Digits::Fixed(value, own) if own != whole => self.operators.call("exact_text", vec![value, lit(own)]),
+                other => reader.text(other),
+            };
+            return Ok(Some(Shared::Texts(digits.into_iter().map(text).collect::<Result<Vec<_>, _>>()?)));
         };
         let has_all = |one: &Digits| matches!(one, Digits::Fixed(_, own) if *own == whole);
         let is_mixed = (is_open || digits.iter().any(has_all)) && scales.iter().any(|own| *own != whole);
@@ -396,6 +484,46 @@ fn exact_call(call: &AggregateFunction, reader: &Reader<'_>) -> Result<Option<Ex
     }
 }
 
+fn called(expr: &Expr) -> Option<&WindowFunction> {
+    match expr {
+        Expr::Alias(alias) => called(&alias.expr),
+        Expr::WindowFunction(call) if !call.params.distinct => Some(call),
+        _ => None,
+    }
+}
+
+/// The window over texts, if its numbers have digits of their own and are computed in process in any case.
+fn exact_window(call: &WindowFunction, reader: &Reader<'_>) -> Result<Option<Expr>, DataFusionError> {
+    let mut call = call.clone();
+    let arguments = &mut call.params.args;
+    let texts = match call.fun.name() {
+        "lag" | "lead" | "first_value" | "last_value" | "nth_value" => {
+            let Some(whole) = arguments.first().cloned() else { return Ok(None) };
+            // The value, and what stands for one that is not there.
+            let places = if arguments.len() > 2 { &[0, 2][..] } else { &[0] };
+            let values: Vec<&Expr> = places.iter().map(|place| &arguments[*place]).collect();
+            let Some(texts) = reader.branches(&whole, values.into_iter())? else { return Ok(None) };
+            places.iter().zip(&texts).for_each(|(place, text)| arguments[*place] = text.clone());
+            texts
+        }
+        name => {
+            let (Some(function), [argument]) = (reader.operators.of_digits(name), arguments.as_slice()) else {
+                return Ok(None);
+            };
+            let Some(text) = reader.shown(argument, Casts::Written)? else { return Ok(None) };
+            call.fun = WindowFunctionDefinition::AggregateUDF(function);
+            *arguments = vec![text.clone()];
+            vec![text]
+        }
+    };
+    for text in &texts {
+        if can_move(text)? && (runs_in_process(text)? || is_given(text)) {
+            return Ok(Some(Expr::WindowFunction(Box::new(call))));
+        }
+    }
+    Ok(None)
+}
+
 /// What a column is grouped by, if every group has a value of it.
 fn plain_key<'e>(aggregate: &'e Aggregate, column: &Column) -> Option<&'e Expr> {
     let key = aggregate.group_expr.get(aggregate.schema.maybe_index_of_column(column)?)?;
@@ -413,6 +541,32 @@ fn exact_key(key: &Expr, reader: &Reader<'_>) -> Result<Option<Expr>, DataFusion
         }
         Some(_) | None => Ok(None),
     }
+}
+
+/// A value, and how many digits it has, if a text is made of the two.
+fn with_scale(text: &Expr) -> Option<(&Expr, &Expr)> {
+    match text {
+        Expr::ScalarFunction(call) if call.func.name() == "exact_text" => match call.args.as_slice() {
+            [value @ Expr::Column(_), scale @ Expr::Column(_)] => Some((value, scale)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a text, or the column that it stands in, is computed in process in any case.
+fn is_computed_here(text: &Expr, plan: &LogicalPlan) -> Result<bool, DataFusionError> {
+    if !is_given(text) {
+        return runs_in_process(text);
+    }
+    plan.exists(|node| {
+        for expr in node.expressions() {
+            if runs_in_process(&expr)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
 }
 
 /// Whether the digits stand in a column.

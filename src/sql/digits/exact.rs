@@ -161,7 +161,7 @@ impl Reader<'_> {
     }
 
     /// The branches as texts; `None` if all have the digits of the whole.
-    fn branches<'e>(
+    pub(super) fn branches<'e>(
         &self,
         whole: &Expr,
         branches: impl Iterator<Item = &'e Expr>,
@@ -254,7 +254,7 @@ pub(super) fn unless_null(value: Expr, text: Expr) -> Expr {
 
 /// Whether an expression gives the same when it is computed in another place: over columns, and subqueries that read none
 /// of them, which stay where they are.
-fn can_move(expr: &Expr) -> Result<bool, DataFusionError> {
+pub(super) fn can_move(expr: &Expr) -> Result<bool, DataFusionError> {
     let mut parts = 0;
     let is_bound = expr.exists(|part| {
         parts += 1;

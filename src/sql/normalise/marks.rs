@@ -93,9 +93,12 @@ fn keep_modifier(expr: &mut Expr) {
             else_result.iter_mut().for_each(|last| keep_modifier(last));
         }
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
-            let takes_one =
-                bare_name(name).is_some_and(|name| matches!(name.as_str(), "coalesce" | "greatest" | "least"));
-            for argument in list.args.iter_mut().filter(|_| takes_one) {
+            let taken = match bare_name(name).as_deref() {
+                Some("coalesce" | "greatest" | "least") => list.args.len(),
+                Some("nullif") => 1,
+                Some(_) | None => 0,
+            };
+            for argument in list.args.iter_mut().take(taken) {
                 if let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument {
                     keep_modifier(argument);
                 }

@@ -39,17 +39,26 @@ fn negated_within(part: Expr) -> Expr {
     }
 }
 
-/// `x IN (VALUES …)` over a projection: the engine looks for the expression that a subquery gives, and VALUES has none.
+/// `x IN (VALUES …)` over a projection: the engine looks for the expression that a subquery gives, and VALUES has none. Where
+/// that expression is a column without a relation, its join would read the column twice: by this name, and by its own.
 fn with_output(part: Expr) -> Result<Expr> {
     let Expr::InSubquery(InSubquery { expr, subquery, negated }) = part else { return Ok(part) };
     let plan = &subquery.subquery;
-    if plan.head_output_expr()?.is_some() {
+    let is_told_apart = matches!(plan.as_ref(), LogicalPlan::Projection(_))
+        || plan.schema().iter().next().is_none_or(|(relation, _)| relation.is_some());
+    if is_told_apart && plan.head_output_expr()?.is_some() {
         return Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }));
     }
-    let columns = plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let named = |column: Column| if is_told_apart { Expr::Column(column) } else { named_anew(column) };
+    let columns = plan.schema().columns().into_iter().map(named).collect();
     let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::clone(plan))?);
     let subquery = Subquery { subquery: shared(plan), ..subquery };
     Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }))
+}
+
+fn named_anew(column: Column) -> Expr {
+    let name = format!("found {}", column.name);
+    Expr::Column(column).alias(name)
 }
 
 impl Decorrelator {
