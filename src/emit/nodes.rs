@@ -537,15 +537,19 @@ fn distinct_on(
         block.order.clear();
     }
     let scope = Scope { schema, columns: Some(&block.slots), outer };
-    let on = node.on_expr.iter().map(|key| floats::key(writer, key, &scope)).collect::<Result<Vec<_>, _>>()?;
-    let order = match &node.sort_expr {
-        Some(keys) => writer.order_keys(keys, &scope)?,
-        None => Vec::new(),
-    };
+    let on = node.on_expr.iter().filter(|key| !is_constant(key, &scope));
+    let on = on.map(|key| floats::key(writer, key, &scope)).collect::<Result<Vec<_>, _>>()?;
+    let order = node.sort_expr.iter().flatten().filter(|key| !is_constant(&key.expr, &scope));
+    let order = writer.order_keys(&order.cloned().collect::<Vec<_>>(), &scope)?;
     let slots = select_list(writer, &block, &node.select_expr, wanted, schema, outer)?;
     block.slots = slots;
-    block.unique = Unique::On(on);
     block.order = order;
+    if on.is_empty() {
+        // All rows have the same key.
+        block.limit = Some(Limit { skip: Rows::Known(0), fetch: Some(Rows::Known(1)) });
+    } else {
+        block.unique = Unique::On(on);
+    }
     Ok(block)
 }
 

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, internal_err};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::correlation::has_subqueries;
+use super::settle::values_of;
 
 type Result<T> = std::result::Result<T, DataFusionError>;
 
@@ -42,7 +44,26 @@ pub(super) fn plan(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 /// The plan, whose every node has the columns that follow from those below it.
 pub(super) fn known_anew(plan: LogicalPlan) -> Result<LogicalPlan> {
-    Ok(plan.transform_up_with_subqueries(|node| Ok(Transformed::yes(node.recompute_schema()?)))?.data)
+    Ok(plan.transform_up_with_subqueries(|node| Ok(Transformed::yes(of_inputs(node)?)))?.data)
+}
+
+/// A node with the columns that follow from its inputs, and VALUES with those that follow from its rows: LATERAL, they may
+/// have got other types.
+fn of_inputs(node: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Values(values) = node else { return node.recompute_schema() };
+    let types: Vec<DataType> = values.schema.iter().map(|(_, field)| field.data_type().clone()).collect();
+    let rows = values.values.into_iter().map(|row| row.into_iter().zip(&types).map(own_digits).collect());
+    values_of(rows.collect())
+}
+
+/// A number without the cast that brought it to the digits of its column. What somebody wrote is marked, and stays.
+fn own_digits((cell, column): (Expr, &DataType)) -> Expr {
+    match cell {
+        Expr::Cast(cast) if matches!(column, DataType::Decimal128(..)) && cast.field.data_type() == column => {
+            *cast.expr
+        }
+        cell => cell,
+    }
 }
 
 /// What stands in the subqueries of a node, and on the right side of a join, which may be LATERAL.
@@ -85,7 +106,7 @@ fn typed(part: Expr, rows: &DFSchema) -> Result<Transformed<Expr>> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::arrow::datatypes::{Field, Schema};
     use datafusion::logical_expr::logical_plan::table_scan;
     use datafusion::logical_expr::{LogicalPlanBuilder, lit, scalar_subquery};
 

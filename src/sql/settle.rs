@@ -58,6 +58,20 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
             return Ok(Transformed::no(expr));
         }
         let name = names.save(&expr);
+        let expr = match expr {
+            Expr::Cast(cast) if is_values => {
+                let inner = cast.expr.clone().transform_up(|expr| settle_one(expr, &schema, operators))?.data;
+                if cast.field.data_type().is_decimal() && inner.get_type(&schema)?.is_floating() {
+                    // The planner's: what somebody has written is marked.
+                    return Ok(Transformed::yes(inner));
+                }
+                if has_fewer_digits(&inner, cast.field.data_type()) {
+                    return Ok(Transformed::yes(as_cast(inner, cast.field.data_type())));
+                }
+                Expr::Cast(cast)
+            }
+            expr => expr,
+        };
         let expr = if limit { operators.adopt_parameter(expr, &DataType::Int64)? } else { expr };
         let settled = expr.transform_up(|expr| settle_one(expr, &schema, operators))?;
         Ok(if settled.transformed { settled.update_data(|expr| name.restore(expr)) } else { settled })
@@ -65,7 +79,7 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
     let settled = node.map_expressions(|expr| each_key(expr, settle))?;
     if let LogicalPlan::Values(values) = settled.data {
         // Their schema says what the rows were before.
-        return Ok(Transformed::yes(LogicalPlanBuilder::values(values.values)?.build()?));
+        return Ok(Transformed::yes(values_of(values.values)?));
     }
     if let LogicalPlan::Aggregate(aggregate) = settled.data {
         let named = groupings::name_keys(aggregate)?;
@@ -414,6 +428,24 @@ fn has_fewer_digits(expr: &Expr, wanted: &DataType) -> bool {
         _ => return false,
     };
     !value.is_null() && matches!(wanted, DataType::Decimal128(_, scale) if *scale > own)
+}
+
+/// Rows of VALUES. The library makes numerics of numerics and floats; PostgreSQL makes floats of them.
+pub(super) fn values_of(mut rows: Vec<Vec<Expr>>) -> Result<LogicalPlan, DataFusionError> {
+    let none = DFSchema::empty();
+    for column in 0..rows.first().map_or(0, Vec::len) {
+        let types = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.get_type(&none));
+        let types = types.collect::<Result<Vec<_>, _>>()?;
+        let is_mixed = types.iter().any(DataType::is_floating) && types.iter().any(DataType::is_decimal);
+        let numbers = types.iter().filter(|one| is_number(one)).cloned();
+        let Some(wanted) = numbers.reduce(|a, b| common_number(&a, &b)).filter(|_| is_mixed) else { continue };
+        for (cell, own) in rows.iter_mut().filter_map(|row| row.get_mut(column)).zip(&types) {
+            if is_number(own) && *own != wanted {
+                *cell = convert(std::mem::take(cell), &wanted);
+            }
+        }
+    }
+    LogicalPlanBuilder::values(rows)?.build()
 }
 
 /// A constant of VALUES, cast to the type of its column.

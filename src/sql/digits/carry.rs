@@ -8,8 +8,8 @@ use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema, JoinType
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, Join, LogicalPlan, Projection, SubqueryAlias, Union, Values,
-    Window, WindowFunctionDefinition, lit,
+    Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, Join, LogicalPlan, Projection, Subquery, SubqueryAlias,
+    Union, Values, Window, WindowFunctionDefinition, lit,
 };
 
 use crate::base::types::DEFAULT_NUMERIC;
@@ -75,13 +75,17 @@ impl<'a> Carry<'a> {
             LogicalPlan::Values(values) => self.values(values, wanted),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
             LogicalPlan::Window(window) => self.window(window, wanted),
+            // An item of LATERAL.
+            LogicalPlan::Subquery(lateral) => Ok(self.lift(&lateral.subquery, wanted)?.map(|lifted| Lifted {
+                plan: LogicalPlan::Subquery(Subquery { subquery: Arc::new(lifted.plan), ..lateral.clone() }),
+                shown: lifted.shown,
+            })),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, wanted),
             LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on, wanted),
             // Their columns have one scale, or it cannot be told.
             LogicalPlan::RecursiveQuery(_)
             | LogicalPlan::TableScan(_)
             | LogicalPlan::EmptyRelation(_)
-            | LogicalPlan::Subquery(_)
             | LogicalPlan::Unnest(_)
             | LogicalPlan::Statement(_)
             | LogicalPlan::Explain(_)

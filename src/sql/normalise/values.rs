@@ -1,6 +1,6 @@
 //! VALUES: a constant without type has the type of the others in its column.
 
-use sqlparser::ast::{DataType, Expr, SetExpr, Value, ValueWithSpan, Values};
+use sqlparser::ast::{DataType, ExactNumberInfo, Expr, SetExpr, Value, ValueWithSpan, Values};
 
 use super::forms::{cast, internal, nested, take};
 
@@ -40,7 +40,19 @@ fn type_columns(values: &mut Values) {
                 *cell = cast(take(cell), written.clone());
             }
             keep_varchar(cell);
+            keep_numeric(cell);
         }
+    }
+}
+
+/// The planner casts floats beside numerics to numeric; what somebody has cast stays so.
+fn keep_numeric(cell: &mut Expr) {
+    if let Expr::Cast { data_type, .. } = cell
+        && let DataType::Numeric(ExactNumberInfo::None)
+        | DataType::Decimal(ExactNumberInfo::None)
+        | DataType::Dec(ExactNumberInfo::None) = data_type
+    {
+        *cell = internal("as_written", vec![take(cell)]);
     }
 }
 

@@ -107,6 +107,7 @@ impl<'a> Pair<'a> {
             (None, Outcome::Failed(_)) => Verdict::Error,
             (None, Outcome::Rows(answer)) => Verdict::Rows(answer.rows.len()),
             (None, Outcome::Done) => Verdict::Rows(0),
+            (Some(_), Outcome::Failed(failure)) if known::is_of_the_reference(&sql, &failure.code) => Verdict::Known,
             (Some(difference), _) if known::is_known(&difference.kind, &difference.got) => Verdict::Known,
             (Some(difference), _) => Verdict::Differs(Difference {
                 kind: format!("{}{}", difference.kind, words(&heard.outcome)),
