@@ -15,7 +15,7 @@ use crate::base::{ErrorReport, SqlState};
 use crate::functions::{self, FunctionKind};
 use crate::sql::words::folded;
 
-use super::forms::call;
+use super::forms::{call, nested};
 use super::series;
 
 /// Rewrites a query in place:
@@ -235,7 +235,9 @@ fn array_of_subquery(expression: &Expr) -> Option<Expr> {
     if bare_name(name)? != "array" {
         return None;
     }
-    Some(Expr::Subquery(Box::new(aggregated(query).unwrap_or_else(|| aggregate_of_derived(query)))))
+    let query = aggregated(query).unwrap_or_else(|| aggregate_of_derived(query));
+    // Behind ANY and ALL a subquery would be one of values; this one is the array of them.
+    Some(nested(Expr::Subquery(Box::new(query))))
 }
 
 fn aggregated(query: &Query) -> Option<Query> {
@@ -448,11 +450,11 @@ mod tests {
             ("SELECT f('a'::regclass)", "SELECT f(regclass_in('a'))"),
             (
                 "SELECT ARRAY(SELECT a FROM t ORDER BY 1)",
-                "SELECT (SELECT array_or_empty(array_agg(a ORDER BY a)) FROM t)",
+                "SELECT ((SELECT array_or_empty(array_agg(a ORDER BY a)) FROM t))",
             ),
             (
                 "SELECT ARRAY(SELECT a FROM t ORDER BY b DESC)",
-                "SELECT (SELECT array_or_empty(array_agg(a ORDER BY b DESC)) FROM t)",
+                "SELECT ((SELECT array_or_empty(array_agg(a ORDER BY b DESC)) FROM t))",
             ),
             ("SELECT * FROM generate_series(1, 3) s", "SELECT * FROM generate_series(1, 3) s"),
             (

@@ -291,7 +291,10 @@ impl Decorrelator {
                 let own = (0..left_own).chain(left_own + width..right_keys);
                 pick(plan, own.chain(kept..kept + width).map(|index| (index, None)))
             }
-            JoinType::Full => either_side(plan, left_own, right_own, &left_bound, &right_bound),
+            JoinType::Full => {
+                let name = self.fresh("either");
+                either_side(plan, (left_own, right_own), &left_bound, &right_bound, &name)
+            }
         }
     }
 
@@ -460,19 +463,20 @@ fn move_keys_last(plan: LogicalPlan, own: usize, width: usize, join: &Join) -> R
 /// A full join: the domain's row stands on the side that has one.
 fn either_side(
     plan: LogicalPlan,
-    left_own: usize,
-    right_own: usize,
+    (left_own, right_own): (usize, usize),
     left: &Bound<'_>,
     right: &Bound<'_>,
+    name: &str,
 ) -> Result<LogicalPlan> {
     let width = left.columns.len();
     let columns = plan.schema().columns();
     let own = (0..left_own).chain(left_own + width..left_own + width + right_own);
     let mut expressions: Vec<Expr> = own.map(|index| Expr::Column(columns[index].clone())).collect();
-    for (from_left, from_right) in left.columns.iter().zip(&right.columns) {
-        let (from_left, name) = (Expr::Column(from_left.clone()), from_left.name.clone());
+    for (number, (from_left, from_right)) in left.columns.iter().zip(&right.columns).enumerate() {
+        let from_left = Expr::Column(from_left.clone());
         let either = when(from_left.clone().is_not_null(), from_left).otherwise(Expr::Column(from_right.clone()))?;
-        expressions.push(either.alias(name));
+        // Under the name of either side the optimizer would take it for a column of the other.
+        expressions.push(either.alias(format!("{name}_{number}")));
     }
     Ok(LogicalPlan::Projection(Projection::try_new(expressions, shared(plan))?))
 }

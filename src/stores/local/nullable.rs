@@ -41,12 +41,10 @@ fn is_too_sure(subquery: &Subquery) -> bool {
         && !is_one_row(&subquery.subquery)
 }
 
-/// What is no column may turn out to be a constant, which is never NULL.
+/// What a query works out, itself or in FROM, may turn out to be a constant, which is never NULL.
 fn is_worked_out(plan: &LogicalPlan) -> bool {
     match plan {
-        LogicalPlan::Projection(projection) => {
-            projection.expr.first().is_some_and(|expr| !matches!(expr.clone().unalias(), Expr::Column(_)))
-        }
+        LogicalPlan::Projection(_) => true,
         LogicalPlan::SubqueryAlias(alias) => is_worked_out(&alias.input),
         LogicalPlan::Limit(limit) => is_worked_out(&limit.input),
         LogicalPlan::Sort(sort) => is_worked_out(&sort.input),

@@ -217,7 +217,7 @@ impl Generator {
     }
 
     fn from(&mut self, depth: usize, around: &[Leaf]) -> (Node, Scope) {
-        let first = self.source(depth);
+        let first = self.source(depth, around);
         let mut scope =
             Scope { leaves: first.leaves, outer: around.to_vec(), key: first.key, rows: first.rows, merged: None };
         let mut joins = Vec::new();
@@ -241,7 +241,7 @@ impl Generator {
         if depth > 0 && self.chance(12) {
             return self.lateral(scope);
         }
-        let right = self.source(depth);
+        let right = self.source(depth, &scope.outer);
         let mut both = scope.clone();
         both.leaves.extend(right.leaves.iter().cloned());
         // A join without a key of one side has none.
@@ -325,10 +325,11 @@ impl Generator {
         Node::new(Role::Query, "SELECT {} FROM {}{}{}", vec![items, from, filter, order])
     }
 
-    fn source(&mut self, depth: usize) -> Source {
+    /// A relation. A query in FROM sees the columns of the queries around this one, and none of its neighbours.
+    fn source(&mut self, depth: usize, around: &[Leaf]) -> Source {
         match self.between(0, 99) {
             0..20 => self.values(),
-            20..35 if depth > 0 => self.derived(depth),
+            20..35 if depth > 0 || !around.is_empty() => self.derived(depth, around),
             35..70 if !self.tables.is_empty() => self.common_table(),
             70..75 => self.series(),
             _ => self.table(),
@@ -376,9 +377,9 @@ impl Generator {
         }
     }
 
-    fn derived(&mut self, depth: usize) -> Source {
+    fn derived(&mut self, depth: usize, around: &[Leaf]) -> Source {
         let kinds = self.kinds(1, 4);
-        let query = self.query(&kinds, depth - 1, &[]);
+        let query = if depth == 0 { self.select(&kinds, 0, around) } else { self.query(&kinds, depth - 1, around) };
         let name = self.name("d");
         let node = Node::new(Role::List(""), &format!("({{}}) {name}"), vec![query]);
         Source { node: Node::list("", vec![node]), leaves: numbered(&name, &kinds), key: Vec::new(), rows: 40 }
