@@ -67,6 +67,10 @@ impl<'a> Pieces<'a> {
 /// What a piece promises of its columns. The library takes a subquery's column for one that is never NULL where its table's is:
 /// a subquery that gives no row is NULL.
 fn promised(plan: &LogicalPlan) -> Result<Arc<DFSchema>, DataFusionError> {
+    let schema = plan.schema();
+    if schema.fields().iter().all(|field| field.is_nullable()) {
+        return Ok(Arc::clone(schema));
+    }
     let has_value = plan.exists(|node| {
         let mut found = false;
         node.apply_expressions(|expr| {
@@ -75,8 +79,7 @@ fn promised(plan: &LogicalPlan) -> Result<Arc<DFSchema>, DataFusionError> {
         })?;
         Ok(found)
     })?;
-    let schema = plan.schema();
-    if !has_value || schema.fields().iter().all(|field| field.is_nullable()) {
+    if !has_value {
         return Ok(Arc::clone(schema));
     }
     let fields = schema

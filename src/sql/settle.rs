@@ -59,9 +59,9 @@ fn settle_node(node: LogicalPlan, operators: &Operators) -> Result<Transformed<L
         }
         let name = names.save(&expr);
         let expr = match expr {
-            Expr::Cast(cast) if is_values => {
+            Expr::Cast(cast) if is_values && cast.field.data_type().is_decimal() => {
                 let inner = cast.expr.clone().transform_up(|expr| settle_one(expr, &schema, operators))?.data;
-                if cast.field.data_type().is_decimal() && inner.get_type(&schema)?.is_floating() {
+                if inner.get_type(&schema)?.is_floating() {
                     // The planner's: what somebody has written is marked.
                     return Ok(Transformed::yes(inner));
                 }

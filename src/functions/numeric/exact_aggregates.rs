@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{Hash, Hasher};
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::DataType;
@@ -25,7 +24,7 @@ pub(in crate::functions) fn functions() -> Vec<AggregateUDF> {
     vec![function("exact_sum", Kind::Sum), function("exact_min", Kind::Min), function("exact_max", Kind::Max)]
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Sum,
     Min,
@@ -37,12 +36,17 @@ impl Kind {
     fn fold(self, found: &Big, one: &Big) -> Big {
         match self {
             Self::Sum => found.add(one),
+            Self::Min | Self::Max if self.stays(found, one) => found.clone(),
+            Self::Min | Self::Max => one.clone(),
+        }
+    }
+
+    /// For the frames of a window.
+    fn sliding(self) -> Box<dyn Accumulator> {
+        match self {
+            Self::Sum => Box::new(SlidingSum { sum: Big::new(0, 0), scales: BTreeMap::new() }),
             Self::Min | Self::Max => {
-                if self.stays(found, one) {
-                    found.clone()
-                } else {
-                    one.clone()
-                }
+                Box::new(SlidingExtreme { kind: self, best: VecDeque::new(), added: 0, removed: 0 })
             }
         }
     }
@@ -54,25 +58,11 @@ impl Kind {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct ExactAggregate {
     name: &'static str,
     kind: Kind,
     signature: Signature,
-}
-
-impl PartialEq for ExactAggregate {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for ExactAggregate {}
-
-impl Hash for ExactAggregate {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
 }
 
 impl AggregateUDFImpl for ExactAggregate {
@@ -96,10 +86,7 @@ impl AggregateUDFImpl for ExactAggregate {
         &self,
         _arguments: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>, DataFusionError> {
-        Ok(match self.kind {
-            Kind::Sum => Box::new(SlidingSum { sum: Big::new(0, 0), scales: BTreeMap::new() }),
-            kind => Box::new(SlidingExtreme { kind, best: VecDeque::new(), added: 0, removed: 0 }),
-        })
+        Ok(self.kind.sliding())
     }
 }
 
@@ -267,13 +254,6 @@ mod tests {
         [Arc::new(texts)]
     }
 
-    fn sliding(kind: Kind) -> Box<dyn Accumulator> {
-        match kind {
-            Kind::Sum => Box::new(SlidingSum { sum: Big::new(0, 0), scales: BTreeMap::new() }),
-            kind => Box::new(SlidingExtreme { kind, best: VecDeque::new(), added: 0, removed: 0 }),
-        }
-    }
-
     proptest! {
         #[test]
         fn a_frame_that_moves_gives_what_its_rows_give(
@@ -283,7 +263,7 @@ mod tests {
             let numbers: Vec<_> =
                 numbers.into_iter().map(|one| one.map(|(digits, scale)| Big::new(digits, scale))).collect();
             for kind in [Kind::Sum, Kind::Min, Kind::Max] {
-                let mut moving = sliding(kind);
+                let mut moving = kind.sliding();
                 let (mut start, mut end) = (0, 0);
                 for (grow, shrink) in &steps {
                     let next = (end + grow).min(numbers.len());

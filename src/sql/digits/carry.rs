@@ -35,6 +35,9 @@ struct Computed {
     shown: Vec<Option<Expr>>,
 }
 
+/// The columns that have digits of their own, and the texts that show them.
+type Known = Vec<(Column, Expr)>;
+
 /// How the values of a column that several inputs share are shown.
 enum Shared {
     /// Each input says how many digits its values have.
@@ -146,12 +149,11 @@ impl<'a> Carry<'a> {
     }
 
     /// An input with what its columns need, and the texts of those that have digits of their own.
-    #[expect(clippy::type_complexity, reason = "a pair of what is known by its names")]
     fn below(
         &mut self,
         input: &Arc<LogicalPlan>,
         columns: Vec<Column>,
-    ) -> Result<(Arc<LogicalPlan>, Vec<(Column, Expr)>), DataFusionError> {
+    ) -> Result<(Arc<LogicalPlan>, Known), DataFusionError> {
         Ok(match self.lift(input, &columns)? {
             Some(lifted) => (Arc::new(lifted.plan), known(columns, lifted.shown)),
             None => (Arc::clone(input), Vec::new()),
@@ -520,12 +522,14 @@ fn exact_window(call: &WindowFunction, reader: &Reader<'_>) -> Result<Option<Exp
             vec![text]
         }
     };
+    let mut is_computed_here = false;
     for text in &texts {
-        if can_move(text)? && (runs_in_process(text)? || is_given(text)) {
-            return Ok(Some(Expr::WindowFunction(Box::new(call))));
+        if !can_move(text)? {
+            return Ok(None);
         }
+        is_computed_here |= runs_in_process(text)? || is_given(text);
     }
-    Ok(None)
+    Ok(is_computed_here.then(|| Expr::WindowFunction(Box::new(call))))
 }
 
 /// What a column is grouped by, if every group has a value of it.
@@ -616,7 +620,7 @@ fn decimal_columns<'e>(
     Ok(found)
 }
 
-fn known(columns: Vec<Column>, shown: Vec<Option<Expr>>) -> Vec<(Column, Expr)> {
+fn known(columns: Vec<Column>, shown: Vec<Option<Expr>>) -> Known {
     columns.into_iter().zip(shown).filter_map(|(column, text)| Some((column, text?))).collect()
 }
 

@@ -47,12 +47,16 @@ fn type_columns(values: &mut Values) {
 
 /// The planner casts floats beside numerics to numeric; what somebody has cast stays so.
 fn keep_numeric(cell: &mut Expr) {
-    if let Expr::Cast { data_type, .. } = cell
-        && let DataType::Numeric(ExactNumberInfo::None)
-        | DataType::Decimal(ExactNumberInfo::None)
-        | DataType::Dec(ExactNumberInfo::None) = data_type
-    {
-        *cell = internal("as_written", vec![take(cell)]);
+    match cell {
+        Expr::Nested(inner) => keep_numeric(inner),
+        Expr::Cast {
+            data_type:
+                DataType::Numeric(ExactNumberInfo::None)
+                | DataType::Decimal(ExactNumberInfo::None)
+                | DataType::Dec(ExactNumberInfo::None),
+            ..
+        } => *cell = internal("as_written", vec![take(cell)]),
+        _ => {}
     }
 }
 
